@@ -1,0 +1,92 @@
+"""Which article does an address name? Canonical addresses and ids of every era."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from fnmatch import fnmatch
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from pipelines.sources import Address, Source
+
+
+@dataclass(frozen=True)
+class Place:
+    """An address understood: whose it is, which article, and how good a name it is (0 is best)."""
+
+    source: Source
+    article_id: str
+    native_id: str
+    canonical_url: str
+    rank: int
+
+
+def canonical_url(url: str, source: Source) -> str:
+    """Return the one spelling of an address; its own result is unchanged by it.
+
+    >>> from pipelines.sources import load_sources
+    >>> kjd = load_sources()["kjd"]
+    >>> canonical_url("HTTP://KoreaJoongAngDaily.joins.com:80/News/article/Article.aspx?cloc=x&aid=3042020#top", kjd)
+    'https://koreajoongangdaily.joins.com/news/article/article.aspx?aid=3042020'
+    """
+    parts = urlsplit(url.strip())
+    host = (parts.hostname or "").rstrip(".")
+    host = source.same_host.get(host, host)
+    kept = [(k, v) for k, v in parse_qsl(parts.query) if not any(fnmatch(k, p) for p in source.strip)]
+    path = parts.path.rstrip("/")
+    if path.lower().endswith(".aspx"):  # era A answers in any case
+        path = path.lower()
+    return urlunsplit(("https", host, path, urlencode(kept), ""))
+
+
+def place_of(url: str, sources: Iterable[Source]) -> Place | None:
+    """Return what an address names, or None when no source knows its form.
+
+    >>> from pipelines.sources import load_sources
+    >>> place_of("https://v.daum.net/v/20240626200145724?f=o", load_sources().values()).article_id
+    'daum-20240626200145724'
+    """
+    try:
+        host = urlsplit(url.strip()).hostname or ""
+    except ValueError:
+        return None
+    for source in sources:
+        if host.rstrip(".") in source.hosts or host.rstrip(".") in source.same_host:
+            return _place(canonical_url(url, source), source)
+    return None
+
+
+def _place(canonical: str, source: Source) -> Place | None:
+    for address in source.addresses:
+        found = address.pattern.search(canonical)
+        if found:
+            native = address.prefix + "-".join(part for part in found.groupdict().values() if part)
+            return Place(source, f"{source.name}-{native}", native, canonical, address.rank)
+    return None
+
+
+def split_id(article_id: str) -> tuple[str, str]:
+    """Return source name and native id.
+
+    >>> split_id("naver-640-0000057385")
+    ('naver', '640-0000057385')
+    """
+    source, _, native = article_id.partition("-")
+    return source, native
+
+
+def time_in(place: Place) -> datetime | None:
+    """Return the moment of publication that the id itself states, where a source's ids do."""
+    address: Address = place.source.addresses[place.rank]
+    if not address.time:
+        return None
+    try:
+        return datetime.strptime(place.native_id[:14], address.time).replace(tzinfo=place.source.timezone)
+    except ValueError:
+        return None
+
+
+def is_opinion(place: Place) -> bool:
+    """Whether the address may be an op-ed as far as its path tells."""
+    return place.source.opinion is None or bool(place.source.opinion.search(place.canonical_url))

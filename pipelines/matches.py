@@ -1,0 +1,102 @@
+"""Are two texts one article? Three numbers decide together; the order of publication names the relation.
+
+No single similarity tells our copies from columns in the same frame, quotations and series: how much of
+the smaller text is matched, how much of the larger, and how evenly the matches lie. DECISIONS 0009.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from pipelines.fingerprint import runs_of, words_of
+from pipelines.nouns import Figures
+
+RUN = 3  # words; runs of three survive editing where runs of five do not
+TENTHS = 10
+MIN_SHARED, MIN_SMALL, MIN_LARGE, MIN_SPREAD = 40, 0.30, 0.15, 0.8
+TOUCHED = 0.20  # a tenth counts when that share of its runs is in the other text
+QUOTED = 25  # shared runs from which on a text that is no copy quotes the other
+EXCERPT, MUCH_SHORTER = 0.6, 0.7
+ROUNDUP_BEYOND, ROUNDUP_TENTHS = 200, 8
+UNITES = frozenset({"same", "version", "syndicated_copy", "excerpt_of"})
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What the relation needs to know of each text besides the figures."""
+
+    article_id: str
+    source: str
+    when: str  # published_at, else the earliest fetched_at; UTC, so that it sorts
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text prepared for comparison: its runs in order, and as a set."""
+
+    runs: tuple[str, ...]
+    distinct: frozenset[str]
+
+
+@lru_cache(maxsize=256)  # a candidate is compared with several newcomers; a text takes about 60 kB
+def prepared(text: str) -> Text:
+    """Return a text's runs of three words."""
+    runs = runs_of(words_of(text), RUN)
+    return Text(tuple(runs), frozenset(runs))
+
+
+def figures(this_id: str, this: Text, other_id: str, other: Text) -> Figures:
+    """Return how two texts overlap; the same whichever is named first."""
+    (small_id, small), (_, large) = sorted(((this_id, this), (other_id, other)), key=lambda s: (len(s[1].distinct), s[0]))
+    shared = len(small.distinct & large.distinct)
+    inside = [_share(part, large.distinct) for part in _tenths(small.runs)]
+    reached = [(_share(part, small.distinct) >= TOUCHED, len(part)) for part in _tenths(large.runs)]
+    return Figures(
+        smaller=small_id,
+        shared=shared,
+        c_small=_ratio(shared, len(small.distinct)),
+        c_large=_ratio(shared, len(large.distinct)),
+        spread=_ratio(sum(share >= TOUCHED for share in inside), len(inside)),
+        touched=sum(touched for touched, _ in reached),
+        beyond=sum(size for touched, size in reached if not touched),
+    )
+
+
+def relation(this: Side, other: Side, f: Figures) -> str:
+    """Return what `this` is to `other`, from stored figures.
+
+    Only the order of publication tells an abridgement from a roundup, both being a small text whole
+    inside a larger one. `this` is taken as the later of the two.
+    """
+    one = f.c_small >= MIN_SMALL and f.c_large >= MIN_LARGE and f.shared >= MIN_SHARED and f.spread >= MIN_SPREAD
+    if not one:
+        return "quotes" if f.shared >= QUOTED else "none"
+    if f.c_small >= 0.9 and f.c_large >= 0.9:
+        return "version" if this.source == other.source else "same"
+    larger = f.smaller != this.article_id
+    if larger and f.beyond >= ROUNDUP_BEYOND and f.touched <= ROUNDUP_TENTHS:
+        return "contains"
+    if not larger and f.c_large < EXCERPT and f.c_large < MUCH_SHORTER * f.c_small:
+        return "excerpt_of"
+    return "version" if this.source == other.source else "syndicated_copy"
+
+
+def unites(one: Side, two: Side, f: Figures) -> bool:
+    """Whether two articles belong to one op-ed, whichever arrived first."""
+    earlier, later = sorted((one, two), key=lambda side: (side.when, side.article_id))
+    return relation(later, earlier, f) in UNITES
+
+
+def _tenths(runs: tuple[str, ...]) -> list[tuple[str, ...]]:
+    size = len(runs)
+    parts = (runs[size * n // TENTHS : size * (n + 1) // TENTHS] for n in range(TENTHS))
+    return [part for part in parts if part]
+
+
+def _share(part: tuple[str, ...], of: frozenset[str]) -> float:
+    return sum(run in of for run in part) / len(part)
+
+
+def _ratio(part: int, whole: int) -> float:
+    return round(part / whole, 4) if whole else 0.0

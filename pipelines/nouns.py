@@ -1,0 +1,191 @@
+"""The nouns: frozen values that travel from step to step. See `design` in ARCHITECTURE.md."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import cached_property
+
+STAMP = "%Y%m%dT%H%M%SZ"  # times in keys: UTC, whole seconds
+
+
+def stamp(moment: datetime) -> str:
+    """Return an aware moment as it stands in keys.
+
+    >>> stamp(datetime(2026, 6, 1, 3, 4, 5, tzinfo=UTC))
+    '20260601T030405Z'
+    """
+    return moment.astimezone(UTC).strftime(STAMP)
+
+
+def iso(moment: datetime) -> str:
+    """Return an aware moment as ISO 8601 in UTC with whole seconds: `2026-06-01T03:04:05Z`."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Status(StrEnum):
+    """How far a reading can be trusted; the first two are archived, the others set aside."""
+
+    OK = "ok"
+    REVIEW = "review"
+    DRIFT = "drift"
+    TRUNCATED = "truncated"
+    REJECT = "reject"
+
+
+class Verdict(StrEnum):
+    """What came of one address tried: exactly one of these."""
+
+    NEW = "NEW"
+    UNCHANGED = "UNCHANGED"
+    REVISED = "REVISED"
+    COPY = "COPY"
+    REREAD = "REREAD"
+    REJECTED = "REJECTED"
+    NOT_AN_OPED = "NOT_AN_OPED"
+    ALIAS = "ALIAS"
+    GONE = "GONE"
+    WITHDRAWN = "WITHDRAWN"
+    DISALLOWED = "DISALLOWED"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True)
+class Capture:
+    """One HTTP response. `payload` is the body with transfer and content coding removed."""
+
+    url: str
+    fetched_at: datetime
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    payload: bytes = field(repr=False)
+
+    @cached_property
+    def payload_sha256(self) -> str:
+        """Hexadecimal SHA-256 of the payload."""
+        return hashlib.sha256(self.payload).hexdigest()
+
+    def header(self, name: str) -> str:
+        """Return the first header of that name, or an empty string."""
+        return next((v for k, v in self.headers if k.lower() == name.lower()), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """A person who signs; `bio` is the paper's own line about them, or empty."""
+
+    name: str
+    bio: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """What a reader would call the op-ed, as one capture shows it. Field by field: docs/schema.md."""
+
+    status: Status
+    reasons: tuple[str, ...] = ()
+    headline: str = ""
+    deck: str = ""
+    kind: str = "unknown"
+    authors: tuple[Author, ...] = ()
+    published_at: datetime | None = None
+    modified_at: datetime | None = None
+    published_raw: str = ""
+    date_source: str = ""
+    language: str = ""
+    text: str = ""
+    text_ko: str = ""
+    captions: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+    related: tuple[str, ...] = ()
+    correction_note: str = ""
+    translator_note: str = ""
+    print_edition: str = ""
+    emails: tuple[str, ...] = ()
+    publisher: str = ""
+    copyright: str = ""
+    rights_signals: tuple[str, ...] = ()
+    witnesses: tuple[tuple[str, str], ...] = ()
+    coverage: float = 0.0
+    profile: str = ""
+
+    @property
+    def word_count(self) -> int:
+        """Words of the English text; of the Korean one when there is no English."""
+        return len((self.text or self.text_ko).split())
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Everything of ours that shapes a record of one source; `rules8` stands for it in keys."""
+
+    sha256: str
+    trafilatura: str
+    code: str
+
+    @property
+    def rules8(self) -> str:
+        """First eight hexadecimal digits of the digest."""
+        return self.sha256[:8]
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """An article's page seen at one instant; `capture_key` holds the payload, perhaps from earlier."""
+
+    article_id: str
+    url: str
+    fetched_at: datetime
+    capture_key: str
+    routes: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How two texts overlap, in runs of three words (method: matches.py).
+
+    `smaller` is the article with fewer runs; `touched` counts the tenths of the larger text that
+    the smaller one reaches, `beyond` the larger text's runs outside of them.
+    """
+
+    smaller: str
+    shared: int
+    c_small: float
+    c_large: float
+    spread: float
+    touched: int
+    beyond: int
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Another article's content, and how the two overlap. The relation is derived: matches.py."""
+
+    article_id: str
+    content16: str
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one address tried. It lives in a manifest; nothing else knows about arrival."""
+
+    verdict: Verdict
+    url: str
+    article_id: str = ""
+    fetched_at: str = ""
+    content16: str = ""
+    rules8: str = ""
+    capture_key: str = ""
+    record_key: str = ""
+    published_at: str = ""
+    listed: bool = True
+    was: str = ""  # REREAD: the content16 under older rules
+    target: str = ""  # ALIAS: the article the address leads to
+    reasons: tuple[str, ...] = ()
+    routes: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    matches: tuple[Match, ...] = ()

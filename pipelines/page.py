@@ -1,0 +1,154 @@
+"""What a page says of itself: JSON-LD, then OpenGraph and its kin, then nothing. One parsed tree serves all."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from cssselect import GenericTranslator
+from lxml.etree import XPath
+from lxml.html import HtmlElement
+
+ARTICLE_TYPES = re.compile(r"(Article|Posting|Report|Review)$")
+_COMMA_BEFORE_END = re.compile(r",\s*([}\]])")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One field as a page states it, and where: `witness` is `json-ld`, `og`, `meta`, `title` or a selector."""
+
+    value: str
+    witness: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """A parsed page with its own statements read once."""
+
+    tree: HtmlElement
+    linked: dict[str, Any]
+    metas: dict[str, str]
+
+    def first(self, *selectors: str) -> Said | None:
+        """Return the text of the first element that one of the selectors finds, alternatives in order."""
+        for selector in selectors:
+            for element in select(self.tree, selector):
+                text = collapse(element.get("datetime") or " ".join(element.itertext()))
+                if text:
+                    return Said(text, selector)
+        return None
+
+    def meta(self, *names: str) -> Said | None:
+        """Return the first non-empty meta of these names (`property` or `name`)."""
+        for name in names:
+            if self.metas.get(name):
+                return Said(self.metas[name], "og" if ":" in name else "meta")
+        return None
+
+    def json_ld(self, key: str) -> Said | None:
+        """Return a string of the page's JSON-LD article node."""
+        value = self.linked.get(key)
+        if isinstance(value, dict):
+            value = value.get("name") or value.get("@value")
+        return Said(collapse(html.unescape(value)), "json-ld") if isinstance(value, str) and value.strip() else None
+
+
+def read_page(tree: HtmlElement) -> Page:
+    """Read a parsed page's own statements."""
+    metas: dict[str, str] = {}
+    for element in tree.iter("meta"):
+        name = element.get("property") or element.get("name") or ""
+        if name and element.get("content"):
+            metas.setdefault(name.strip(), collapse(element.get("content", "")))
+    return Page(tree, _article_node(tree), metas)
+
+
+def select(element: HtmlElement, selector: str) -> list[HtmlElement]:
+    """Return the elements below that a CSS selector finds, in the order of the page."""
+    found: list[HtmlElement] = _compiled(selector)(element)
+    return found
+
+
+@cache
+def _compiled(selector: str) -> XPath:
+    return XPath(GenericTranslator().css_to_xpath(selector, prefix="descendant::"))
+
+
+def collapse(text: str) -> str:
+    """Return text with white space collapsed, no-break and zero-width ones included.
+
+    >>> collapse(" a\\u00a0 b\\u200b\\n")
+    'a b'
+    """
+    return " ".join(text.replace("\u200b", "").replace("\ufeff", "").split())
+
+
+def people(page: Page) -> list[Said]:
+    """Return the names that JSON-LD or a meta gives as authors, publishers included: callers filter."""
+    authors = page.linked.get("author")
+    listed = authors if isinstance(authors, list) else [authors]
+    names = [a.get("name") if isinstance(a, dict) else a for a in listed]
+    found = [Said(collapse(html.unescape(n)), "json-ld") for n in names if isinstance(n, str) and n.strip()]
+    if not found:
+        meta = page.meta("author", "article:author", "dable:author")
+        found = [meta] if meta and "://" not in meta.value else []
+    return [Said(name, said.witness) for said in found for name in split_names(said.value)]
+
+
+def split_names(text: str) -> list[str]:
+    """Split a line of several names, only when every part looks like one.
+
+    >>> split_names("Kim Min-ju, Ann Lee and Bo Park")
+    ['Kim Min-ju', 'Ann Lee', 'Bo Park']
+    >>> split_names("Korea, Japan")
+    ['Korea, Japan']
+    """
+    text = re.sub(r"^(By|BY)\s+", "", text)
+    parts = [part.strip() for part in re.split(r",|;| and | & ", text) if part.strip()]
+    return parts if len(parts) > 1 and all(len(part.split()) in (2, 3, 4) for part in parts) else [text]
+
+
+def _article_node(tree: HtmlElement) -> dict[str, Any]:
+    nodes = [
+        node
+        for script in tree.iter("script")
+        if "ld+json" in (script.get("type") or "")
+        for node in _nodes(_json(script.text or ""))
+        if ARTICLE_TYPES.search(_type(node))
+    ]
+    wanted = ("datePublished", "headline", "author")
+    return max(nodes, key=lambda node: sum(key in node for key in wanted), default={})
+
+
+def _json(text: str) -> Any:
+    """Read JSON as pages write it: CDATA around it, raw control characters, commas before a bracket."""
+    text = re.sub(r"^\s*(//)?\s*<!\[CDATA\[|(//)?\s*\]\]>\s*;?\s*$", "", text).strip()
+    for candidate in (text, _COMMA_BEFORE_END.sub(r"\1", text)):
+        try:
+            return json.loads(candidate, strict=False)
+        except (ValueError, RecursionError):
+            continue
+    return None
+
+
+def _nodes(data: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
+    if depth > 5:  # hostile nesting; articles are found in the first three
+        return
+    if isinstance(data, list):
+        for item in data:
+            yield from _nodes(item, depth + 1)
+    elif isinstance(data, dict):
+        yield data
+        for key in ("@graph", "mainEntity", "mainEntityOfPage"):
+            yield from _nodes(data.get(key), depth + 1)
+
+
+def _type(node: dict[str, Any]) -> str:
+    kind = node.get("@type")
+    kinds = kind if isinstance(kind, list) else [kind]
+    return next((k for k in kinds if isinstance(k, str) and ARTICLE_TYPES.search(k)), "")

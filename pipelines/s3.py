@@ -1,0 +1,125 @@
+"""The bucket over S3: the one module that knows boto3. Facts behind the settings: DECISIONS 0006."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import random
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pipelines.errors import AlreadyArchived, NotArchived, OpedsError, StoreUnavailable, UnsafeStore
+from pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+ATTEMPTS = 6  # creates that met an undecided race (409), with jitter between
+MISSING = {"404", "NoSuchKey", "NotFound"}
+REFUSED = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "401"}
+
+
+class S3Store:
+    """See `pipelines.store.Store`. A client may be shared by threads, never across a fork."""
+
+    def __init__(self, settings: Settings, bucket: str, prefix: str = "") -> None:
+        self.bucket, self.prefix = bucket, f"{prefix}/" if prefix else ""
+        self.client = client(settings)
+
+    def create(self, key: str, body: bytes) -> None:
+        """Create by conditional put: 412 and unknown answers are decided by reading back."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        for attempt in range(ATTEMPTS):
+            try:
+                self._put(key, body)
+                return
+            except ClientError as error:
+                code = error.response["Error"]["Code"]
+                if code in {"412", "PreconditionFailed"}:
+                    return self._must_equal(key, body)
+                if code not in {"409", "ConditionalRequestConflict", "OperationAborted"}:
+                    raise self._translated(error, key) from error
+                time.sleep(random.uniform(0.05, 0.3) * (attempt + 1))
+            except BotoCoreError as error:  # the answer got lost: did the object arrive?
+                try:
+                    return self._must_equal(key, body)
+                except NotArchived:
+                    if attempt + 1 == ATTEMPTS:
+                        raise self._translated(error, key) from error
+        raise StoreUnavailable(f"{key}: the bucket kept answering 409 (conflict); try again later")
+
+    def _put(self, key: str, body: bytes) -> None:
+        checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
+        self.client.put_object(
+            Bucket=self.bucket, Key=self.prefix + key, Body=body, IfNoneMatch="*", ChecksumSHA256=checksum
+        )
+
+    def _must_equal(self, key: str, body: bytes) -> None:
+        if self.read(key) != body:
+            raise AlreadyArchived(f"{key} exists with other bytes")
+
+    def read(self, key: str) -> bytes:
+        """See `Store.read`."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            return self.client.get_object(Bucket=self.bucket, Key=self.prefix + key)["Body"].read()
+        except (ClientError, BotoCoreError) as error:
+            raise self._translated(error, key) from error
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """List and sort here: a store may walk its tree in another order than bytes."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        found: list[str] = []
+        try:
+            for page in self.client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket, Prefix=self.prefix + prefix
+            ):
+                found += (item["Key"].removeprefix(self.prefix) for item in page.get("Contents", ()))
+        except (ClientError, BotoCoreError) as error:
+            raise self._translated(error, prefix) from error
+        yield from sorted(found)
+
+    def _translated(self, error: Exception, key: str) -> OpedsError:
+        """Return our error for one of boto3's; the sentence never holds a key or secret of the account."""
+        response = getattr(error, "response", None)
+        code = str(response["Error"]["Code"]) if response else type(error).__name__
+        if code in MISSING:
+            return NotArchived(f"{key} is not in the archive")
+        if code == "NoSuchBucket":
+            return StoreUnavailable(f"there is no bucket {self.bucket!r}; create it, or correct OPEDS_ARCHIVE")
+        if code in REFUSED:
+            return StoreUnavailable(f"the bucket {self.bucket!r} refuses this key ({code}); check AWS_ACCESS_KEY_ID")
+        if code in {"501", "NotImplemented"}:
+            return UnsafeStore("the bucket has no conditional create (501); use one that honours If-None-Match")
+        if code in {"NoCredentialsError", "PartialCredentialsError"}:
+            return StoreUnavailable("no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+        return StoreUnavailable(f"the bucket {self.bucket!r} does not answer ({code}); is AWS_ENDPOINT_URL right?")
+
+
+def client(settings: Settings) -> S3Client:
+    """Return a boto3 client with time limits that contended creates can live with."""
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(
+        "s3",
+        endpoint_url=settings.endpoint or None,
+        region_name=settings.region,
+        aws_access_key_id=settings.access_key or None,
+        aws_secret_access_key=settings.secret_key or None,
+        aws_session_token=settings.session_token or None,
+        config=Config(
+            signature_version="s3v4",
+            s3={"addressing_style": "path"} if settings.endpoint else {},
+            connect_timeout=3,
+            read_timeout=30,  # losers of a contended create wait for seconds
+            max_pool_connections=16,
+            retries={"mode": "standard", "max_attempts": 4},
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        ),
+    )

@@ -1,0 +1,60 @@
+"""The one place that reads the environment; everything else gets values."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HOME = Path(".opeds")  # the embedded store, the index, logs: all that a run leaves on this machine
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where things are. Secrets never show in a repr.
+
+    `archive` and `index` are empty when the embedded defaults below `home` are meant.
+    """
+
+    archive: str = ""
+    index: str = ""
+    sources: str = ""
+    contact: str = ""
+    home: Path = HOME
+    endpoint: str = ""
+    region: str = "us-east-1"
+    access_key: str = field(default="", repr=False)
+    secret_key: str = field(default="", repr=False)
+    session_token: str = field(default="", repr=False)
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the archive is the embedded store of this folder."""
+        return not self.archive
+
+
+def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Return the settings of this process; unset and empty are the same.
+
+    >>> read_settings({"OPEDS_ARCHIVE": "memory:"}).archive
+    'memory:'
+    """
+    return Settings(
+        archive=environ.get("OPEDS_ARCHIVE", ""),
+        index=environ.get("OPEDS_INDEX", ""),
+        sources=environ.get("OPEDS_SOURCES", ""),
+        contact=environ.get("OPEDS_CONTACT", ""),
+        home=Path(environ.get("OPEDS_HOME") or HOME).absolute(),
+        endpoint=environ.get("AWS_ENDPOINT_URL", ""),
+        region=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1",
+        access_key=environ.get("AWS_ACCESS_KEY_ID", ""),
+        secret_key=environ.get("AWS_SECRET_ACCESS_KEY", ""),
+        session_token=environ.get("AWS_SESSION_TOKEN", ""),
+    )
+
+
+def child_environment(**extra: str) -> dict[str, str]:
+    """Return this process's environment for a child process, with additions; empty values unset."""
+    merged = {**os.environ, **extra}
+    return {name: value for name, value in merged.items() if value}

@@ -1,0 +1,175 @@
+"""What we know of each place where op-eds appear: data, one small file per source, read into values."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pipelines.errors import BadSourceFile, UnknownSource
+
+SHIPPED = Path(__file__).parent
+KINDS_OF_ROUTE = {"list", "feed", "news-sitemap", "json"}
+BEGINNING, END = date.min, date.max
+
+
+@dataclass(frozen=True)
+class Address:
+    """One form of article address; the file's order ranks them, best first."""
+
+    prefix: str
+    pattern: re.Pattern[str]
+    rank: int
+    time: str = ""
+
+
+@dataclass(frozen=True)
+class Route:
+    """One way to discover addresses, which may fail alone. `next` holds `{page}`, from 2 on."""
+
+    name: str
+    kind: str
+    url: str
+    next: str = ""
+    item: str = ""
+    link: str = ""
+    date: str = ""
+    title: str = ""
+    items: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    expected: bool = False
+    carries_text: bool = False
+    valid_from: date = BEGINNING
+    valid_until: date = END
+
+    def serves(self, first: date, last: date) -> bool:
+        """Whether the route can show a day of `first`…`last`; `valid_until` is the first day it cannot."""
+        return self.valid_from <= last and first < self.valid_until
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How one layout is read: CSS selectors, alternatives in order."""
+
+    name: str
+    body: tuple[str, ...]
+    headline: tuple[str, ...] = ()
+    deck: tuple[str, ...] = ()
+    byline: tuple[str, ...] = ()
+    section: tuple[str, ...] = ()
+    date: tuple[str, ...] = ()
+    modified: tuple[str, ...] = ()
+    caption: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    copyright: tuple[str, ...] = ()
+    valid_from: date = BEGINNING
+    valid_until: date = END
+
+
+@dataclass(frozen=True)
+class Source:
+    """A place where op-eds appear. `delay` is in seconds between two requests to one host."""
+
+    name: str
+    publisher: str
+    hosts: tuple[str, ...]
+    addresses: tuple[Address, ...]
+    routes: tuple[Route, ...] = ()
+    profiles: tuple[Profile, ...] = ()
+    names: tuple[str, ...] = ()
+    press: tuple[str, ...] = ()
+    same_host: Mapping[str, str] = field(default_factory=dict)
+    timezone: ZoneInfo = ZoneInfo("Asia/Seoul")
+    delay: float = 5.0
+    strip: tuple[str, ...] = ()
+    opinion: re.Pattern[str] | None = None
+    own: bool = False
+    evidence: bool = False
+    loopback: bool = False
+
+    def profiles_at(self, day: date) -> list[Profile]:
+        """Return the profiles in the order to try for a capture of that day: those in force first."""
+        return sorted(self.profiles, key=lambda p: not p.valid_from <= day < p.valid_until)
+
+
+def load_sources(folder: str = "") -> dict[str, Source]:
+    """Return the shipped sources by name, with those of `folder` added or put in their place.
+
+    Raises `BadSourceFile`, naming file and field.
+    """
+    return dict(_load(folder))
+
+
+@cache
+def _load(folder: str) -> tuple[tuple[str, Source], ...]:
+    files = sorted(SHIPPED.glob("*.toml"))
+    if folder:
+        if not Path(folder).is_dir():
+            raise BadSourceFile(f"OPEDS_SOURCES={folder} is not a folder of source files (*.toml)")
+        files += sorted(Path(folder).glob("*.toml"))
+    return tuple({source.name: source for source in map(read_source, files)}.items())
+
+
+def source_named(sources: Mapping[str, Source], name: str) -> Source:
+    """Return the source of that name; raise `UnknownSource`, which lists the names there are."""
+    try:
+        return sources[name]
+    except KeyError as error:
+        raise UnknownSource(f"unknown source {name!r}; there are: {', '.join(sorted(sources))}") from error
+
+
+def read_source(path: Path) -> Source:
+    """Read one source file; raise `BadSourceFile` with the reason."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        return _source(data)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise BadSourceFile(f"{path}: cannot be read: {error}") from error
+    except KeyError as error:
+        raise BadSourceFile(f"{path}: {error.args[0]} is missing") from error
+    except (TypeError, ValueError, re.error, ZoneInfoNotFoundError) as error:
+        raise BadSourceFile(f"{path}: {error}") from error
+
+
+def _source(data: dict[str, Any]) -> Source:
+    lists = ("hosts", "names", "press", "strip")
+    made = {
+        "addresses": tuple(_address(rank, item) for rank, item in enumerate(data.pop("address"))),
+        "routes": tuple(_route(item) for item in data.pop("route", [])),
+        "profiles": tuple(_profile(item) for item in data.pop("profile", [])),
+        "timezone": ZoneInfo(data.pop("timezone")),
+        "opinion": re.compile(data.pop("opinion")) if "opinion" in data else None,
+    }
+    made |= {name: tuple(data.pop(name, ())) for name in lists}
+    if not re.fullmatch(r"[a-z]+", data["name"]):
+        raise ValueError("name must be lower-case letters only: it begins every key")
+    return Source(**made, **data)
+
+
+def _address(rank: int, item: dict[str, Any]) -> Address:
+    pattern = re.compile(item["pattern"])
+    if "id" not in pattern.groupindex:
+        raise ValueError(f"address pattern {item['pattern']!r} needs a group (?P<id>…)")
+    return Address(prefix=item["prefix"], pattern=pattern, rank=rank, time=item.get("time", ""))
+
+
+def _route(item: dict[str, Any]) -> Route:
+    if item["kind"] not in KINDS_OF_ROUTE:
+        raise ValueError(f"route {item['name']}: kind {item['kind']!r} is none of {sorted(KINDS_OF_ROUTE)}")
+    return Route(**_dated(item))
+
+
+def _profile(item: dict[str, Any]) -> Profile:
+    made = {key: tuple(value) if isinstance(value, list) else value for key, value in _dated(item).items()}
+    return Profile(**made)
+
+
+def _dated(item: dict[str, Any]) -> dict[str, Any]:
+    days = {key: date.fromisoformat(item[key]) for key in ("valid_from", "valid_until") if key in item}
+    return {**item, **days}

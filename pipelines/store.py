@@ -1,0 +1,170 @@
+"""The port to the bucket: three verbs, nothing ever overwritten. Adapters: memory and folder here, S3 in s3.py."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+from pipelines.errors import AlreadyArchived, NotArchived, StoreUnavailable, UnsafeStore, WrongUsage
+from pipelines.settings import Settings
+
+IDENTITY = "archive.json"
+
+
+class Store(Protocol):
+    """A bucket in which nothing is ever overwritten.
+
+    All three verbs raise `StoreUnavailable` when the bucket cannot be reached.
+    """
+
+    def create(self, key: str, body: bytes) -> None:
+        """Store `body`; equal bytes already there is success, other bytes raise `AlreadyArchived`."""
+
+    def read(self, key: str) -> bytes:
+        """Return the object's bytes; raise `NotArchived` when there is none."""
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Yield every key below `prefix`, sorted, each once."""
+
+
+class MemoryStore:
+    """A bucket in a dictionary: for unit tests, and the upper half of a dry run."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+
+    def create(self, key: str, body: bytes) -> None:
+        """See `Store.create`."""
+        if self.objects.setdefault(key, body) != body:
+            raise AlreadyArchived(f"{key} exists with other bytes")
+
+    def read(self, key: str) -> bytes:
+        """See `Store.read`."""
+        try:
+            return self.objects[key]
+        except KeyError as error:
+            raise NotArchived(f"{key} is not in the archive") from error
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """See `Store.keys`."""
+        yield from sorted(key for key in self.objects if key.startswith(prefix))
+
+
+class FolderStore:
+    """A bucket in a folder. An object is written aside, then linked: never half there."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def create(self, key: str, body: bytes) -> None:
+        """See `Store.create`."""
+        target = self._path(key)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=self.root, prefix=".writing-") as aside:
+                aside.write(body)
+                aside.flush()
+                os.fsync(aside.fileno())
+                os.link(aside.name, target)
+        except FileExistsError as error:
+            if target.read_bytes() != body:
+                raise AlreadyArchived(f"{key} exists with other bytes") from error
+        except OSError as error:
+            raise StoreUnavailable(f"cannot write {key} below {self.root}: {error.strerror}") from error
+
+    def read(self, key: str) -> bytes:
+        """See `Store.read`."""
+        try:
+            return self._path(key).read_bytes()
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+            raise NotArchived(f"{key} is not in the archive") from error
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """See `Store.keys`."""
+        folder = self.root / prefix.rpartition("/")[0]
+        found = (path.relative_to(self.root).as_posix() for path in folder.rglob("*") if path.is_file())
+        yield from sorted(key for key in found if key.startswith(prefix) and not key.startswith(".writing-"))
+
+    def _path(self, key: str) -> Path:
+        path = self.root / key
+        if not path.resolve().is_relative_to(self.root.resolve()):
+            raise WrongUsage(f"the key {key!r} leads out of the archive's folder")
+        return path
+
+
+class Overlay:
+    """A store seen through a dry run: creates stay in memory, the store below is only read."""
+
+    def __init__(self, below: Store) -> None:
+        self.below, self.above = below, MemoryStore()
+
+    def create(self, key: str, body: bytes) -> None:
+        """See `Store.create`."""
+        try:
+            if self.below.read(key) != body:
+                raise AlreadyArchived(f"{key} exists with other bytes")
+        except NotArchived:
+            self.above.create(key, body)
+
+    def read(self, key: str) -> bytes:
+        """See `Store.read`."""
+        try:
+            return self.above.read(key)
+        except NotArchived:
+            return self.below.read(key)
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """See `Store.keys`."""
+        yield from sorted({*self.above.keys(prefix), *self.below.keys(prefix)})
+
+
+def open_store(settings: Settings) -> Store:
+    """Return the store that `settings` name; the embedded one is started when it is not running."""
+    if settings.embedded:
+        from pipelines.embedded import ensure_running
+
+        settings = ensure_running(settings)
+    parts = urlsplit(settings.archive)
+    if parts.scheme == "memory":
+        return MemoryStore()
+    if parts.scheme == "file" and parts.path:
+        return _folder(Path(unquote(parts.path)))
+    if parts.scheme == "s3" and parts.netloc:
+        from pipelines.s3 import S3Store
+
+        return S3Store(settings, bucket=parts.netloc, prefix=parts.path.strip("/"))
+    raise WrongUsage(f"OPEDS_ARCHIVE={settings.archive!r}: use s3://bucket[/prefix], file:///folder or memory:")
+
+
+def _folder(root: Path) -> FolderStore:
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnavailable(f"cannot use {root} as archive: {error.strerror}") from error
+    return FolderStore(root)
+
+
+def identify(store: Store) -> str:
+    """Return the archive's id, making one in an empty bucket; raise `UnsafeStore` if creates overwrite.
+
+    The id is created a second time with other bytes: a store fit for an archive must refuse.
+    """
+    try:
+        body = store.read(IDENTITY)
+    except NotArchived:
+        body = json.dumps({"archive_id": uuid.uuid4().hex, "schema": "opeds/archive/1"}, sort_keys=True).encode()
+        try:
+            store.create(IDENTITY, body)
+        except AlreadyArchived:  # another worker was first
+            body = store.read(IDENTITY)
+    try:
+        store.create(IDENTITY, b"probe: a store that keeps this is unfit")
+    except AlreadyArchived:
+        return str(json.loads(body)["archive_id"])
+    raise UnsafeStore("the bucket ignores If-None-Match and overwrites objects; use one that honours conditional creates")
