@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 HOME = Path(".opeds")  # the embedded store, the index, logs: all that a run leaves on this machine
 
@@ -58,3 +60,9 @@ def child_environment(**extra: str) -> dict[str, str]:
     """Return this process's environment for a child process, with additions; empty values unset."""
     merged = {**os.environ, **extra}
     return {name: value for name, value in merged.items() if value}
+
+
+def proxy_hosts() -> frozenset[str]:
+    """Return the hosts of the forward proxies that the environment names: the operator chose them."""
+    hosts = (urlsplit(proxy if "//" in proxy else f"//{proxy}").hostname for proxy in getproxies().values())
+    return frozenset(host for host in hosts if host)

@@ -1,0 +1,242 @@
+"""The replica as an HTTP forward proxy on loopback: it answers for the sites' own hosts and refuses all others."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import ssl
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import trustme
+
+from .site import FAULTS, HOSTS, NOT_FOUND, Answer, answer, asked
+from .world import FIRST_DAY, SEOUL, World, build
+
+CONTROL = "/__newsstand__/"
+SENT = {
+    "ua-403": "403 for clients that do not say who they are",
+    "truncated": "bodies are cut short of their Content-Length",
+    "slow": "answers come after two seconds",
+    "restless": "every page carries other advertising at every request",
+}
+
+
+@dataclass
+class Rule:
+    """A fault at work: on which addresses, and how many more times (None: always)."""
+
+    name: str
+    pattern: re.Pattern[str]
+    left: int | None = None
+
+    def hits(self, url: str) -> bool:
+        """Whether the rule applies now; counts down when it does."""
+        if self.left == 0 or not self.pattern.search(url):
+            return False
+        if self.left is not None:
+            self.left -= 1
+        return True
+
+
+@dataclass
+class Stand:
+    """What the server knows: its world, its clock, its faults and the log of requests."""
+
+    world: World
+    clock: datetime
+    given: dict[str, bytes] = field(default_factory=dict)
+    rules: list[Rule] = field(default_factory=list)
+    log: list[dict[str, Any]] = field(default_factory=list)
+    state: Path | None = None
+    quiet: bool = True
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def advance(self, to: datetime) -> None:
+        """Move the clock forward; time does not run back, not even over restarts."""
+        self.clock = max(self.clock, to)
+        if self.state:
+            self.state.write_text(self.clock.isoformat())
+
+    def fault(self, text: str) -> None:
+        """Add a fault written as `name`, `name@pattern` or `name@pattern*count`; `none` takes all away."""
+        name, _, rest = text.partition("@")
+        pattern, _, count = rest.rpartition("*") if re.search(r"\*\d+$", rest) else (rest, "", "")
+        if name == "none":
+            self.rules.clear()
+        elif name in FAULTS or name in SENT:
+            self.rules.append(Rule(name, re.compile(pattern or "."), int(count) if count else None))
+        else:
+            raise ValueError(f"unknown fault {name!r}; there are: {', '.join(sorted({*FAULTS, *SENT}))}")
+
+    def respond(self, url: str, referer: str) -> tuple[Answer, set[str]]:
+        """Return the answer to a request, with the names of the faults that are done while sending."""
+        request = asked(url, referer)
+        right = answer(request, self.world, self.clock, self.given)
+        sending: set[str] = set()
+        with self.lock:
+            for rule in self.rules:
+                if rule.name in SENT and rule.hits(url):
+                    sending.add(rule.name)
+                elif rule.name in FAULTS:
+                    wrong = FAULTS[rule.name][1](request, right, self.world)
+                    right = wrong if wrong != right and rule.hits(url) else right
+        return right, sending
+
+    def note(self, **entry: Any) -> None:
+        """Log a request."""
+        entry = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **entry}
+        self.log.append(entry)
+        if not self.quiet:
+            print(f"{entry['status']} {entry['method']} {entry['url']}", flush=True)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection of a proxy client, plain or, after CONNECT, in TLS."""
+
+    protocol_version = "HTTP/1.1"
+    server: Newsstand
+    tunnel = ""
+
+    def do_CONNECT(self) -> None:  # noqa: N802 (the library's name)
+        """Answer for a host in TLS, with a certificate made on the spot."""
+        host = self.path.partition(":")[0].lower()
+        if host not in HOSTS:
+            return self._send(Answer(403, b"this proxy answers for the replica's sites only"), set())
+        self.send_response(200, "Connection established")
+        self.end_headers()
+        self.connection = self.server.context(host).wrap_socket(self.connection, server_side=True)
+        self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", buffering=0)  # type: ignore[assignment]
+        self.tunnel, self.close_connection = host, False
+        return None
+
+    def do_GET(self) -> None:  # noqa: N802
+        """Answer a request."""
+        url = f"https://{self.tunnel}{self.path}" if self.tunnel else self.path
+        parts = urlsplit(url)
+        if parts.path.startswith(CONTROL):
+            return self._send(self._control(parts.path.removeprefix(CONTROL), parse_qs(parts.query)), set())
+        agent, referer = self.headers.get("User-Agent", ""), self.headers.get("Referer", "")
+        stand = self.server.stand
+        told, sending = stand.respond(url, referer) if (parts.hostname or "") in HOSTS else (Answer(403, b"unknown host"), set())
+        if "ua-403" in sending and re.match(r"$|python|scrapy", agent, re.IGNORECASE):
+            told = Answer(403, b"who are you?")
+        if "slow" in sending:
+            time.sleep(2)
+        stand.note(method=self.command, url=url, host=parts.hostname, path=parts.path, agent=agent, referer=referer, status=told.status)
+        return self._send(told, sending)
+
+    do_HEAD = do_GET  # noqa: N815
+
+    def _send(self, told: Answer, sending: set[str]) -> None:
+        body = told.body
+        if "restless" in sending and b"</body>" in body:
+            body = body.replace(b"</body>", f"<aside>Advertisement {time.time_ns()}</aside></body>".encode())
+        coded = "gzip" in self.headers.get("Accept-Encoding", "") and len(body) > 200
+        body = gzip.compress(body, mtime=0) if coded else body
+        self.send_response(told.status)
+        self.send_header("Content-Type", told.kind)
+        self.send_header("Content-Length", str(len(body)))
+        if coded:
+            self.send_header("Content-Encoding", "gzip")
+        for name, value in told.headers:
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body[: len(body) // 2] if "truncated" in sending else body)
+        if "truncated" in sending:
+            self.close_connection = True
+
+    def _control(self, what: str, query: dict[str, list[str]]) -> Answer:
+        stand = self.server.stand
+        try:
+            if "to" in query and what == "advance":
+                stand.advance(parse_clock(query["to"][0]))
+            for text in query.get("set", []) if what == "faults" else []:
+                stand.fault(text)
+        except ValueError as error:
+            return Answer(400, str(error).encode(), "text/plain")
+        told = {
+            "health": {"clock": stand.clock.isoformat()},
+            "advance": {"clock": stand.clock.isoformat()},
+            "faults": {"faults": [f"{rule.name}@{rule.pattern.pattern}" for rule in stand.rules]},
+            "log": {"log": stand.log},
+        }.get(what)
+        return Answer(200, json.dumps(told).encode(), "application/json") if told else NOT_FOUND
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Stay silent: `Stand.note` logs what matters."""
+
+
+class Newsstand(ThreadingHTTPServer):
+    """The proxy, bound to loopback only."""
+
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self, stand: Stand, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), Handler)
+        self.stand = stand
+        self.authority = trustme.CA()
+        self.contexts: dict[str, ssl.SSLContext] = {}
+
+    @property
+    def address(self) -> str:
+        """The proxy's address, as `http_proxy` wants it."""
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def context(self, host: str) -> ssl.SSLContext:
+        """Return the TLS context of a host; its certificate is made at the first call."""
+        if host not in self.contexts:
+            made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.authority.issue_cert(host).configure_cert(made)
+            self.contexts[host] = made
+        return self.contexts[host]
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hangs up is no news."""
+        if not isinstance(sys.exc_info()[1], (ConnectionError, ssl.SSLError, TimeoutError)):
+            super().handle_error(request, client_address)
+
+    def environment(self, folder: Path) -> dict[str, str]:
+        """Return what a crawler's environment needs to talk to this proxy and to trust it alone."""
+        authority = folder / "newsstand-authority.pem"
+        authority.write_bytes(self.authority.cert_pem.bytes())
+        return {"http_proxy": self.address, "https_proxy": self.address, "no_proxy": "", "SSL_CERT_FILE": str(authority)}
+
+
+@contextmanager
+def running(folder: Path, clock: datetime, seed: int = 1, **more: Any) -> Iterator[Newsstand]:
+    """Run a newsstand in this process, for tests: `with running(tmp_path, clock) as stand`."""
+    server = Newsstand(Stand(build(seed), clock, **more))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def parse_clock(text: str) -> datetime:
+    """Return a moment of the newsstand's clock; without a zone it is Seoul's.
+
+    >>> parse_clock("2026-06-07T23:30").isoformat()
+    '2026-06-07T23:30:00+09:00'
+    """
+    found = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else f"{text}T00:00")
+    return found if found.tzinfo else found.replace(tzinfo=SEOUL)
+
+
+LAST = datetime.combine(FIRST_DAY, datetime.min.time(), SEOUL) + timedelta(days=60)

@@ -1,0 +1,237 @@
+"""Which answer each address of the replica gives at a moment of its clock: a function, no sockets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from urllib.parse import parse_qs, urlsplit
+
+from . import pages
+from .pages import DAUM, IMAGE, JOINS, WWW
+from .world import MOVE, Oped, World
+
+PER_PAGE = 10
+FEED_ITEMS = 30
+PIXEL = bytes.fromhex("52494646220000005745425056503820160000003001009d012a0100010001400025a400037000feff000000")  # ours
+ROBOTS = "User-agent: *\nDisallow: /private/\n"
+HOSTS = {JOINS, WWW, "koreajoongangdaily.com", IMAGE, DAUM, "news.v.daum.net"}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is sent: status, headers, body before any coding."""
+
+    status: int
+    body: bytes = b""
+    kind: str = "text/html; charset=utf-8"
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request as the site sees it."""
+
+    host: str
+    path: str
+    query: dict[str, list[str]] = field(default_factory=dict)
+    referer: str = ""
+
+    @property
+    def page(self) -> int:
+        """The page of a list that is asked for."""
+        return int(next(iter(self.query.get("page", self.query.get("pgi", ["1"]))), "1") or 1)
+
+
+NOT_FOUND = Answer(404, b"<html><body><h1>Not found</h1></body></html>")
+
+
+def asked(url: str, referer: str = "") -> Asked:
+    """Return a request for an address."""
+    parts = urlsplit(url)
+    return Asked((parts.hostname or "").lower(), parts.path, parse_qs(parts.query), referer)
+
+
+def answer(request: Asked, world: World, clock: datetime, given: dict[str, bytes]) -> Answer:
+    """Return what the sites answer at that moment; `given` are files served as they are, by `host/path`."""
+    file = given.get(f"{request.host}{request.path}")
+    if file is not None:
+        return Answer(200, file)
+    if request.path == "/robots.txt":
+        return Answer(200, ROBOTS.encode(), "text/plain")
+    site: dict[str, Callable[[Asked, World, datetime], Answer]] = {JOINS: joins, WWW: www, DAUM: daum, IMAGE: image}
+    host = {"koreajoongangdaily.com": WWW, "news.v.daum.net": DAUM}.get(request.host, request.host)
+    return site[host](request, world, clock) if host in site else NOT_FOUND
+
+
+def html(text: str) -> Answer:
+    """Return a page."""
+    return Answer(200, text.encode())
+
+
+def out(world: World, clock: datetime) -> list[Oped]:
+    """Return the op-eds published by then, newest first."""
+    return sorted((o for o in world.opeds if o.published <= clock), key=lambda o: o.published, reverse=True)
+
+
+def joins(request: Asked, world: World, clock: datetime) -> Answer:
+    """The old host: era C until the move; its older pages stay."""
+    old = _drawer(request, world)
+    if old is not None:
+        return old
+    before = [o for o in out(world, clock) if o.published < MOVE]
+    page = next((o for o in before if pages.c_path(o) == request.path), None)
+    if page is not None:
+        return html(pages.article_c(page, clock))
+    if clock >= MOVE:  # lists, feed and sitemap went with the paper
+        return NOT_FOUND
+    sections = {"/section/opinion": before}
+    sections |= {f"/section/opinion/{s}": [o for o in before if o.section == s] for s in ("editorials", "columns")}
+    if request.path in sections:
+        return _paged(sections[request.path], request.page, lambda items: pages.list_c(items, request.page))
+    if request.path == "/xmls/joins":
+        return Answer(200, pages.feed(before[:FEED_ITEMS], odd=False).encode(), "application/rss+xml")
+    if request.path == "/sitemap_google_news.xml":
+        recent = [o for o in before if (clock - o.published).days < 2]
+        return Answer(200, pages.sitemap(recent).encode(), "application/xml")
+    return NOT_FOUND
+
+
+def _drawer(request: Asked, world: World) -> Answer | None:
+    """Eras A, A′ and B, and era A's list; the paths of era A are read without regard to case."""
+    path = request.path.lower()
+    if path == "/news/article/article.aspx":
+        aid = next(iter(request.query.get("aid", [""])))
+        return next((html(pages.page_old(o)) for o in world.drawer if o.era == "a" and o.aid == aid), NOT_FOUND)
+    if path == "/news/list/list.aspx":
+        items = [o for o in world.drawer if o.era == "a"]
+        last = -(-len(items) // PER_PAGE)
+        at = (request.page - 1) * PER_PAGE
+        return html(pages.list_a(items[at : at + PER_PAGE], request.page, last))
+    return next((html(pages.page_old(o)) for o in world.drawer if o.path == request.path), None)
+
+
+def www(request: Asked, world: World, clock: datetime) -> Answer:
+    """The new host: nothing before the move; then everything, the old op-eds under new numbers."""
+    if clock < MOVE:
+        return NOT_FOUND
+    items = out(world, clock)
+    if request.path.rstrip("/") == "/opinion":
+        return _paged(items, request.page, pages.list_d)
+    page = next((o for o in items if pages.d_path(o) == request.path), None)
+    return html(pages.article_d(page, clock)) if page else NOT_FOUND
+
+
+def daum(request: Asked, world: World, clock: datetime) -> Answer:
+    """The portal: articles, and a list that wants the channel's page as referer."""
+    on_portal = [o for o in world.opeds if o.daum_at and o.daum_at <= clock]
+    if request.path.startswith("/channel/") and request.path.endswith("/list.json"):
+        if "/channel/" not in request.referer:
+            return Answer(403, b"{}", "application/json")
+        rows = [(o.headline, pages.daum_url(o), o.daum_at) for o in on_portal if o.daum_at]
+        rows += [(headline, f"https://{DAUM}/v/{native}", moment) for native, moment, headline, _ in world.news if moment <= clock]
+        rows.sort(key=lambda row: row[2], reverse=True)
+        at = (request.page - 1) * PER_PAGE
+        return Answer(200, pages.channel(rows[at : at + PER_PAGE]).encode(), "application/json")
+    native = request.path.rsplit("/", 1)[-1]
+    for moment_id, moment, headline, text in world.news:
+        if native == moment_id and moment <= clock:
+            return html(pages.article_news(native, moment, headline, text))
+    page = next((o for o in on_portal if o.daum_id() == native), None)
+    return html(pages.article_daum(page)) if page else NOT_FOUND
+
+
+def image(request: Asked, world: World, clock: datetime) -> Answer:
+    """Pictures: one of ours for every number."""
+    return Answer(200, PIXEL, "image/webp") if request.path.endswith(".webp") else NOT_FOUND
+
+
+def _paged(items: list[Oped], page: int, render: Callable[[list[Oped]], str]) -> Answer:
+    at = (page - 1) * PER_PAGE
+    return html(render(items[at : at + PER_PAGE]))
+
+
+# -- faults: each a function from the right answer to a wrong one ------------------------------------
+
+LIST_PATHS = ("/section/", "/opinion", "/channel/", "/news/list/")
+
+
+def moved(request: Asked, right: Answer, world: World) -> Answer:
+    """Send an era-C address on to the new host."""
+    page = next((o for o in world.opeds if request.host == JOINS and pages.c_path(o) == request.path), None)
+    return Answer(301, headers=(("Location", pages.d_url(page)),)) if page else right
+
+
+def redesigned(request: Asked, right: Answer, world: World) -> Answer:
+    """Rename every class and id the profiles know."""
+    body = right.body
+    for known in (b"article_body", b"article-body", b"article_view", b"view-article-title", b"article-title", b"tit_view"):
+        body = body.replace(known, b"x" + known[:3] + b"q")
+    return replace(right, body=body)
+
+
+def _html_only(change: Callable[[Asked, Answer, World], Answer]) -> Callable[[Asked, Answer, World], Answer]:
+    def on_articles(request: Asked, right: Answer, world: World) -> Answer:
+        article = right.status == 200 and "html" in right.kind and not request.path.startswith(LIST_PATHS[:1] + LIST_PATHS[3:])
+        return change(request, right, world) if article and request.path.rstrip("/") != "/opinion" else right
+
+    return on_articles
+
+
+def _on_lists(wrong: Answer) -> Callable[[Asked, Answer, World], Answer]:
+    def on_lists(request: Asked, right: Answer, world: World) -> Answer:
+        listing = request.path.startswith(("/section/", "/channel/", "/news/list/")) or request.path.rstrip("/") == "/opinion"
+        return wrong if listing and right.status == 200 else right
+
+    return on_lists
+
+
+def _euc_kr(request: Asked, right: Answer, world: World) -> Answer:
+    text = right.body.decode().replace("charset='utf-8'", "charset='euc-kr'")
+    for curly, straight in (("’", "'"), ("‘", "'"), ("“", '"'), ("”", '"'), ("—", "-"), ("–", "-"), ("©", "(c)")):
+        text = text.replace(curly, straight)
+    return replace(right, body=text.encode("euc-kr", "xmlcharrefreplace"), kind="text/html")
+
+
+def _emptied(request: Asked, right: Answer, world: World) -> Answer:
+    return replace(right, body=b"<html><head><title>Korea JoongAng Daily</title></head><body><header>menu</header></body></html>")
+
+
+def _lazy(request: Asked, right: Answer, world: World) -> Answer:
+    """Leave only the last paragraph."""
+    head, _, rest = right.body.partition(b"<p")
+    paragraphs = rest.split(b"<p")
+    return replace(right, body=head + b"<p" + paragraphs[-1])
+
+
+def _feed_dates(request: Asked, right: Answer, world: World) -> Answer:
+    items = [o for o in world.opeds if f"{o.cid}</guid>".encode() in right.body]
+    items.sort(key=lambda o: o.published, reverse=True)
+    return replace(right, body=pages.feed(items, odd=True).encode()) if request.path == "/xmls/joins" else right
+
+
+def _robots(request: Asked, right: Answer, world: World) -> Answer:
+    text = b"User-agent: *\nDisallow: /opinion/\nDisallow: /news/\nDisallow: /v/\n"
+    return replace(right, body=text) if request.path == "/robots.txt" else right
+
+
+Fault = Callable[[Asked, Answer, World], Answer]
+FAULTS: dict[str, tuple[str, Fault]] = {
+    "feed-404": ("the feed answers 404", lambda q, right, w: NOT_FOUND if q.path == "/xmls/joins" else right),
+    "feed-odd-dates": ("the feed writes dates as a neighbour paper does", _feed_dates),
+    "moved-301": ("era-C addresses lead to the new host", moved),
+    "empty-listing": ("lists are pages made by a script", _on_lists(html("<html><body><script>load()</script></body></html>"))),
+    "euc-kr": ("articles in EUC-KR; only their meta says so", _html_only(_euc_kr)),
+    "robots-deny": ("robots.txt forbids the op-eds", _robots),
+    "robots-503": ("robots.txt answers 503", lambda q, r, w: Answer(503) if q.path == "/robots.txt" else r),
+    "redesign": ("classes and ids have other names", _html_only(redesigned)),
+    "empty-body": ("articles have no text", _html_only(_emptied)),
+    "lazy-body": ("articles show their last paragraph only", _html_only(_lazy)),
+    "zero-bytes": ("articles are empty answers", _html_only(lambda q, right, w: replace(right, body=b""))),
+    "gone": ("articles answer 410", _html_only(lambda q, right, w: Answer(410))),
+    "refuse-403": ("every page answers 403", lambda q, right, w: right if q.path == "/robots.txt" else Answer(403)),
+    "flaky-503": ("answers 503; give it a count", lambda q, right, w: right if q.path == "/robots.txt" else Answer(503)),
+    "rate-429": ("answers 429 with Retry-After: 2; give it a count",
+                 lambda q, right, w: right if q.path == "/robots.txt" else Answer(429, headers=(("Retry-After", "2"),))),
+}  # fmt: skip
+"""Faults that change an answer. `ua-403`, `truncated`, `slow` and `overlap` are done where bytes are sent."""

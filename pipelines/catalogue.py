@@ -1,0 +1,325 @@
+"""The view that consumers query: Delta tables made from records and the log. The one module that knows deltalake."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+from zoneinfo import ZoneInfo
+
+from pipelines import log
+from pipelines.archive import Archive, catch_up
+from pipelines.errors import StalePublisher, StoreUnavailable
+from pipelines.index import ArticleState
+from pipelines.matches import Side, relation
+from pipelines.nouns import Match
+from pipelines.settings import Settings
+from pipelines.store import Store
+from pipelines.verdict import steps
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from deltalake import DeltaTable
+
+APP = "opeds"  # its transaction number is the last manifest applied; it survives compaction and log cleanup
+SEOUL = ZoneInfo("Asia/Seoul")  # the newspaper's day, which partitions the table whatever the source
+NOTICED = ("headline", "deck", "authors", "text", "text_ko", "correction_note")
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where a table lies and how deltalake reaches it."""
+
+    uri: str
+    options: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What publishing did: the last manifest in the table, its version, and rows written."""
+
+    seq: int
+    version: int
+    rows: int
+
+
+def location(settings: Settings, table: str) -> Location | None:
+    """Return where a table of the archive lies; an archive in memory has none. Settings name a running store."""
+    parts = urlsplit(settings.archive)
+    path = f"catalogue/{table}"
+    if parts.scheme == "file":
+        return Location(str(Path(unquote(parts.path)) / path), {})
+    if parts.scheme != "s3":
+        return None
+    prefix = f"{parts.path.strip('/')}/" if parts.path.strip("/") else ""
+    options = {
+        "AWS_ACCESS_KEY_ID": settings.access_key,
+        "AWS_SECRET_ACCESS_KEY": settings.secret_key,
+        "AWS_SESSION_TOKEN": settings.session_token,
+        "AWS_REGION": settings.region,
+        "AWS_ENDPOINT_URL": settings.endpoint,
+        "AWS_ALLOW_HTTP": "true" if settings.endpoint.startswith("http://") else "",
+        "aws_conditional_put": "etag",
+    }
+    return Location(f"s3://{parts.netloc}/{prefix}{path}", {name: value for name, value in options.items() if value})
+
+
+def publish(archive: Archive, settings: Settings) -> Published | None:
+    """Bring the tables up to the last manifest; None for an archive in memory.
+
+    One publisher at a time: another that was faster makes this one raise `StalePublisher`, and nothing is
+    lost, since whoever comes next applies every manifest the table lacks.
+    """
+    articles, runs = location(settings, "articles"), location(settings, "runs")
+    if articles is None or runs is None:
+        return None
+    seq = catch_up(archive)
+    done = _publish_articles(archive, articles, seq)
+    _publish_runs(archive.store, runs, seq)
+    return done
+
+
+def _publish_articles(archive: Archive, where: Location, seq: int) -> Published:
+    table = _table(where, article_schema(), ["year"])
+    last = table.transaction_version(APP) or 0
+    if last >= seq:
+        return Published(last, table.version(), 0)
+    rows = [row for article_id in archive.index.changed_since(last) for row in article_rows(archive, article_id)]
+    if rows:
+        _merge(table, rows, seq, _gone(archive, archive.index.changed_since(last)))
+    return Published(seq, table.version(), len(rows))
+
+
+def _merge(table: DeltaTable, rows: list[dict[str, Any]], seq: int, renamed: list[tuple[str, str]]) -> None:
+    """Write the rows in one commit, first taking out those whose content has a new name."""
+    import pyarrow as pa
+    from deltalake import CommitProperties, Transaction
+    from deltalake.exceptions import CommitFailedError
+
+    years = sorted({year for row in rows for year in row.pop("_years")})
+    pruned = f"t.year IN ({', '.join(map(str, years))})"
+    try:
+        for article_id, content16 in renamed:
+            table.delete(f"article_id = '{article_id}' AND content16 = '{content16}'")
+        (
+            table.merge(
+                pa.Table.from_pylist(rows, schema=article_schema()),
+                predicate=f"{pruned} AND t.article_id = s.article_id AND t.content16 = s.content16",
+                source_alias="s",
+                target_alias="t",
+                streamed_exec=False,  # with the years in the predicate: 0.08 s instead of 4.9 s on 100,000 rows
+                commit_properties=CommitProperties(app_transactions=[Transaction(APP, seq)]),
+            )
+            .when_matched_update_all()
+            .when_not_matched_insert_all()
+            .execute()
+        )
+    except CommitFailedError as error:
+        raise StalePublisher("another publisher moved the catalogue meanwhile; run the same command again") from error
+
+
+def _publish_runs(store: Store, where: Location, seq: int) -> None:
+    import pyarrow as pa
+    from deltalake import CommitProperties, Transaction, write_deltalake
+
+    table = _table(where, run_schema(), [])
+    last = table.transaction_version(APP) or 0
+    rows = [run_row(number, manifest) for number, manifest in log.entries(store, last) if number <= seq]
+    if rows:
+        write_deltalake(
+            table,
+            pa.Table.from_pylist(rows, schema=run_schema()),
+            mode="append",
+            commit_properties=CommitProperties(app_transactions=[Transaction(APP, seq)]),
+        )
+
+
+def open_table(where: Location) -> DeltaTable | None:
+    """Open a table for reading, or None when nothing was published yet. Raises `StoreUnavailable`."""
+    from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaError, TableNotFoundError
+
+    try:
+        return DeltaTable(where.uri, storage_options=dict(where.options))
+    except TableNotFoundError:
+        return None
+    except (DeltaError, OSError) as error:
+        raise StoreUnavailable(f"the catalogue cannot be read: {str(error).splitlines()[0]}") from error
+
+
+def _table(where: Location, schema: pa.Schema, partition_by: list[str]) -> DeltaTable:
+    from deltalake import DeltaTable
+
+    table = open_table(where)
+    if table is None:
+        table = DeltaTable.create(
+            where.uri,
+            schema=schema,
+            mode="ignore",
+            partition_by=partition_by or None,
+            configuration={"delta.enableChangeDataFeed": "true"},
+            storage_options=dict(where.options),
+        )
+    return table
+
+
+def article_rows(archive: Archive, article_id: str) -> list[dict[str, Any]]:
+    """Return the rows of one article, one for each content, in the order first seen."""
+    state = archive.index.state_of(article_id)
+    found = steps(state.history)
+    contents = list(dict.fromkeys(content16 for _, _, content16 in found))
+    readings = {reading["content16"]: reading for reading in state.readings}  # the last logged of each counts
+    records = {c: json.loads(archive.store.read(readings[c]["record_key"])) for c in contents}
+    told = [_step(records, found, n) for n in range(len(found))]
+    return [_row(state, records, told, content16, found[-1][2]) for content16 in contents]
+
+
+def _step(records: Mapping[str, dict[str, Any]], found: list[tuple[datetime, datetime, str]], n: int) -> dict[str, Any]:
+    first, last, content16 = found[n]
+    previous = found[n - 1][2] if n else None
+    kind = [name for name in NOTICED if previous and records[previous][name] != records[content16][name]]
+    return {"content16": content16, "from": first, "to": last, "previous": previous, "kind_of_change": "+".join(kind)}
+
+
+def _row(
+    state: ArticleState, records: Mapping[str, dict[str, Any]], told: list[dict[str, Any]], content16: str, latest: str
+) -> dict[str, Any]:
+    record = records[content16]
+    mine = [{k: v for k, v in step.items() if k != "content16"} for step in told if step["content16"] == content16]
+    published = _moment(record["published_at"])
+    flat = {name: value for name, value in record.items() if name not in {"capture", "rules", "sketch", "witnesses"}}
+    stated = [reading["published_at"] for reading in state.readings if reading["content16"] == content16]
+    return {
+        **flat,
+        "published_at": published,
+        "modified_at": _moment(record["modified_at"]),
+        "witnesses": [{"field": name, "witness": said} for name, said in record["witnesses"].items()],
+        "sketch": record["sketch"]["hashes"],
+        "capture_key": record["capture"]["key"],
+        "fetched_at": _moment(record["capture"]["fetched_at"]),
+        "payload_sha256": record["capture"]["payload_sha256"],
+        "rules_sha256": record["rules"]["sha256"],
+        "profile": record["rules"]["profile"],
+        "content16": content16,
+        "oped_id": state.oped_id,
+        "role": "primary" if state.oped_id == state.article_id else "copy",
+        "is_latest": content16 == latest,
+        "listed": any(r["listed"] for r in state.readings) or state.oped_id != state.article_id,
+        "steps": mine,
+        "previous": mine[-1]["previous"],
+        "kind_of_change": mine[-1]["kind_of_change"],
+        "formerly": [was for was, now in state.formerly if now == content16],
+        "matches": [_match(state, match, when) for own16, match, when in state.matches if own16 == content16],
+        "first_seen": mine[0]["from"],
+        "last_seen": mine[-1]["to"],
+        "first_archived_at": _moment(state.first_archived_at),
+        "gone_at": _moment(state.gone_at),
+        "discovered_by": [route for route in state.discovered_by.split(" ") if route],
+        "aliases": [url for url in state.aliases if url != record["canonical_url"]],
+        "year": year_of(published),
+        "_years": {year_of(published), *(year_of(_moment(when)) for when in stated)},
+    }
+
+
+def _match(state: ArticleState, match: Match, when: str) -> dict[str, Any]:
+    """Return a match as a consumer reads it; the relation is that of the later text to the earlier."""
+    f = match.figures
+    sides = (
+        Side(state.article_id, state.source, state.when),
+        Side(match.article_id, match.article_id.partition("-")[0], when),
+    )
+    earlier, later = sorted(sides, key=lambda side: (side.when, side.article_id))
+    return {
+        "article_id": match.article_id, "content16": match.content16, "relation": relation(later, earlier, f),
+        "shared": f.shared, "c_small": f.c_small, "c_large": f.c_large, "spread": f.spread,
+    }  # fmt: skip
+
+
+def _gone(archive: Archive, article_ids: Iterable[str]) -> list[tuple[str, str]]:
+    """Return the rows whose content was read again under newer rules and got another name."""
+    states = [archive.index.state_of(article_id) for article_id in article_ids]
+    return [
+        (state.article_id, was)
+        for state in states
+        for was, _ in state.formerly
+        if was not in {step.content16 for step in state.history}
+    ]
+
+
+def year_of(moment: datetime | None) -> int:
+    """Return the partition of a moment: its year in Seoul, 0 when there is none.
+
+    >>> year_of(datetime(2025, 12, 31, 16, 0, tzinfo=UTC))
+    2026
+    """
+    return moment.astimezone(SEOUL).year if moment else 0
+
+
+def run_row(seq: int, manifest: log.Manifest) -> dict[str, Any]:
+    """Return the row of one manifest in the table of runs."""
+    closing = manifest.closing
+    counts: dict[str, int] = {}
+    for outcome in manifest.outcomes:
+        counts[outcome.verdict.value] = counts.get(outcome.verdict.value, 0) + 1
+    return {
+        "seq": seq,
+        "run": manifest.run,
+        "part": manifest.part,
+        "day": manifest.day,
+        "logged_at": _moment(manifest.logged_at),
+        "complete": closing.complete if closing else None,
+        "missing": list(closing.missing) if closing else [],
+        "warnings": list(closing.warnings) if closing else [],
+        "outcomes": [{"verdict": name, "count": count} for name, count in sorted(counts.items())],
+    }
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text).astimezone(UTC) if text else None
+
+
+def article_schema() -> pa.Schema:
+    """Return the columns of `catalogue/articles`; their meaning stands in docs/schema.md."""
+    import pyarrow as pa
+
+    text, texts, when = pa.string(), pa.list_(pa.string()), pa.timestamp("us", tz="UTC")
+    change = [("previous", text), ("kind_of_change", text)]
+    match = [("article_id", text), ("content16", text), ("relation", text), ("shared", pa.int64()),
+             ("c_small", pa.float64()), ("c_large", pa.float64()), ("spread", pa.float64())]  # fmt: skip
+    return pa.schema([
+        *((name, text) for name in ("schema", "article_id", "source", "url", "canonical_url", "status")),
+        ("reasons", texts),
+        *((name, text) for name in ("headline", "deck", "kind")),
+        ("authors", pa.list_(pa.struct([("name", text), ("bio", text)]))),
+        ("published_at", when), ("modified_at", when), ("published_raw", text), ("date_source", text),
+        *((name, text) for name in ("language", "text", "text_ko")),
+        ("word_count", pa.int64()),
+        *((name, texts) for name in ("captions", "images", "related")),
+        *((name, text) for name in ("correction_note", "translator_note", "print_edition")),
+        ("emails", texts), ("publisher", text), ("copyright", text), ("rights_signals", texts),
+        ("witnesses", pa.list_(pa.struct([("field", text), ("witness", text)]))),
+        ("coverage", pa.float64()), ("text_sha256", text), ("content_sha256", text), ("sketch", text),
+        ("capture_key", text), ("fetched_at", when), ("payload_sha256", text), ("rules_sha256", text), ("profile", text),
+        ("content16", text), ("oped_id", text), ("role", text), ("is_latest", pa.bool_()), ("listed", pa.bool_()),
+        ("steps", pa.list_(pa.struct([("from", when), ("to", when), *change]))),
+        *change,
+        ("formerly", texts), ("matches", pa.list_(pa.struct(match))),
+        *((name, when) for name in ("first_seen", "last_seen", "first_archived_at", "gone_at")),
+        ("discovered_by", texts), ("aliases", texts), ("year", pa.int32()),
+    ])  # fmt: skip
+
+
+def run_schema() -> pa.Schema:
+    """Return the columns of `catalogue/runs`."""
+    import pyarrow as pa
+
+    text = pa.string()
+    counts = pa.list_(pa.struct([("verdict", text), ("count", pa.int64())]))
+    return pa.schema([
+        ("seq", pa.int64()), ("run", text), ("part", text), ("day", text), ("logged_at", pa.timestamp("us", tz="UTC")),
+        ("complete", pa.bool_()), ("missing", pa.list_(text)), ("warnings", pa.list_(text)), ("outcomes", counts),
+    ])  # fmt: skip

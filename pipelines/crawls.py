@@ -1,0 +1,177 @@
+"""What a crawl tells of itself: its summary in the bucket, and how to start one as a process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from pipelines.archive import Archive
+from pipelines.errors import CrawlFailed, NotArchived
+from pipelines.ingest import orphans
+from pipelines.log import RouteReport
+from pipelines.nouns import Outcome, Sighting, Verdict
+from pipelines.record import to_json
+from pipelines.settings import child_environment
+
+SCHEMA = "opeds/crawl/1"
+GRACE = 20.0  # seconds between asking a crawl to end and ending it
+RESULTS = {
+    "gone": Verdict.GONE,
+    "alias": Verdict.ALIAS,
+    "disallowed": Verdict.DISALLOWED,
+    "failed": Verdict.FAILED,
+}  # fmt: skip
+
+
+@dataclass
+class Tried:
+    """One address that a crawl discovered, and what came of asking for it.
+
+    `result` is `captured`, `kept` (its payload was in the bucket already), `alias`, `gone`, `disallowed`
+    or `failed`; empty while it was not asked for.
+    """
+
+    url: str
+    article_id: str
+    routes: list[str] = field(default_factory=list)
+    day: str = ""
+    title: str = ""
+    result: str = ""
+    reason: str = ""
+    status: int = 0
+    fetched_at: str = ""
+    capture_key: str = ""
+    target: str = ""
+    aliases: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Summary:
+    """A crawl's own account: the days asked for (Seoul), every route, every address."""
+
+    run: str
+    source: str
+    since: str
+    until: str
+    started_at: str
+    finished_at: str = ""
+    finish_reason: str = ""
+    routes: list[RouteReport] = field(default_factory=list)
+    addresses: list[Tried] = field(default_factory=list)
+    entries: list[dict[str, str]] = field(default_factory=list)  # of routes that carry article text
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+def crawl_key(source: str, until: str, run: str, suffix: str = "json") -> str:
+    """Return the key of a crawl's summary, or of its WARC."""
+    return f"crawls/{source}/{until}/{run}.{suffix}"
+
+
+def summary_body(summary: Summary) -> bytes:
+    """Return a summary as it lies in the bucket."""
+    return to_json({"schema": SCHEMA, **asdict(summary)})
+
+
+def read_summary(archive: Archive, key: str) -> Summary:
+    """Return a crawl's summary; raise `CrawlFailed` when the crawl left none."""
+    try:
+        data: dict[str, Any] = json.loads(archive.store.read(key))
+    except NotArchived as error:
+        raise CrawlFailed(f"the crawl left no summary ({key}); what it captured is taken in by the next run") from error
+    del data["schema"]
+    data["routes"] = [RouteReport(**report) for report in data["routes"]]
+    data["addresses"] = [Tried(**tried) for tried in data["addresses"]]
+    return Summary(**data)
+
+
+def sightings(archive: Archive, summary: Summary) -> tuple[list[Sighting], list[Outcome]]:
+    """Return what a crawl saw, with what an interrupted one left of the same articles; and the other outcomes."""
+    seen = [_sighting(tried) for tried in summary.addresses if tried.capture_key]
+    now = {sighting.capture_key for sighting in seen if stamped(sighting)}
+    articles = dict.fromkeys(tried.article_id for tried in summary.addresses)
+    left = [orphan for article_id in articles for orphan in orphans(archive, article_id, now)]
+    others = [_outcome(tried) for tried in summary.addresses if not tried.capture_key]
+    return [*left, *seen], others
+
+
+def stamped(sighting: Sighting) -> bool:
+    """Whether the capture is this very sighting's, not one kept from earlier."""
+    from pipelines.nouns import stamp
+
+    return f"/{stamp(sighting.fetched_at)}-" in sighting.capture_key
+
+
+def _sighting(tried: Tried) -> Sighting:
+    return Sighting(
+        tried.article_id, tried.url, datetime.fromisoformat(tried.fetched_at), tried.capture_key,
+        tuple(tried.routes), tuple(tried.aliases),
+    )  # fmt: skip
+
+
+def _outcome(tried: Tried) -> Outcome:
+    verdict = RESULTS.get(tried.result, Verdict.FAILED)
+    reason = tried.reason or ("" if tried.result else "not asked for: the crawl ended before")
+    return Outcome(
+        verdict, tried.url, tried.article_id, tried.fetched_at, target=tried.target,
+        reasons=(reason,) if reason else (), routes=tuple(tried.routes), aliases=tuple(tried.aliases),
+    )  # fmt: skip
+
+
+def start_crawl(
+    source: str, arguments: Iterable[tuple[str, str]], log: Path, environment: dict[str, str]
+) -> subprocess.Popen[str]:
+    """Start `scrapy crawl` in a process group of its own; its progress comes line by line on stdout."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "scrapy", "crawl", source, "-s", f"LOG_FILE={log}"]
+    for name, value in arguments:
+        command += ["-a", f"{name}={value}"]
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
+        env=child_environment(SCRAPY_SETTINGS_MODULE="spiders.settings", **environment),
+    )
+
+
+def await_crawl(process: subprocess.Popen[str], progress: Callable[[str], None]) -> None:
+    """Hand over each line of progress until the crawl ends; end its whole group if we are interrupted.
+
+    Raises `CrawlFailed` with the crawl's own sentence when it refused to start.
+    """
+    assert process.stdout and process.stderr
+    try:
+        for line in process.stdout:
+            progress(line.strip())
+        said = process.stderr.read().strip()
+        if process.wait() != 0:
+            raise CrawlFailed(said.splitlines()[-1] if said else f"the crawl ended with code {process.returncode}")
+    finally:
+        end_group(process)
+
+
+def end_group(process: subprocess.Popen[str]) -> None:
+    """Ask the crawl's process group to end, then end it."""
+    if process.poll() is not None:
+        return
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(GRACE)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def days_of(since: date, until: date) -> list[date]:
+    """Return every day from `since` to `until`, both included."""
+    return [date.fromordinal(n) for n in range(since.toordinal(), until.toordinal() + 1)]

@@ -1,0 +1,291 @@
+"""From sightings to outcomes: capture → record → index (publish, commit, then query) → manifest.
+
+Whatever a crash leaves behind is found by the next run and accepted: an object that no manifest names
+is not yet in the archive, and making it again gives the same object.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from pipelines import log
+from pipelines.addresses import Place, place_of
+from pipelines.archive import Archive, catch_up
+from pipelines.errors import AlreadyArchived, NotArchived, UnreadableWarc
+from pipelines.extract import NOT_OPINION, extract, rules_of
+from pipelines.fingerprint import hashes_of
+from pipelines.groups import Member
+from pipelines.index import Reading
+from pipelines.matches import QUOTED, Side, figures, prepared, unites
+from pipelines.nouns import Article, Capture, Match, Outcome, Rules, Sighting, Status, Verdict, iso
+from pipelines.record import (
+    capture_key,
+    captures_prefix,
+    content_sha256,
+    quarantine_key,
+    record,
+    record_key,
+    rejection,
+    to_json,
+)
+from pipelines.verdict import Step, neighbours, verdict
+from pipelines.warc import read_capture
+
+Report = Callable[[Outcome], None]
+
+
+@dataclass
+class Batch:
+    """What this part has decided and no manifest names yet."""
+
+    archive: Archive
+    pending: dict[str, list[Step]] = field(default_factory=lambda: defaultdict(list))
+
+    def history(self, article_id: str) -> list[Step]:
+        """Return the article's sightings, logged and pending; a re-reading replaces what it re-read."""
+        steps = {(step.fetched_at, step.capture_key): step for step in self.archive.index.history(article_id)}
+        steps |= {(step.fetched_at, step.capture_key): step for step in self.pending[article_id]}
+        return sorted(steps.values())
+
+
+@dataclass(frozen=True)
+class Part:
+    """Which part of which run is logged: (run, name) exactly once."""
+
+    run: str
+    name: str
+    day: str
+    logged_at: str
+    crawls: tuple[str, ...] = ()
+
+
+def ingest(
+    archive: Archive, part: Part, sightings: Iterable[Sighting], others: Iterable[Outcome], report: Report
+) -> list[Outcome]:
+    """Decide every sighting and log the outcomes, `others` (addresses without a page) among them.
+
+    Parts hold at most 1,000 sightings; one already logged is skipped, so a task may run again.
+    """
+    rest = sorted(sightings, key=lambda s: (s.fetched_at, s.article_id))
+    extra = list(others)
+    done: list[Outcome] = []
+    number = 0
+    while rest or extra:
+        number += 1
+        chunk, rest = rest[: log.PART_SIZE], rest[log.PART_SIZE :]
+        spare = log.PART_SIZE - len(chunk)
+        told, extra = extra[:spare], extra[spare:]
+        named = replace(part, name=f"{part.name}-{number:04d}")
+        if not archive.index.logged(named.run, named.name):
+            done += _ingest_part(archive, named, chunk, told, report)
+    return done
+
+
+def _ingest_part(
+    archive: Archive, part: Part, sightings: Sequence[Sighting], others: Sequence[Outcome], report: Report
+) -> list[Outcome]:
+    batch = Batch(archive)
+    outcomes: list[Outcome] = []
+    for sighting in sightings:
+        for outcome in _decide(batch, sighting):
+            outcomes.append(outcome)
+            report(outcome)
+    for outcome in others:
+        outcomes.append(outcome)
+        report(outcome)
+    manifest = log.Manifest(part.run, part.name, part.day, part.logged_at, part.crawls, tuple(outcomes))
+    log.append(archive.store, manifest, archive.index.seq())
+    catch_up(archive)
+    return outcomes
+
+
+def orphans(archive: Archive, article_id: str, named_now: Iterable[str]) -> list[Sighting]:
+    """Return the captures of an article that no manifest names: left by a run that was cut off."""
+    keys = [key for key in archive.store.keys(captures_prefix(article_id)) if key not in set(named_now)]
+    left = sorted(set(keys) - archive.index.named(keys))
+    return [_orphan(archive, article_id, key) for key in left]
+
+
+def _orphan(archive: Archive, article_id: str, key: str) -> Sighting:
+    capture = read_capture(archive.store.read(key), key)
+    return Sighting(article_id, capture.url, capture.fetched_at, key, routes=("left by an earlier run",))
+
+
+def _decide(batch: Batch, sighting: Sighting) -> list[Outcome]:
+    """Return the outcome of one sighting, behind a REREAD for each neighbour read under older rules."""
+    archive = batch.archive
+    place = place_of(sighting.url, archive.sources.values())
+    if place is None:
+        return [_outcome(sighting, Verdict.NOT_AN_OPED, reasons=("no_source_knows_this_address",))]
+    rules = rules_of(place.source)
+    known = _known_content(batch, sighting, rules)
+    if known:
+        return [*_rereads(batch, place, sighting, rules), _seen(batch, sighting, known, rules)]
+    try:
+        capture = read_capture(archive.store.read(sighting.capture_key), sighting.capture_key)
+    except (NotArchived, UnreadableWarc) as error:
+        return [_outcome(sighting, Verdict.FAILED, reasons=(str(error),), capture_key="")]
+    if _better_known(archive, place):
+        return [_outcome(sighting, Verdict.ALIAS, target=place.article_id)]
+    article = extract(capture, place)
+    if article.status not in {Status.OK, Status.REVIEW}:
+        return [_set_aside(archive, sighting, article, place, capture, rules)]
+    rereads = _rereads(batch, place, sighting, rules)
+    return [*rereads, _archived(batch, sighting, article, place, capture, rules)]
+
+
+def _known_content(batch: Batch, sighting: Sighting, rules: Rules) -> str:
+    """Return the content16 of a payload that was read before under these very rules, or an empty string."""
+    steps = batch.history(sighting.article_id)
+    return next((s.content16 for s in steps if (s.capture_key, s.rules8) == (sighting.capture_key, rules.rules8)), "")
+
+
+def _seen(batch: Batch, sighting: Sighting, content16: str, rules: Rules) -> Outcome:
+    """A kept payload again: unchanged, or back to an earlier form; either way nothing to write."""
+    found = verdict(content16, sighting.fetched_at, batch.history(sighting.article_id))
+    _remember(batch, sighting, content16, rules)
+    return _outcome(sighting, found, content16=content16, rules8=rules.rules8)
+
+
+def _better_known(archive: Archive, place: Place) -> bool:
+    """Whether a better-ranked address of the same article is known: only the best one makes versions."""
+    known = (place_of(url, archive.sources.values()) for url in archive.index.addresses(place.article_id))
+    return any(other.rank < place.rank for other in known if other and other.article_id == place.article_id)
+
+
+def _set_aside(
+    archive: Archive, sighting: Sighting, article: Article, place: Place, capture: Capture, rules: Rules
+) -> Outcome:
+    if NOT_OPINION & set(article.reasons):
+        return _outcome(sighting, Verdict.NOT_AN_OPED, reasons=article.reasons)
+    key = quarantine_key(place.article_id, capture.payload_sha256, rules)
+    _create(archive, key, to_json(rejection(article, place, capture, sighting.capture_key, rules)))
+    return _outcome(
+        sighting, Verdict.REJECTED, rules8=rules.rules8, record_key=key, reasons=(article.status.value, *article.reasons)
+    )
+
+
+def _archived(
+    batch: Batch, sighting: Sighting, article: Article, place: Place, capture: Capture, rules: Rules
+) -> Outcome:
+    content16 = content_sha256(article)[:16]
+    history = batch.history(place.article_id)
+    found = verdict(content16, sighting.fetched_at, history)
+    outcome = _outcome(
+        sighting, found, content16=content16, rules8=rules.rules8, reasons=article.reasons,
+        published_at=iso(article.published_at) if article.published_at else "", listed=_listed(article),
+    )  # fmt: skip
+    _remember(batch, sighting, content16, rules)
+    if any((step.content16, step.rules8) == (content16, rules.rules8) for step in history):
+        return outcome  # known: a return to an earlier text, or another dress around the same one
+    outcome = replace(outcome, record_key=record_key(place.article_id, content16, rules))
+    body = record(article, place, capture, sighting.capture_key, rules)
+    _create(batch.archive, outcome.record_key, to_json(body))
+    if found is Verdict.UNCHANGED:
+        return outcome
+    hashes = hashes_of(article.text or article.text_ko)
+    batch.archive.index.publish(outcome, hashes)
+    return _matched(batch.archive, outcome, article, place, hashes)
+
+
+def _matched(archive: Archive, outcome: Outcome, article: Article, place: Place, hashes: list[int]) -> Outcome:
+    """Return the outcome with what its text was found to share; a NEW one may turn out a COPY."""
+    when = outcome.published_at or outcome.fetched_at
+    this = Side(place.article_id, place.source.name, when)
+    matches: list[Match] = []
+    copy = False
+    for candidate in archive.index.candidates(place.article_id, hashes):
+        match = _compared(archive, article, place.article_id, candidate)
+        if match is None:
+            continue
+        matches.append(match)
+        source = archive.sources.get(candidate.article_id.partition("-")[0])
+        own = source is not None and source.own
+        other = Side(candidate.article_id, source.name if source else "", candidate.when or when)
+        primary = candidate.oped_id == candidate.article_id
+        outranks = Member(candidate.article_id, own, other.when).rank < Member(this.article_id, place.source.own, when).rank
+        copy |= primary and outranks and unites(this, other, match.figures)
+    verdict_ = Verdict.COPY if copy and outcome.verdict is Verdict.NEW else outcome.verdict
+    return replace(outcome, verdict=verdict_, matches=tuple(matches))
+
+
+def _compared(archive: Archive, article: Article, article_id: str, candidate: Reading) -> Match | None:
+    """Compare with a candidate's record, English with English, Korean with Korean."""
+    try:
+        other = json.loads(archive.store.read(candidate.record_key))
+    except NotArchived:
+        return None  # an index row that a crash left; its capture is ingested when it is seen again
+    field_ = "text" if article.text and other["text"] else "text_ko"
+    mine, theirs = getattr(article, field_), other[field_]
+    found = figures(article_id, prepared(mine), candidate.article_id, prepared(theirs))
+    return Match(candidate.article_id, candidate.content16, found) if found.shared >= QUOTED else None
+
+
+def _rereads(batch: Batch, place: Place, sighting: Sighting, rules: Rules) -> list[Outcome]:
+    """Read the neighbours in time again when our rules changed: only equal rules can be compared.
+
+    So our progress is never mistaken for the newspaper's correction.
+    """
+    near = neighbours(sighting.fetched_at, batch.history(place.article_id))
+    stale = [step for step in near if step and step.rules8 != rules.rules8]
+    return [outcome for step in stale for outcome in _reread(batch, place, step, rules)]
+
+
+def _reread(batch: Batch, place: Place, step: Step, rules: Rules) -> list[Outcome]:
+    try:
+        capture = read_capture(batch.archive.store.read(step.capture_key), step.capture_key)
+    except (NotArchived, UnreadableWarc):
+        return []
+    article = extract(capture, place)
+    content16 = content_sha256(article)[:16]
+    if article.status not in {Status.OK, Status.REVIEW}:
+        return []
+    batch.pending[place.article_id].append(replace(step, content16=content16, rules8=rules.rules8))
+    key = record_key(place.article_id, content16, rules)
+    outcome = Outcome(
+        Verdict.REREAD, capture.url, place.article_id, iso(step.fetched_at), content16, rules.rules8, step.capture_key,
+        key, iso(article.published_at) if article.published_at else "", _listed(article), was=step.content16,
+    )  # fmt: skip
+    _create(batch.archive, key, to_json(record(article, place, capture, step.capture_key, rules)))
+    batch.archive.index.publish(outcome, hashes_of(article.text or article.text_ko))
+    return [outcome]
+
+
+def _remember(batch: Batch, sighting: Sighting, content16: str, rules: Rules) -> None:
+    step = Step(sighting.fetched_at, content16, rules.rules8, sighting.capture_key)
+    batch.pending[sighting.article_id].append(step)
+
+
+def _listed(article: Article) -> bool:
+    """A portal's page without evidence of opinion is kept, and listed once it matches an op-ed."""
+    return "no_evidence_of_opinion" not in article.reasons
+
+
+def _create(archive: Archive, key: str, body: bytes) -> None:
+    """Create a record; under articles/ the first capture of a content stands, so other bytes are success."""
+    try:
+        archive.store.create(key, body)
+    except AlreadyArchived:
+        return
+
+
+def _outcome(sighting: Sighting, found: Verdict, **more: object) -> Outcome:
+    told = Outcome(
+        found, sighting.url, sighting.article_id, iso(sighting.fetched_at),
+        capture_key=sighting.capture_key, routes=sighting.routes, aliases=sighting.aliases,
+    )  # fmt: skip
+    return replace(told, **more)  # type: ignore[arg-type]
+
+
+def sighting_of(capture: Capture, place: Place) -> Sighting:
+    """Return the sighting that a capture is, under the key it has or will have."""
+    return Sighting(place.article_id, capture.url, capture.fetched_at, capture_key(place.article_id, capture))
+
+
+def now() -> datetime:
+    """Return this instant: edges ask for it, nothing else does."""
+    return datetime.now(UTC)

@@ -1,0 +1,127 @@
+"""The ordered log of manifests under runs/: the commit point. What no manifest names is not in the archive."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pipelines.errors import AlreadyArchived, NotArchived
+from pipelines.nouns import Figures, Match, Outcome, Verdict
+from pipelines.record import to_json
+from pipelines.store import Store
+
+SCHEMA = "opeds/run/1"
+PART_SIZE = 1000  # outcomes in one manifest
+CLOSING = "closing"
+
+
+@dataclass(frozen=True, slots=True)
+class RouteReport:
+    """What one route showed of the days asked for. `reached` says whether it was read back far enough."""
+
+    source: str
+    route: str
+    expected: bool
+    reached: bool
+    entries: int
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """The end of a run: how one day stands. `missing` says what keeps it from being complete."""
+
+    sources: tuple[str, ...]
+    complete: bool
+    missing: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    routes: tuple[RouteReport, ...] = ()
+    counts: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One part of a run's outcomes, or its closing. (run, part) is logged once."""
+
+    run: str
+    part: str
+    day: str
+    logged_at: str
+    crawls: tuple[str, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+    closing: Closing | None = None
+
+
+def key_of(seq: int) -> str:
+    """Return the key of a manifest.
+
+    >>> key_of(41)
+    'runs/0000000041.json'
+    """
+    return f"runs/{seq:010d}.json"
+
+
+def append(store: Store, manifest: Manifest, last: int) -> int:
+    """Log a manifest under the next free number after `last`; return that number.
+
+    A number taken by somebody else meanwhile is passed over: the log has no gaps and no overwriting.
+    """
+    body = to_json(_plain(manifest))
+    seq = last + 1
+    while True:
+        try:
+            store.create(key_of(seq), body)
+        except AlreadyArchived:
+            seq += 1
+        else:
+            return seq
+
+
+def entries(store: Store, after: int = 0) -> Iterator[tuple[int, Manifest]]:
+    """Yield the manifests behind a number, in order, until the log ends."""
+    seq = after + 1
+    while True:
+        try:
+            body = store.read(key_of(seq))
+        except NotArchived:
+            return
+        yield seq, _manifest(json.loads(body))
+        seq += 1
+
+
+def _plain(manifest: Manifest) -> dict[str, Any]:
+    data = asdict(manifest)
+    data["outcomes"] = [{name: value for name, value in outcome.items() if value not in ("", ())} for outcome in data["outcomes"]]
+    return {"schema": SCHEMA, **data}
+
+
+def _manifest(data: dict[str, Any]) -> Manifest:
+    closing = data["closing"]
+    return Manifest(
+        run=data["run"],
+        part=data["part"],
+        day=data["day"],
+        logged_at=data["logged_at"],
+        crawls=tuple(data["crawls"]),
+        outcomes=tuple(_outcome(item) for item in data["outcomes"]),
+        closing=_closing(closing) if closing else None,
+    )
+
+
+def _outcome(data: dict[str, Any]) -> Outcome:
+    matches = tuple(Match(m["article_id"], m["content16"], Figures(**m["figures"])) for m in data.get("matches", ()))
+    lists = {name: tuple(data[name]) for name in ("reasons", "routes", "aliases") if name in data}
+    return Outcome(**{**data, **lists, "verdict": Verdict(data["verdict"]), "matches": matches})
+
+
+def _closing(data: dict[str, Any]) -> Closing:
+    return Closing(
+        sources=tuple(data["sources"]),
+        complete=data["complete"],
+        missing=tuple(data["missing"]),
+        warnings=tuple(data["warnings"]),
+        routes=tuple(RouteReport(**report) for report in data["routes"]),
+        counts=tuple((name, count) for name, count in data["counts"]),
+    )

@@ -1,0 +1,206 @@
+"""WARC 1.1 in and out: the one module that knows warcio. Record ids are derived, so a rerun gives the same file."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import uuid
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import BytesIO
+from typing import IO, Any
+
+from warcio.archiveiterator import ArchiveIterator
+from warcio.exceptions import ArchiveLoadFailed
+from warcio.recordloader import ArcWarcRecord
+from warcio.statusandheaders import StatusAndHeaders
+from warcio.timeutils import iso_date_to_datetime
+from warcio.warcwriter import WARCWriter
+
+from pipelines.errors import UnreadableWarc
+from pipelines.nouns import Capture, iso
+
+NAMESPACE = uuid.UUID("5f6d3b6e-3a57-5d0c-9a43-6f1b3f0c2a11")  # of our record ids
+SECRET_HEADERS = frozenset({"cookie", "authorization", "proxy-authorization"})
+MAX_PAYLOAD = 20_000_000  # bytes after decoding; a bomb is cut off there and the page rejected
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A request and its response as they went over the wire; `body` is still coded as sent."""
+
+    url: str
+    fetched_at: datetime
+    status: int
+    reason: str
+    headers: Headers
+    body: bytes
+    method: str = "GET"
+    request_headers: Headers = ()
+
+
+def capture_of(exchange: Exchange) -> Capture:
+    """Return the capture of an exchange: its payload with content coding removed."""
+    payload = decoded(exchange.body, exchange.headers)
+    return Capture(exchange.url, exchange.fetched_at.astimezone(UTC).replace(microsecond=0), exchange.status,
+                   exchange.headers, payload)  # fmt: skip
+
+
+def page_file(exchange: Exchange, notes: dict[str, Any]) -> bytes:
+    """Return one page as a WARC file: response, request, metadata (`notes` as JSON), each its own gzip member."""
+    return b"".join(_members([_response(exchange), _request(exchange), _metadata(exchange, notes)]))
+
+
+def crawl_file(exchanges: Iterable[Exchange], sightings: Iterable[tuple[Exchange, str, str]]) -> bytes:
+    """Return a crawl's own WARC: answers as served, and a `revisit` for each (exchange, digest, earlier date)."""
+    records = [record for exchange in exchanges for record in (_response(exchange), _request(exchange))]
+    records += [_revisit(exchange, digest, since) for exchange, digest, since in sightings]
+    return b"".join(_members(records))
+
+
+def exchanges(stream: IO[bytes], name: str) -> Iterator[Exchange]:
+    """Yield every HTTP response of a WARC file, whoever wrote it; raise `UnreadableWarc` on a broken one.
+
+    What was read before the break has been yielded by then.
+    """
+    count = 0
+    try:
+        for record in ArchiveIterator(stream, check_digests="log", arc2warc=True):
+            found = _exchange(record) if record.rec_type == "response" and record.http_headers is not None else None
+            _must_be_whole(record, name, count)
+            count += 1
+            if found:
+                yield found
+    except (ArchiveLoadFailed, zlib.error, EOFError, ValueError, UnicodeDecodeError) as error:
+        raise UnreadableWarc(f"{name} is no WARC file, or a damaged one ({error}); {count} records were read") from error
+    if count == 0:
+        raise UnreadableWarc(f"{name} holds no whole WARC record: is it empty, cut short, or another kind of file?")
+
+
+def _must_be_whole(record: ArcWarcRecord, name: str, count: int) -> None:
+    """Raise when the file ends inside a record: warcio would hand over the piece without a word."""
+    while record.raw_stream.read(1 << 16):
+        pass
+    if getattr(record.raw_stream, "limit", 0):
+        raise UnreadableWarc(f"{name} ends in the middle of a record; {count} whole records were read")
+
+
+def read_capture(body: bytes, key: str) -> Capture:
+    """Return the capture in one of our page files; raise `UnreadableWarc` if there is none."""
+    for exchange in exchanges(BytesIO(body), key):
+        return capture_of(exchange)
+    raise UnreadableWarc(f"{key} holds no response")
+
+
+def decoded(body: bytes, headers: Headers) -> bytes:
+    """Remove the content coding of a body; one that cannot be removed is left, and read as what it is."""
+    coding = next((value.strip().lower() for name, value in headers if name.lower() == "content-encoding"), "")
+    if coding not in {"gzip", "x-gzip", "deflate"}:
+        return body
+    try:
+        return _inflated(body, 31 if "gzip" in coding else 15)
+    except zlib.error:
+        return body
+
+
+def _inflated(body: bytes, window: int) -> bytes:
+    inflater = zlib.decompressobj(window)
+    return inflater.decompress(body, MAX_PAYLOAD)
+
+
+def _exchange(record: ArcWarcRecord) -> Exchange:
+    url = record.rec_headers.get_header("WARC-Target-URI") or ""
+    when = record.rec_headers.get_header("WARC-Date") or ""
+    status = record.http_headers.get_statuscode()
+    truncated = record.rec_headers.get_header("WARC-Truncated")
+    raw = record.content_stream() if _chunked(record) else record.raw_stream
+    body = raw.read(MAX_PAYLOAD + 1)
+    headers = tuple((str(k), str(v)) for k, v in record.http_headers.headers)
+    if _chunked(record):  # warcio undid both codings
+        headers = tuple((k, v) for k, v in headers if k.lower() not in {"transfer-encoding", "content-encoding"})
+    if truncated:
+        headers += (("WARC-Truncated", truncated),)
+    return Exchange(
+        url=url.strip("<>"),
+        fetched_at=iso_date_to_datetime(when).replace(tzinfo=UTC),
+        status=int(status) if status.isdigit() else 0,
+        reason=record.http_headers.statusline.partition(" ")[2],
+        headers=headers,
+        body=body,
+    )
+
+
+def _chunked(record: ArcWarcRecord) -> bool:
+    return "chunked" in (record.http_headers.get_header("Transfer-Encoding") or "").lower()
+
+
+def _members(records: Iterable[ArcWarcRecord]) -> Iterator[bytes]:
+    """Yield each record as a gzip member; warcio's own writer is kept from stamping the time of writing."""
+    for record in records:
+        buffer = BytesIO()
+        WARCWriter(buffer, gzip=False, warc_version="1.1").write_record(record)
+        yield gzip.compress(buffer.getvalue(), mtime=0)
+
+
+def _response(exchange: Exchange) -> ArcWarcRecord:
+    line = f"{exchange.status} {exchange.reason}".strip()
+    return _record(exchange, "response", BytesIO(exchange.body), len(exchange.body),
+                   StatusAndHeaders(line, list(exchange.headers), protocol="HTTP/1.1"))  # fmt: skip
+
+
+def _request(exchange: Exchange) -> ArcWarcRecord:
+    kept = [(name, value) for name, value in exchange.request_headers if name.lower() not in SECRET_HEADERS]
+    path = "/" + exchange.url.split("/", 3)[3] if exchange.url.count("/") > 2 else "/"
+    line = StatusAndHeaders(f"{exchange.method} {path} HTTP/1.1", kept, is_http_request=True)
+    return _record(exchange, "request", BytesIO(b""), 0, line, concurrent=_id(exchange, "response"))
+
+
+def _metadata(exchange: Exchange, notes: dict[str, Any]) -> ArcWarcRecord:
+    body = json.dumps(notes, sort_keys=True, ensure_ascii=False).encode()
+    return _record(exchange, "metadata", BytesIO(body), len(body), None,
+                   content_type="application/json", concurrent=_id(exchange, "response"))  # fmt: skip
+
+
+def _revisit(exchange: Exchange, digest: str, since: str) -> ArcWarcRecord:
+    headers = {
+        **_warc_headers(exchange, "revisit"),
+        "WARC-Profile": "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest",
+        "WARC-Payload-Digest": f"sha256:{digest}",
+        "WARC-Refers-To-Target-URI": exchange.url,
+        "WARC-Refers-To-Date": since,
+    }
+    line = StatusAndHeaders(f"{exchange.status} {exchange.reason}".strip(), list(exchange.headers), protocol="HTTP/1.1")
+    return _writer().create_warc_record(exchange.url, "revisit", http_headers=line, warc_headers_dict=headers)
+
+
+def _record(
+    exchange: Exchange,
+    kind: str,
+    payload: IO[bytes],
+    length: int,
+    http: StatusAndHeaders | None,
+    content_type: str = "",
+    concurrent: str = "",
+) -> ArcWarcRecord:
+    headers = _warc_headers(exchange, kind)
+    if concurrent:
+        headers["WARC-Concurrent-To"] = concurrent
+    return _writer().create_warc_record(
+        exchange.url, kind, payload=payload, length=length, http_headers=http,
+        warc_content_type=content_type, warc_headers_dict=headers,
+    )  # fmt: skip
+
+
+def _warc_headers(exchange: Exchange, kind: str) -> dict[str, str]:
+    return {"WARC-Record-ID": _id(exchange, kind), "WARC-Date": iso(exchange.fetched_at)}
+
+
+def _id(exchange: Exchange, kind: str) -> str:
+    return f"<urn:uuid:{uuid.uuid5(NAMESPACE, f'{kind} {exchange.url} {iso(exchange.fetched_at)}')}>"
+
+
+def _writer() -> WARCWriter:
+    return WARCWriter(BytesIO(), gzip=False, warc_version="1.1")

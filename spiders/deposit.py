@@ -1,0 +1,105 @@
+"""Keeps what the spiders bring: each page in the bucket as it arrives, the crawl's own account at the end.
+
+Scrapy calls this an item pipeline; it has nothing to do with the package `pipelines`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from scrapy import signals
+from scrapy.crawler import Crawler
+
+from pipelines.crawls import crawl_key, summary_body
+from pipelines.errors import OpedsError
+from pipelines.record import capture_key, captures_prefix
+from pipelines.settings import read_settings
+from pipelines.store import Store, identify, open_store
+from pipelines.warc import Exchange, capture_of, crawl_file, page_file
+from spiders.source import Page, SourceSpider, refuse
+
+
+class Deposit:
+    """Writes captures. A payload already kept for its article is noted, not stored again."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        self.crawler = crawler
+        self.sightings: list[tuple[Exchange, str, str]] = []
+        self.store: Store | None = None
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """Make the pipeline and have it called when the crawl ends."""
+        made = cls(crawler)
+        crawler.signals.connect(made.spider_closed, signals.spider_closed)
+        return made
+
+    @property
+    def spider(self) -> SourceSpider:
+        """The spider at work."""
+        assert isinstance(self.crawler.spider, SourceSpider)
+        return self.crawler.spider
+
+    def open_spider(self) -> None:
+        """Open the bucket, or the local file, before anything is fetched."""
+        if self.spider.warc:
+            try:
+                Path(self.spider.warc).write_bytes(b"")
+            except OSError as error:
+                refuse(f"cannot write {self.spider.warc}: {error.strerror}")
+            return
+        try:
+            self.store = open_store(read_settings())
+            identify(self.store)
+        except OpedsError as error:
+            refuse(str(error))
+
+    async def process_item(self, item: Page) -> Page:
+        """Keep one page; the bucket is waited for outside of the event loop."""
+        await asyncio.to_thread(self._keep, item)
+        self.spider.say(item.tried.result, item.tried.article_id)
+        return item
+
+    def _keep(self, page: Page) -> None:
+        capture = capture_of(page.exchange)
+        key = capture_key(page.tried.article_id, capture)
+        notes = {"article_id": page.tried.article_id, "payload_sha256": capture.payload_sha256}
+        if self.store is None:
+            with Path(self.spider.warc).open("ab") as file:
+                file.write(page_file(page.exchange, notes))
+            page.tried.result, page.tried.capture_key = "captured", key
+            return
+        kept = self._kept(self.store, page.tried.article_id, capture.payload_sha256[:16])
+        if kept:
+            self.sightings.append((page.exchange, capture.payload_sha256, _dated(kept)))
+        else:
+            self.store.create(key, page_file(page.exchange, notes))
+        page.tried.result, page.tried.capture_key = ("kept", kept) if kept else ("captured", key)
+
+    def _kept(self, store: Store, article_id: str, payload16: str) -> str:
+        found = store.keys(captures_prefix(article_id))
+        return next((key for key in found if key.endswith(f"-{payload16}.warc.gz")), "")
+
+    def spider_closed(self, reason: str) -> None:
+        """Write the crawl's WARC and, last of all, its summary: without one the crawl counts as cut off."""
+        summary = self.spider.finished(reason, datetime.now(UTC))
+        warc = crawl_file(self.spider.answers, self.sightings)
+        if self.store is None:
+            with Path(self.spider.warc).open("ab") as file:
+                file.write(warc)
+            return
+        try:
+            self.store.create(crawl_key(summary.source, summary.until, summary.run, "warc.gz"), warc)
+            self.store.create(crawl_key(summary.source, summary.until, summary.run), summary_body(summary))
+        except OpedsError as error:
+            self.spider.logger.error("the crawl's summary could not be written: %s", error)
+            print(f"scrapy: {error}", file=sys.stderr)
+
+
+def _dated(key: str) -> str:
+    """Return the WARC date in a capture's key."""
+    return datetime.strptime(key.rsplit("/", 1)[1][:16], "%Y%m%dT%H%M%SZ").strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,270 @@
+"""The spider that all sources share: routes in, pages out. It knows how to fetch, not what a page means."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from secrets import token_hex
+from typing import Any, ClassVar, NoReturn, Self
+
+from scrapy import Request, Spider
+from scrapy.crawler import Crawler
+from scrapy.exceptions import IgnoreRequest
+from scrapy.http import Response
+from scrapy.spidermiddlewares.httperror import HttpError
+from scrapy.utils.httpobj import urlparse_cached
+from twisted.python.failure import Failure
+
+from pipelines.addresses import Place, canonical_url, is_opinion, place_of
+from pipelines.crawls import Summary, Tried
+from pipelines.errors import OpedsError
+from pipelines.log import RouteReport
+from pipelines.nouns import iso, stamp
+from pipelines.settings import read_settings
+from pipelines.sources import Route, Source, load_sources, source_named
+from pipelines.warc import Exchange
+from spiders.discovery import Entry, Unreadable, entries, read_back_to
+
+MAX_PAGES = 200  # of one list; a list that goes on longer is reported as not read back far enough
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page as it came, for spiders/deposit.py to keep."""
+
+    tried: Tried
+    exchange: Exchange
+
+
+class SourceSpider(Spider):
+    """Crawl one source for the days `since`…`until` (in the source's zone; default: today), or given addresses.
+
+    Arguments: `-a since=2026-06-01 -a until=2026-06-07`, or `-a url=https://…` (several with spaces between);
+    `-a warc=FILE` writes everything to one local WARC file instead of the bucket; `-a run=ID` names the crawl.
+    """
+
+    source: ClassVar[Source]
+
+    def __init__(
+        self, since: str = "", until: str = "", url: str = "", warc: str = "", run: str = "", progress: str = ""
+    ) -> None:
+        super().__init__()
+        now = datetime.now(UTC)
+        self.place_source = self._load()
+        zone = self.place_source.timezone
+        self.since = _day(since, "since") if since else now.astimezone(zone).date()
+        self.until = _day(until, "until") if until else (self.since if since else now.astimezone(zone).date())
+        if self.until < self.since:
+            refuse(f"until={until} lies before since={since}")
+        self.urls = url.split()
+        self.warc, self.progress = warc, bool(progress)
+        self.loopback = self.place_source.loopback
+        self.allowed_domains = [*self.place_source.hosts, *self.place_source.same_host]
+        self.answers: list[Exchange] = []
+        self.by_url: dict[str, Tried] = {}
+        self.reports: dict[str, RouteReport] = {}
+        self.summary = Summary(
+            run=run or f"{stamp(now)}-{token_hex(2)}",
+            source=self.name,
+            since=self.since.isoformat(),
+            until=self.until.isoformat(),
+            started_at=iso(now),
+        )
+        self._check_urls()
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
+        """Make the spider; the delay comes from the source's file."""
+        unknown = set(kwargs) - {"since", "until", "url", "warc", "run", "progress"}
+        if unknown:
+            refuse(f"unknown argument {sorted(unknown)[0]}; there are since, until, url, warc, run")
+        spider = super().from_crawler(crawler, *args, **kwargs)
+        crawler.settings.set("DOWNLOAD_DELAY", spider.place_source.delay, priority="spider")
+        crawler.settings.set("AUTOTHROTTLE_START_DELAY", spider.place_source.delay, priority="spider")
+        return spider
+
+    def _load(self) -> Source:
+        settings = read_settings()
+        try:
+            source = source_named(load_sources(settings.sources), self.name)
+        except OpedsError as error:
+            refuse(str(error))
+        if not source.loopback and not re.search(r"@|https?://", settings.contact):
+            refuse("set OPEDS_CONTACT to a mail or web address before crawling: it goes into the User-Agent")
+        return source
+
+    def _check_urls(self) -> None:
+        for url in self.urls:
+            place = place_of(url, [self.place_source])
+            if place is None:
+                refuse(f"{url} is no article address of {self.name}: see pipelines/sources/{self.name}.toml")
+
+    async def start(self) -> AsyncIterator[Request]:
+        """Ask for the addresses given, or for the first page of every route that serves the days."""
+        if self.urls:
+            for url in self.urls:
+                for request in self._discovered(Entry(url, None, ""), "by hand"):
+                    yield request
+            return
+        for route in self.place_source.routes:
+            if route.serves(self.since, self.until):
+                self.reports[route.name] = RouteReport(self.name, route.name, route.expected, reached=False, entries=0)
+                yield self._route_request(route, route.url, 1)
+
+    def _route_request(self, route: Route, url: str, page: int) -> Request:
+        return Request(
+            url,
+            callback=self.parse_route,
+            errback=self.route_failed,
+            headers=dict(route.headers),
+            cb_kwargs={"route": route, "page": page},
+            meta={"carries_text": route.carries_text},
+            priority=10,
+        )
+
+    def parse_route(self, response: Response, route: Route, page: int) -> Iterator[Request]:
+        """Merge what a route's page shows, and go on to its next page until the days are covered."""
+        try:
+            found = entries(route, response.body, response.url, self.place_source.timezone)
+        except Unreadable as error:
+            self._report(route, [], error=str(error))
+            return
+        fresh = [entry for entry in found if canonical_url(entry.url, self.place_source) not in self._shown(route)]
+        for entry in found:
+            yield from self._discovered(entry, route.name)
+        if route.carries_text:
+            self.summary.entries += [{"route": route.name, "url": e.url, "title": e.title} for e in found]
+        if not found and page == 1:
+            self._report(route, [], error="0 items: has the layout changed, or is the page made by a script?")
+            return
+        ended = not fresh or not route.next
+        reached = read_back_to(self.since, found) or (ended and route.kind in {"list", "json"})
+        self._report(route, found, reached=reached)
+        if not reached and not ended and page < MAX_PAGES:
+            yield self._route_request(route, route.next.format(page=page + 1), page + 1)
+
+    def _shown(self, route: Route) -> set[str]:
+        return {url for url, tried in self.by_url.items() if route.name in tried.routes} | self._outside.get(route.name, set())
+
+    @property
+    def _outside(self) -> dict[str, set[str]]:
+        """Addresses a route showed of other days or sections: they tell whether a page brings anything fresh."""
+        return self.__dict__.setdefault("_outside_seen", {})
+
+    def route_failed(self, failure: Failure) -> Iterator[Request]:
+        """Note that a route is dead; the others go on. A list that ends with 404 has simply ended."""
+        request: Request = failure.request  # type: ignore[attr-defined]
+        route, page = request.cb_kwargs["route"], request.cb_kwargs["page"]
+        if page > 1 and failure.check(HttpError) and failure.value.response.status == 404:
+            self._report(route, [], reached=True)
+        else:
+            self._report(route, [], error=_why(failure)[1])
+        yield from ()
+
+    def _report(self, route: Route, found: list[Entry], reached: bool = False, error: str = "") -> None:
+        known = self.reports[route.name]
+        inside = sum(entry.day is not None and self.since <= entry.day <= self.until for entry in found)
+        self.reports[route.name] = replace(
+            known, entries=known.entries + inside, reached=known.reached or reached, error=error or known.error
+        )
+
+    def _discovered(self, entry: Entry, route: str) -> Iterator[Request]:
+        place = place_of(entry.url, [self.place_source])
+        key = canonical_url(entry.url, self.place_source)
+        outside = entry.day is not None and not self.since <= entry.day <= self.until
+        if place is None or not is_opinion(place) or outside:
+            self._outside.setdefault(route, set()).add(key)
+            return
+        tried = self.by_url.get(key)
+        if tried is None:
+            tried = self.by_url[key] = Tried(url=key, article_id=place.article_id, title=entry.title)
+            self.say("found", place.article_id)
+            yield Request(
+                entry.url, callback=self.parse_page, errback=self.page_failed, cb_kwargs={"key": key}, meta={"page": True}
+            )
+        tried.day = tried.day or (entry.day.isoformat() if entry.day else "")
+        tried.title = tried.title or entry.title
+        if route not in tried.routes:
+            tried.routes.append(route)
+
+    def parse_page(self, response: Response, key: str) -> Iterator[Page]:
+        """Hand a page over as it came, under the address that answered."""
+        tried = self.by_url[key]
+        tried.status, tried.fetched_at = response.status, iso(response.meta["exchange"].fetched_at)
+        place = place_of(response.url, [self.place_source])
+        if "partial" in response.flags:
+            tried.result, tried.reason = "failed", "the answer broke off"
+        elif place is None:
+            tried.result, tried.reason = "gone", f"leads to {response.url}, which is no article"
+        elif place.article_id != tried.article_id:
+            yield from self._moved(tried, place, response)
+        else:
+            tried.aliases = sorted({key, canonical_url(response.url, self.place_source)} - {tried.url})
+            yield Page(tried, response.meta["exchange"])
+        self.say(tried.result or "fetched", tried.article_id)
+
+    def _moved(self, tried: Tried, place: Place, response: Response) -> Iterator[Page]:
+        """An address that leads to another article is that one's alias; the article itself is kept once."""
+        tried.result, tried.target = "alias", place.article_id
+        if place.canonical_url not in self.by_url:
+            arrived = Tried(place.canonical_url, place.article_id, list(tried.routes), tried.day, tried.title)
+            arrived.status, arrived.fetched_at = tried.status, tried.fetched_at
+            self.by_url[place.canonical_url] = arrived
+            yield Page(arrived, response.meta["exchange"])
+
+    def page_failed(self, failure: Failure) -> Iterator[Page]:
+        """Note why a page could not be had."""
+        request: Request = failure.request  # type: ignore[attr-defined]
+        tried = self.by_url[request.cb_kwargs["key"]]
+        tried.result, tried.reason = _why(failure)
+        tried.fetched_at = iso(datetime.now(UTC))
+        if failure.check(HttpError):
+            tried.status = failure.value.response.status
+        self.say(tried.result, tried.article_id)
+        yield from ()
+
+    def say(self, what: str, article_id: str) -> None:
+        """Tell a waiting parent process how far we are."""
+        if self.progress:
+            print(what, article_id, flush=True)
+
+    def finished(self, reason: str, now: datetime) -> Summary:
+        """Return the crawl's own account."""
+        tried = list(self.by_url.values())
+        results = [t.result or "not asked for" for t in tried]
+        self.summary.finished_at, self.summary.finish_reason = iso(now), reason
+        self.summary.routes = list(self.reports.values())
+        self.summary.addresses = tried
+        self.summary.counts = {result: results.count(result) for result in sorted(set(results))}
+        return self.summary
+
+
+def refuse(sentence: str) -> NoReturn:
+    """End the process with one sentence and exit code 2, before anything was fetched."""
+    print(f"scrapy: {sentence}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def _day(text: str, name: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        refuse(f"{name}={text!r} is no date; write it as 2026-06-01")
+
+
+def _why(failure: Failure) -> tuple[str, str]:
+    """Return result and reason of a failed request."""
+    error = failure.value
+    if isinstance(error, HttpError):
+        status = error.response.status
+        host = urlparse_cached(error.response).hostname
+        if status in {404, 410}:
+            return "gone", f"HTTP {status}"
+        refused = f"; {host} refuses us, so we stop asking" if status in {401, 403} else ""
+        return "failed", f"HTTP {status}{refused}"
+    if isinstance(error, IgnoreRequest) and "robots.txt" in str(error):
+        return "disallowed", "robots.txt forbids it"
+    return "failed", str(error) or type(error).__name__

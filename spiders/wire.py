@@ -1,0 +1,56 @@
+"""Keeps each answer as it came over the wire, before Scrapy decompresses it.
+
+Scrapy gives header names in title case and not the reason phrase; the bytes of the body are untouched.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+from http.client import responses
+from typing import Self
+
+from scrapy import Request
+from scrapy.crawler import Crawler
+from scrapy.http import Response
+
+from pipelines.warc import Exchange
+
+
+class Wire:
+    """Innermost downloader middleware: pages go to their request's meta, everything else to the crawl's WARC."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        self.crawler = crawler
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """Make the middleware."""
+        return cls(crawler)
+
+    def process_response(self, request: Request, response: Response) -> Response:
+        """Note the exchange and pass the answer on."""
+        exchange = exchange_of(request, response)
+        if request.meta.get("page") and response.status == HTTPStatus.OK:
+            request.meta["exchange"] = exchange
+        elif not request.meta.get("carries_text"):
+            self.crawler.spider.answers.append(exchange)  # type: ignore[union-attr]
+        return response
+
+
+def exchange_of(request: Request, response: Response) -> Exchange:
+    """Return an exchange as the WARC keeps it, fetched this second."""
+    return Exchange(
+        url=response.url,
+        fetched_at=datetime.now(UTC).replace(microsecond=0),
+        status=response.status,
+        reason=responses.get(response.status, ""),
+        headers=_headers(response),
+        body=response.body,
+        method=request.method,
+        request_headers=_headers(request),
+    )
+
+
+def _headers(of: Request | Response) -> tuple[tuple[str, str], ...]:
+    return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, values in of.headers.items() for value in values)
