@@ -36,7 +36,7 @@ def runs_of(words: list[str], length: int) -> list[str]:
 def hashes_of(text: str) -> list[int]:
     """Return the sampled 64-bit hashes of a text's runs, sorted; the same on every machine and in every year."""
     words = words_of(text)
-    hashes = {xxh3_64_intdigest(run) for run in runs_of(words, RUN)}
+    hashes = {xxh3_64_intdigest(run.encode()) for run in runs_of(words, RUN)}
     if len(words) < SHORT:
         return sorted(hashes)[:SMALLEST]
     return sorted(value for value in hashes if value < 2**64 // SAMPLE)

@@ -204,7 +204,8 @@ class SourceSpider(Spider):
         else:
             tried.aliases = sorted({key, canonical_url(response.url, self.place_source)} - {tried.url})
             yield Page(tried, response.meta["exchange"])
-        self.say(tried.result or "fetched", tried.article_id)
+        if tried.result:
+            self.say(tried.result, tried.article_id)
 
     def _moved(self, tried: Tried, place: Place, response: Response) -> Iterator[Page]:
         """An address that leads to another article is that one's alias; the article itself is kept once."""

@@ -212,7 +212,7 @@ class Newsstand(ThreadingHTTPServer):
         """Return what a crawler's environment needs to talk to this proxy and to trust it alone."""
         authority = folder / "newsstand-authority.pem"
         authority.write_bytes(self.authority.cert_pem.bytes())
-        return {"http_proxy": self.address, "https_proxy": self.address, "no_proxy": "", "SSL_CERT_FILE": str(authority)}
+        return {"http_proxy": self.address, "https_proxy": self.address, "no_proxy": "127.0.0.1,localhost", "SSL_CERT_FILE": str(authority)}
 
 
 @contextmanager

@@ -1,0 +1,19 @@
+"""Read the catalogue with Polars and the reader's key; nothing of joongang-opeds is imported.
+
+    eval "$(opeds store key)" && python docs/examples/polars_read.py
+"""
+
+import os
+
+import polars as pl
+
+options = {
+    "AWS_ACCESS_KEY_ID": os.environ["AWS_ACCESS_KEY_ID"],
+    "AWS_SECRET_ACCESS_KEY": os.environ["AWS_SECRET_ACCESS_KEY"],
+    "AWS_ENDPOINT_URL": os.environ["AWS_ENDPOINT_URL"],
+    "AWS_REGION": os.environ["AWS_REGION"],
+    "AWS_ALLOW_HTTP": "true",
+}
+articles = pl.scan_delta(f"{os.environ['OPEDS_ARCHIVE']}/catalogue/articles", storage_options=options)
+latest = articles.filter(pl.col("is_latest")).select("published_at", "headline", "oped_id", "role", "previous")
+print(latest.sort("published_at", "role").collect())

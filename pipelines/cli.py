@@ -1,0 +1,286 @@
+"""The command line: `opeds --help`. Each command is a few lines over the library; pictures are in cli_show.py."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipelines.errors import OpedsError, WrongUsage
+from pipelines.settings import read_settings
+
+app = typer.Typer(
+    help="Every op-ed of Korea JoongAng Daily, its copies and its corrections, kept for good.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+store_app = typer.Typer(help="The embedded store: start, stop, status, key.", no_args_is_help=True)
+MAKE, LOOK, TRY, GUARD = "make", "look", "try one thing", "guard"
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, for programs.")]
+Day = Annotated[str, typer.Option(help="One day in Seoul: 2026-06-01.")]
+Since = Annotated[str, typer.Option(help="First day in Seoul.")]
+Until = Annotated[str, typer.Option(help="Last day in Seoul, included.")]
+SourceNames = Annotated[list[str], typer.Option("--source", help="A source; may be repeated.  [default: all]")]
+Files = Annotated[list[Path], typer.Argument(help="WARC files, of any crawler.")]
+
+
+@app.command(rich_help_panel=MAKE)
+def run(day: Day = "", since: Since = "", until: Until = "", source: SourceNames = [], as_json: Json = False) -> None:  # noqa: B006
+    """Crawl a day or a range, archive what is new, publish: the whole way without Airflow.
+
+    May be run again at any time and adds nothing twice. Ends with 1 when a day could not be read whole.
+    """
+    from pipelines.cli_show import Watcher, print_report
+    from pipelines.reader import reachable
+    from pipelines.run import run as run_all
+
+    settings = reachable(read_settings())
+    asked = _asked(day, since, until, source)
+    with Watcher(quiet=as_json) as watcher:
+        report = run_all(settings, asked, _crawl_environment(settings), watcher.progress)
+    print_report(report, settings, as_json)
+    if not report.complete:
+        raise SystemExit(1)
+
+
+@app.command(rich_help_panel=MAKE)
+def ingest(files: Files, as_json: Json = False) -> None:
+    """Take the op-eds out of anyone's WARC files and archive them; the rest is counted."""
+    _ingest(files, as_json, dry=False)
+
+
+@app.command(rich_help_panel=MAKE)
+def plan(
+    files: Annotated[list[Path] | None, typer.Argument(help="WARC files; or give --day, --since, --until.")] = None,
+    day: Day = "", since: Since = "", until: Until = "", source: SourceNames = [], as_json: Json = False,  # noqa: B006
+) -> None:  # fmt: skip
+    """Say what `run` or `ingest` would archive; writes nothing to the archive."""
+    if files:
+        return _ingest(files, as_json, dry=True)
+    import tempfile
+
+    from pipelines.cli_show import Watcher
+    from pipelines.crawls import await_crawl, start_crawl
+    from pipelines.reader import reachable
+
+    settings, asked = reachable(read_settings()), _asked(day, since, until, source)
+    with tempfile.TemporaryDirectory(prefix="opeds-plan-") as folder:
+        for name in asked.sources:
+            warc = Path(folder) / f"{name}.warc.gz"
+            arguments = [("since", str(asked.since)), ("until", str(asked.until)), ("warc", str(warc)), ("progress", "1")]
+            with Watcher(quiet=as_json) as watcher:
+                process = start_crawl(name, arguments, Path(folder) / f"{name}.log", _crawl_environment(settings))
+                await_crawl(process, lambda line, name=name, watcher=watcher: watcher.progress(name, line))  # type: ignore[misc]
+        return _ingest(sorted(Path(folder).glob("*.warc.gz")), as_json, dry=True)
+
+
+@app.command(name="list", rich_help_panel=LOOK)
+def list_(
+    since: Since = "",
+    until: Until = "",
+    source: Annotated[str, typer.Option(help="Only op-eds that this source carries.")] = "",
+    kind: Annotated[str, typer.Option(help="editorial, column, fountain, letter or cartoon.")] = "",
+    author: Annotated[str, typer.Option(help="Part of an author's name.")] = "",
+    as_json: Json = False,
+) -> None:
+    """List the op-eds in the archive, newest first, with all their places."""
+    from pipelines.cli_show import print_list
+    from pipelines.reader import Wanted, opeds, reachable
+
+    wanted = Wanted(_day(since) if since else None, _day(until) if until else None, source, kind, author)
+    rows = opeds(reachable(read_settings()), wanted)
+    if as_json:
+        names = ("oped_id", "article_id", "content16", "headline", "kind", "published_at", "versions", "places")
+        return _print_json({**{name: row[name] for name in names}, "authors": [a["name"] for a in row["authors"]]} for row in rows)
+    print_list(rows)
+
+
+@app.command(rich_help_panel=LOOK)
+def show(
+    article_id: Annotated[str, typer.Argument(metavar="ID", help="kjd-c2595041, or a version: kjd-c2595041@9f3c….")],
+    as_json: Json = False,
+) -> None:
+    """Show an op-ed: its text, its places, its versions, and where each came from."""
+    from pipelines.cli_show import print_oped
+    from pipelines.reader import reachable, versions_of
+
+    versions, places = versions_of(reachable(read_settings()), article_id)
+    if as_json:
+        return _print_json([{**versions[-1], "versions": [v["content16"] for v in versions], "places": [p["article_id"] for p in places]}])
+    print_oped(versions, places)
+
+
+@app.command(rich_help_panel=LOOK)
+def status(as_json: Json = False) -> None:
+    """Show the calendar: which days were read whole, what came of them, what is missing."""
+    from pipelines.cli_show import print_days
+    from pipelines.reader import days, reachable
+
+    settings = reachable(read_settings())
+    rows = days(settings)
+    _print_json(rows) if as_json else print_days(rows, settings)
+
+
+@app.command(rich_help_panel=TRY)
+def extract(
+    page: Annotated[str, typer.Argument(help="An HTML file; - is standard input.")],
+    url: Annotated[str, typer.Option(help="The address it was served at.")],
+    fetched_at: Annotated[str, typer.Option(help="When, in ISO 8601.  [default: now]")] = "",
+) -> None:
+    """Read one page and print what the archive would keep of it, as one JSON object."""
+    from pipelines.single import extracted
+
+    try:
+        body = sys.stdin.buffer.read() if page == "-" else Path(page).read_bytes()
+    except OSError as error:
+        raise WrongUsage(f"cannot read {page}: {error.strerror}") from error
+    _print_json([extracted(body, url, fetched_at, read_settings())])
+
+
+@app.command(rich_help_panel=TRY)
+def dedupe(file: Annotated[Path, typer.Argument(help="JSON Lines with id, text; optional url, source, published_at.")]) -> None:
+    """Say which documents are one article: one JSON line per input line, in order."""
+    from pipelines.dedupe import dedupe as answers
+
+    _print_json(answers(file))
+
+
+app.add_typer(store_app, name="store", rich_help_panel=GUARD)
+
+
+@store_app.command("start")
+def store_start() -> None:
+    """Start the embedded store; it goes on until it is stopped."""
+    from pipelines.cli_show import print_store
+    from pipelines.embedded import ensure_running
+
+    settings = _embedded_only()
+    ensure_running(settings)
+    print_store(settings)
+
+
+@store_app.command("stop")
+def store_stop() -> None:
+    """Stop the embedded store; what it holds stays."""
+    from pipelines.embedded import stop
+
+    settings = _embedded_only()
+    print("the store is stopped" if stop(settings) else "the store was not running")
+
+
+@store_app.command("status")
+def store_status() -> None:
+    """Say whether the embedded store runs, and where. Ends with 1 when it does not."""
+    from pipelines.cli_show import print_store
+    from pipelines.embedded import running
+
+    settings = _embedded_only()
+    if running(settings.home / "store") is None:
+        print("the store is not running; `opeds store start` starts it")
+        raise SystemExit(1)
+    print_store(settings)
+
+
+@store_app.command("key")
+def store_key(role: Annotated[str, typer.Argument(help="reader, writer or admin.")] = "reader") -> None:
+    """Print the environment that reaches the store with a role's key: eval "$(opeds store key)"."""
+    from pipelines.embedded import ROLES, ensure_running
+
+    if role not in ROLES:
+        raise WrongUsage(f"unknown role {role!r}; there are: {', '.join(ROLES)}")
+    settings = ensure_running(_embedded_only(), role)
+    values = {
+        "AWS_ENDPOINT_URL": settings.endpoint,
+        "AWS_ACCESS_KEY_ID": settings.access_key,
+        "AWS_SECRET_ACCESS_KEY": settings.secret_key,
+        "AWS_REGION": settings.region,
+        "OPEDS_ARCHIVE": settings.archive,
+    }
+    for name, value in values.items():
+        print(f"export {name}={value}")
+
+
+def main() -> None:
+    """Run a command; an error of ours is one sentence and an exit code."""
+    try:
+        app()
+    except WrongUsage as error:
+        print(f"opeds: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except OpedsError as error:
+        print(f"opeds: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        print("opeds: stopped; what was captured is taken in by the next run", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+def _ingest(files: list[Path], as_json: bool, dry: bool) -> None:
+    from pipelines.cli_show import Watcher, print_report
+    from pipelines.reader import reachable
+    from pipelines.run import ingest_files
+
+    settings = reachable(read_settings())
+    with Watcher(quiet=as_json) as watcher:
+        report = ingest_files(settings, files, watcher.progress, dry)
+    print_report(report, settings, as_json, dry)
+    if report.failures:
+        raise SystemExit(1)
+
+
+def _asked(day: str, since: str, until: str, sources: list[str]) -> Any:
+    from pipelines.run import Asked
+    from pipelines.sources import load_sources, source_named
+
+    if day and (since or until):
+        raise WrongUsage("give --day, or --since and --until, not both")
+    if not (day or since):
+        raise WrongUsage("which day? --day 2026-06-01, or --since 2026-06-01 --until 2026-06-07")
+    first = _day(day or since)
+    last = _day(day or until or since)
+    if last < first:
+        raise WrongUsage(f"--until {last} lies before --since {first}")
+    known = load_sources(read_settings().sources)
+    names = tuple(source_named(known, name).name for name in sources) or tuple(sorted((n for n, s in known.items() if s.routes), key=lambda n: not known[n].own))
+    return Asked(first, last, names)
+
+
+def _crawl_environment(settings: Any) -> dict[str, str]:
+    """Return what a crawl needs to reach the same archive; the rest it reads from our own environment."""
+    return {
+        "OPEDS_ARCHIVE": settings.archive,
+        "OPEDS_HOME": str(settings.home),
+        "AWS_ENDPOINT_URL": settings.endpoint,
+        "AWS_ACCESS_KEY_ID": settings.access_key,
+        "AWS_SECRET_ACCESS_KEY": settings.secret_key,
+        "AWS_REGION": settings.region,
+    }
+
+
+def _embedded_only() -> Any:
+    settings = read_settings()
+    if not settings.embedded:
+        raise WrongUsage(f"OPEDS_ARCHIVE is set to {settings.archive}; `opeds store` is about the embedded one")
+    return settings
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise WrongUsage(f"{text!r} is no day; write it as 2026-06-01") from error
+
+
+def _print_json(items: Any) -> None:
+    for item in items:
+        print(json.dumps(item, ensure_ascii=False, sort_keys=True, default=_spelled))
+
+
+def _spelled(value: object) -> object:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -1,0 +1,225 @@
+"""What a person sees: progress, tables, an op-ed on a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from pipelines.nouns import Outcome, Verdict
+from pipelines.reader import NO_CATALOGUE
+from pipelines.settings import Settings
+
+SEOUL = ZoneInfo("Asia/Seoul")
+ARCHIVED = (Verdict.NEW, Verdict.COPY, Verdict.REVISED)
+EVERY = 25  # outcomes between two plain lines where there is no terminal
+console = Console(highlight=False, soft_wrap=False)
+
+
+class Watcher:
+    """Progress: one live line on a terminal, a plain line now and then elsewhere."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.quiet = quiet
+        self.counts: dict[str, Counter[str]] = {}
+        self.status = console.status("starting") if console.is_terminal and not quiet else None
+        self.told = 0
+
+    def __enter__(self) -> Self:
+        if self.status:
+            self.status.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self.status:
+            self.status.stop()
+        elif not self.quiet and kind is None and self.counts:
+            self._plain()
+
+    def progress(self, stage: str, what: str) -> None:
+        """Take in one event of a stage: `captured kjd-c…` of a crawl, `NEW kjd-c…` of an ingest."""
+        self.counts.setdefault(stage, Counter())[what.partition(" ")[0]] += 1
+        self.told += 1
+        if self.status:
+            self.status.update(self._line())
+        elif not self.quiet and self.told % EVERY == 0:
+            self._plain()
+
+    def _plain(self) -> None:
+        print(f"{time.strftime('%H:%M:%S')} {self._line()}", file=sys.stderr, flush=True)
+
+    def _line(self) -> str:
+        parts = [f"{stage}: {', '.join(f'{n} {word}' for word, n in c.items() if word)}" for stage, c in self.counts.items()]
+        return " · ".join(part.rstrip(": ") for part in parts)
+
+
+def print_report(report: Any, settings: Settings, as_json: bool, dry: bool = False) -> None:
+    """Print what a run came to: a table by source, then what deserves a name."""
+    if as_json:
+        for outcome in report.outcomes:
+            print(json.dumps({k: v for k, v in asdict(outcome).items() if v not in ("", ())}, ensure_ascii=False, sort_keys=True))
+        return
+    outcomes: list[Outcome] = report.outcomes
+    _print_counts(outcomes, dry)
+    _print_named("recognised as copies", [(o.article_id, _of(o)) for o in outcomes if o.verdict is Verdict.COPY])
+    _print_named("corrected since", [(o.article_id, f"opeds show {o.article_id}") for o in outcomes if o.verdict is Verdict.REVISED])
+    aside = [o for o in outcomes if o.verdict in {Verdict.REJECTED, Verdict.FAILED, Verdict.GONE, Verdict.DISALLOWED}]
+    _print_named("set aside", [(o.article_id, f"{o.verdict.value}: {'; '.join(o.reasons)}") for o in aside])
+    for why, count in sorted(report.skipped.items()):
+        console.print(f"  {count} answers {why}")
+    for name, why in sorted(report.failures.items()):
+        console.print(f"[red]{escape(name)}: {escape(why)}[/]")
+    incomplete = {day: c for day, c in report.closings.items() if not c.complete}
+    for day, closing in incomplete.items():
+        console.print(f"[yellow]{day} is not complete:[/] {escape('; '.join(closing.missing[:3]))}")
+    if report.closings and not incomplete and not report.failures:
+        console.print(f"[green]complete:[/] {_span(list(report.closings))}, every section read")
+    for warning in sorted({w for c in report.closings.values() for w in c.warnings}):
+        console.print(f"  [dim]note: {escape(warning)}[/]")
+    if dry:
+        console.print("a dry run: nothing was written")
+    elif report.published:
+        console.print(f"in {settings.archive}{f' at {settings.endpoint}' if settings.endpoint else ''}, "
+                      f"log at {report.published.seq}, catalogue version {report.published.version}")  # fmt: skip
+
+
+def _print_counts(outcomes: Sequence[Outcome], dry: bool) -> None:
+    """Print a row for each source; the first two columns are sums, the others share out what was found."""
+    columns: list[tuple[str, tuple[Verdict, ...]]] = [
+        ("new", (Verdict.NEW,)), ("copies", (Verdict.COPY,)), ("corrected", (Verdict.REVISED,)),
+        ("unchanged", (Verdict.UNCHANGED,)), ("set aside", (Verdict.REJECTED,)), ("no op-ed", (Verdict.NOT_AN_OPED,)),
+        ("not had", (Verdict.FAILED, Verdict.GONE, Verdict.DISALLOWED, Verdict.ALIAS)),
+    ]  # fmt: skip
+    used = [(name, verdicts) for name, verdicts in columns if any(o.verdict in verdicts for o in outcomes)]
+    table = Table(box=None, padding=(0, 1), header_style="bold")
+    table.add_column("would be" if dry else "")
+    for name in ("found", *(name for name, _ in used), "records written"):
+        table.add_column(name, justify="right", no_wrap=True)
+    sources = list(dict.fromkeys(o.article_id.partition("-")[0] for o in outcomes if o.article_id))
+    for source in [*sources, "together"] if len(sources) != 1 else sources:
+        mine = [o for o in outcomes if source == "together" or o.article_id.startswith(f"{source}-")]
+        counts = [sum(o.verdict in verdicts for o in mine) for _, verdicts in used]
+        written = sum(bool(o.record_key) and o.verdict in ARCHIVED for o in mine)
+        cells = [str(n) if n else "·" for n in (sum(o.verdict is not Verdict.REREAD for o in mine), *counts, written)]
+        table.add_row(source, *cells, style="bold" if source == "together" else "")
+    console.print(table)
+
+
+def _print_named(title: str, items: list[tuple[str, str]]) -> None:
+    if not items:
+        return
+    console.print(f"[bold]{title}[/]")
+    for name, text in items[:12]:
+        console.print(f"  {name:28} {escape(text)}")
+    if len(items) > 12:
+        console.print(f"  … and {len(items) - 12} more")
+
+
+def _of(outcome: Outcome) -> str:
+    best = max(outcome.matches, key=lambda match: match.figures.c_small)
+    return f"is {best.article_id}: {best.figures.c_small:.0%} of the shorter text shared"
+
+
+def print_list(rows: Sequence[dict[str, Any]]) -> None:
+    """Print op-eds as a table."""
+    if not rows:
+        console.print(f"no op-ed fits; or {NO_CATALOGUE}")
+        return
+    table = Table(box=None, padding=(0, 1), header_style="bold")
+    for name in ("published (Seoul)", "kind", "headline", "by", "id", "places", "versions"):
+        table.add_column(name, overflow="fold" if name in {"headline", "id"} else "ellipsis", no_wrap=name != "headline")
+    for row in rows:
+        by = ", ".join(author["name"] for author in row["authors"] or ())
+        versions = str(row["versions"]) if row["versions"] > 1 else ""
+        table.add_row(_local(row["published_at"]), row["kind"], escape(row["headline"]), by, row["article_id"],
+                      str(len(row["places"])), versions)  # fmt: skip
+    console.print(table)
+    console.print(f"[dim]{len(rows)} op-eds; `opeds show ID` reads one[/]")
+
+
+def print_oped(versions: Sequence[dict[str, Any]], places: Sequence[dict[str, Any]]) -> None:
+    """Print one op-ed to read, then its places and versions."""
+    row = versions[-1]
+    by = ", ".join(author["name"] for author in row["authors"] or ()) or row["publisher"]
+    console.print(f"[bold]{escape(row['headline'])}[/]")
+    if row["deck"]:
+        console.print(f"[italic]{escape(row['deck'])}[/]")
+    console.print(f"[dim]{row['kind']} · {escape(by)} · {_local(row['published_at'])} in Seoul · {row['word_count']} words · {row['status']}"
+                  f"{' (' + ', '.join(row['reasons']) + ')' if row['reasons'] else ''}[/]")  # fmt: skip
+    for paragraph in [p for part in (row["text"], row["text_ko"]) for p in part.split("\n\n") if p]:
+        console.print()
+        console.print(textwrap.fill(paragraph, min(console.width, 88)), markup=False)
+    console.print()
+    for label, values in (("caption", row["captions"]), ("bio", [a["bio"] for a in row["authors"] or () if a["bio"]]),
+                          ("correction", [row["correction_note"]] if row["correction_note"] else [])):  # fmt: skip
+        for value in values or ():
+            console.print(f"[dim]{label}:[/] {escape(value)}")
+    console.print("[bold]places[/]")
+    for place in places:
+        console.print(f"  {place['role']:8} {place['article_id']:26} {place['canonical_url']}", soft_wrap=True)
+    console.print("[bold]versions[/]")
+    for version in versions:
+        for step in version["steps"]:
+            change = f" · {step['kind_of_change']} changed since {step['previous'][:8]}" if step["previous"] else ""
+            console.print(f"  {version['article_id']}@{version['content16']}  seen {_local(step['from'])} to {_local(step['to'])}{change}",
+                          soft_wrap=True)  # fmt: skip
+    console.print(f"[dim]captured {_local(row['fetched_at'])} as {row['capture_key']}[/]", soft_wrap=True)
+
+
+def print_days(rows: Sequence[dict[str, Any]], settings: Settings) -> None:
+    """Print the calendar, gaps between days included."""
+    console.print(f"[bold]{settings.archive}[/]{' at ' + settings.endpoint if settings.endpoint else ''}")
+    if not rows:
+        console.print(NO_CATALOGUE)
+        return
+    table = Table(box=None, padding=(0, 1), header_style="bold")
+    for name in ("day", "", "new", "copies", "corrected", "set aside", "runs", "missing"):
+        table.add_column(name, justify="right" if name in {"new", "copies", "corrected", "set aside", "runs"} else "left")
+    for row in rows:
+        told = row["outcomes"]
+        mark = {True: "[green]complete[/]", False: "[yellow]incomplete[/]", None: "[dim]by hand[/]"}[row["complete"]]
+        numbers = [str(told.get(verdict, "") or "") for verdict in ("NEW", "COPY", "REVISED", "REJECTED")]
+        table.add_row(row["day"], mark, *numbers, str(row["runs"] or ""), escape("; ".join(row["missing"][:2])))
+    console.print(table)
+    gaps = _gaps([row["day"] for row in rows if row["complete"] is not None])
+    console.print(f"[yellow]days never run in between:[/] {', '.join(gaps)}" if gaps else "[dim]no day in between was left out[/]")
+
+
+def _gaps(days: list[str]) -> list[str]:
+    from datetime import date
+
+    if not days:
+        return []
+    known = {date.fromisoformat(day) for day in days}
+    span = range(min(known).toordinal(), max(known).toordinal())
+    return [str(date.fromordinal(n)) for n in span if date.fromordinal(n) not in known]
+
+
+def print_store(settings: Settings) -> None:
+    """Say where the embedded store is and how to read it."""
+    from pipelines.embedded import reach
+
+    reached = reach(settings)
+    console.print(f"the store answers at {reached.endpoint}, bucket {reached.archive.removeprefix('s3://')}, data in {settings.home / 'store'}",
+                  soft_wrap=True)  # fmt: skip
+    console.print('to read it with other programs: eval "$(opeds store key)"; to stop it: opeds store stop', soft_wrap=True)
+
+
+def _span(days: list[str]) -> str:
+    return days[0] if len(days) == 1 else f"{min(days)} to {max(days)}"
+
+
+def _local(moment: datetime | None) -> str:
+    return moment.astimezone(SEOUL).strftime("%Y-%m-%d %H:%M") if moment else "undated"

@@ -1,0 +1,126 @@
+"""Looking into an archive: what the command line shows comes from the catalogue that every consumer reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from pipelines.catalogue import Location, location, open_table
+from pipelines.embedded import ensure_running
+from pipelines.errors import NotArchived, WrongUsage
+from pipelines.settings import Settings
+
+Row = dict[str, Any]
+NO_CATALOGUE = "nothing is published yet: `opeds run --day 2026-06-01` or `opeds ingest FILE.warc.gz` comes first"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which op-eds to list; empty means all."""
+
+    since: date | None = None
+    until: date | None = None
+    source: str = ""
+    kind: str = ""
+    author: str = ""
+
+
+def reachable(settings: Settings) -> Settings:
+    """Return settings that reach the archive, with the embedded store running."""
+    return ensure_running(settings) if settings.embedded else settings
+
+
+def query(settings: Settings, table: str, sql: str) -> list[Row]:
+    """Run SQL over a catalogue table, which it calls `t`; an empty archive gives no rows."""
+    import pyarrow as pa
+    from deltalake import QueryBuilder
+
+    opened = open_table(_location(settings, table))
+    if opened is None:
+        return []
+    result = QueryBuilder().register("t", opened).execute(sql)
+    rows: list[Row] = pa.table(result).to_pylist()
+    return rows
+
+
+def _location(settings: Settings, table: str) -> Location:
+    found = location(settings, table)
+    if found is None:
+        raise WrongUsage("an archive in memory has no catalogue; set OPEDS_ARCHIVE to s3://… or file://…")
+    return found
+
+
+def opeds(settings: Settings, wanted: Wanted) -> list[Row]:
+    """Return the op-eds, newest first: each one's primary place, with `places`, the addresses of all."""
+    latest = query(
+        settings, "articles",
+        "SELECT oped_id, article_id, content16, headline, kind, authors, published_at, word_count, status, role, source, "
+        "canonical_url, listed, steps FROM t WHERE is_latest ORDER BY published_at DESC, article_id",
+    )  # fmt: skip
+    versions = query(settings, "articles", "SELECT article_id, count(*) AS n FROM t GROUP BY article_id")
+    counts = {row["article_id"]: row["n"] for row in versions}
+    places: dict[str, list[Row]] = {}
+    for row in latest:
+        places.setdefault(row["oped_id"], []).append(row)
+    found = [
+        {**row, "versions": counts[row["article_id"]], "places": [p["canonical_url"] for p in _primary_first(places[row["oped_id"]])]}
+        for row in latest
+        if row["role"] == "primary" and any(place["listed"] for place in places[row["oped_id"]])
+    ]
+    return [row for row in found if _fits(row, wanted, places[row["oped_id"]])]
+
+
+def _primary_first(rows: list[Row]) -> list[Row]:
+    return sorted(rows, key=lambda row: (row["role"] != "primary", row["article_id"]))
+
+
+def _fits(row: Row, wanted: Wanted, places: Sequence[Row]) -> bool:
+    from zoneinfo import ZoneInfo
+
+    day = row["published_at"].astimezone(ZoneInfo("Asia/Seoul")).date() if row["published_at"] else None
+    names = " ".join(author["name"] for author in row["authors"] or ()).casefold()
+    return (
+        (wanted.since is None or (day is not None and day >= wanted.since))
+        and (wanted.until is None or (day is not None and day <= wanted.until))
+        and (not wanted.source or any(place["source"] == wanted.source for place in places))
+        and (not wanted.kind or row["kind"] == wanted.kind)
+        and wanted.author.casefold() in names
+    )
+
+
+def versions_of(settings: Settings, article_id: str) -> tuple[list[Row], list[Row]]:
+    """Return an article's versions in order, latest last, and the latest of every place of its op-ed.
+
+    `article_id` may carry a version, `kjd-c2595041@9f3c…`; a name it had under older rules resolves too.
+    Raises `NotArchived`.
+    """
+    name, _, content = article_id.partition("@")
+    if not all(part.replace("-", "").isalnum() for part in (name, content) if part):
+        raise WrongUsage(f"{article_id!r} is no id; they look like kjd-c2595041 or kjd-c2595041@9f3c51d0a2b4e6f8")
+    rows = query(settings, "articles", f"SELECT * FROM t WHERE article_id = '{name}' ORDER BY first_seen")  # noqa: S608
+    if not rows:
+        raise NotArchived(f"{name} is not in the archive; `opeds list` shows what is")
+    if content:
+        rows = [row for row in rows if row["content16"].startswith(content) or content in (row["formerly"] or ())]
+        if not rows:
+            raise NotArchived(f"{name} has no version {content}; `opeds show {name}` lists its versions")
+    oped = rows[-1]["oped_id"]
+    places = query(settings, "articles", f"SELECT * FROM t WHERE oped_id = '{oped}' AND is_latest")  # noqa: S608
+    return sorted(rows, key=lambda row: (row["is_latest"], row["first_seen"])), _primary_first(places)
+
+
+def days(settings: Settings) -> list[Row]:
+    """Return every day that a run closed, oldest first, with its last word on completeness."""
+    rows = query(settings, "runs", "SELECT * FROM t ORDER BY seq")
+    found: dict[str, Row] = {}
+    for row in rows:
+        day = found.setdefault(row["day"], {"day": row["day"], "complete": None, "missing": [], "outcomes": {}, "runs": 0})
+        for outcome in row["outcomes"] or ():
+            day["outcomes"][outcome["verdict"]] = day["outcomes"].get(outcome["verdict"], 0) + outcome["count"]
+        if row["complete"] is not None:
+            day["complete"] = row["complete"] or bool(day["complete"])  # its runs together
+            day["missing"] = [] if day["complete"] else row["missing"]
+            day["runs"] += 1
+    return [found[day] for day in sorted(found)]
