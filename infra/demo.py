@@ -34,8 +34,11 @@ def main() -> int:
         code = 0
         for moment in looks(stand["address"]):
             advance(stand["address"], moment)
-            print(f"\n── the newsstand's clock stands at {moment.replace('T', ' ')} in Seoul: opeds run --since {WEEK[0]} --until {WEEK[1]}")
-            code = subprocess.run(opeds("run", "--since", WEEK[0], "--until", WEEK[1]), env=environment, check=False).returncode
+            print(f"\n── the newsstand's clock: {moment.replace('T', ' ')} in Seoul")
+            print(f"── opeds run --since {WEEK[0]} --until {WEEK[1]}", flush=True)
+            code = subprocess.run(
+                opeds("run", "--since", WEEK[0], "--until", WEEK[1]), env=environment, check=False
+            ).returncode
             if code:
                 return code
     finally:
@@ -126,7 +129,10 @@ def print_next() -> None:
         (f"{command} show {carried}", "one op-ed in two places"),
         (f"{command} show {corrected}", "one that the paper corrected"),
         (f"{command} status", "which days are whole"),
-        (f'eval "$({command} store key)" && {os.path.relpath(sys.executable)} docs/examples/duckdb_read.py', "SQL with the reader's key"),
+        (
+            f'eval "$({command} store key)" && {os.path.relpath(sys.executable)} docs/examples/duckdb_read.py',
+            "SQL with the reader's key",
+        ),
         ("make down", "stops the store; what it holds stays in .opeds/"),
     ]
     for line, why in lines:

@@ -42,12 +42,11 @@ def catch_up(archive: Archive) -> int:
 
     Another worker's readings, or all of them for a new index, are published from their records' sketches.
     """
-    last = archive.index.seq()
-    for last, manifest in log.entries(archive.store, last):
+    for seq, manifest in log.entries(archive.store, archive.index.seq()):
         for outcome in manifest.outcomes:
             _publish_from_record(archive, outcome)
-        archive.index.apply(last, manifest)
-    return last
+        archive.index.apply(seq, manifest)
+    return archive.index.seq()
 
 
 def _publish_from_record(archive: Archive, outcome: Outcome) -> None:

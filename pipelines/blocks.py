@@ -18,8 +18,8 @@ from pipelines.page import collapse
 Kind = Literal["p", "figure", "links"]
 
 BLOCKS = frozenset(
-    "address article aside blockquote body dd details div dl dt fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 "
-    "header hr li main nav ol p pre section table tbody td tfoot th thead tr ul br".split()
+    "address article aside blockquote body br dd details div dl dt fieldset figcaption figure footer form h1 h2 h3 h4 "
+    "h5 h6 header hr li main nav ol p pre section table tbody td tfoot th thead tr ul".split()
 )
 UNSEEN = frozenset("script style noscript template iframe object embed svg button select textarea ins".split())
 HANGUL_WEIGHT = 2.2  # Latin letters that one Hangul syllable is worth

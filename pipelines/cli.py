@@ -73,7 +73,12 @@ def plan(
     with tempfile.TemporaryDirectory(prefix="opeds-plan-") as folder:
         for name in asked.sources:
             warc = Path(folder) / f"{name}.warc.gz"
-            arguments = [("since", str(asked.since)), ("until", str(asked.until)), ("warc", str(warc)), ("progress", "1")]
+            arguments = [
+                ("since", str(asked.since)),
+                ("until", str(asked.until)),
+                ("warc", str(warc)),
+                ("progress", "1"),
+            ]
             with Watcher(quiet=as_json) as watcher:
                 process = start_crawl(name, arguments, Path(folder) / f"{name}.log", _crawl_environment(settings))
                 await_crawl(process, lambda line, name=name, watcher=watcher: watcher.progress(name, line))  # type: ignore[misc]
@@ -97,7 +102,9 @@ def list_(
     rows = opeds(reachable(read_settings()), wanted)
     if as_json:
         names = ("oped_id", "article_id", "content16", "headline", "kind", "published_at", "versions", "places")
-        return _print_json({**{name: row[name] for name in names}, "authors": [a["name"] for a in row["authors"]]} for row in rows)
+        return _print_json(
+            {**{name: row[name] for name in names}, "authors": [a["name"] for a in row["authors"]]} for row in rows
+        )
     print_list(rows)
 
 
@@ -112,7 +119,15 @@ def show(
 
     versions, places = versions_of(reachable(read_settings()), article_id)
     if as_json:
-        return _print_json([{**versions[-1], "versions": [v["content16"] for v in versions], "places": [p["article_id"] for p in places]}])
+        return _print_json(
+            [
+                {
+                    **versions[-1],
+                    "versions": [v["content16"] for v in versions],
+                    "places": [p["article_id"] for p in places],
+                }
+            ]
+        )
     print_oped(versions, places)
 
 
@@ -144,7 +159,9 @@ def extract(
 
 
 @app.command(rich_help_panel=TRY)
-def dedupe(file: Annotated[Path, typer.Argument(help="JSON Lines with id, text; optional url, source, published_at.")]) -> None:
+def dedupe(
+    file: Annotated[Path, typer.Argument(help="JSON Lines with id, text; optional url, source, published_at.")],
+) -> None:
     """Say which documents are one article: one JSON line per input line, in order."""
     from pipelines.dedupe import dedupe as answers
 
@@ -247,7 +264,9 @@ def _asked(day: str, since: str, until: str, sources: list[str]) -> Any:
     if last < first:
         raise WrongUsage(f"--until {last} lies before --since {first}")
     known = load_sources(read_settings().sources)
-    names = tuple(source_named(known, name).name for name in sources) or tuple(sorted((n for n, s in known.items() if s.routes), key=lambda n: not known[n].own))
+    names = tuple(source_named(known, name).name for name in sources) or tuple(
+        sorted((n for n, s in known.items() if s.routes), key=lambda n: not known[n].own)
+    )
     return Asked(first, last, names)
 
 

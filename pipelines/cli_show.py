@@ -25,7 +25,9 @@ from pipelines.settings import Settings
 SEOUL = ZoneInfo("Asia/Seoul")
 ARCHIVED = (Verdict.NEW, Verdict.COPY, Verdict.REVISED)
 EVERY = 25  # outcomes between two plain lines where there is no terminal
-console = Console(highlight=False, soft_wrap=False)
+console = Console(highlight=False)
+if not console.is_terminal:
+    console = Console(highlight=False, width=140)  # a file or a pipe has no edge to wrap at
 
 
 class Watcher:
@@ -42,7 +44,9 @@ class Watcher:
             self.status.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self.status:
             self.status.stop()
         elif not self.quiet and kind is None and self.counts:
@@ -61,7 +65,9 @@ class Watcher:
         print(f"{time.strftime('%H:%M:%S')} {self._line()}", file=sys.stderr, flush=True)
 
     def _line(self) -> str:
-        parts = [f"{stage}: {', '.join(f'{n} {word}' for word, n in c.items() if word)}" for stage, c in self.counts.items()]
+        parts = [
+            f"{stage}: {', '.join(f'{n} {word}' for word, n in c.items() if word)}" for stage, c in self.counts.items()
+        ]
         return " · ".join(part.rstrip(": ") for part in parts)
 
 
@@ -69,12 +75,19 @@ def print_report(report: Any, settings: Settings, as_json: bool, dry: bool = Fal
     """Print what a run came to: a table by source, then what deserves a name."""
     if as_json:
         for outcome in report.outcomes:
-            print(json.dumps({k: v for k, v in asdict(outcome).items() if v not in ("", ())}, ensure_ascii=False, sort_keys=True))
+            print(
+                json.dumps(
+                    {k: v for k, v in asdict(outcome).items() if v not in ("", ())}, ensure_ascii=False, sort_keys=True
+                )
+            )
         return
     outcomes: list[Outcome] = report.outcomes
     _print_counts(outcomes, dry)
     _print_named("recognised as copies", [(o.article_id, _of(o)) for o in outcomes if o.verdict is Verdict.COPY])
-    _print_named("corrected since", [(o.article_id, f"opeds show {o.article_id}") for o in outcomes if o.verdict is Verdict.REVISED])
+    _print_named(
+        "corrected since",
+        [(o.article_id, f"opeds show {o.article_id}") for o in outcomes if o.verdict is Verdict.REVISED],
+    )
     aside = [o for o in outcomes if o.verdict in {Verdict.REJECTED, Verdict.FAILED, Verdict.GONE, Verdict.DISALLOWED}]
     _print_named("set aside", [(o.article_id, f"{o.verdict.value}: {'; '.join(o.reasons)}") for o in aside])
     for why, count in sorted(report.skipped.items()):
@@ -139,7 +152,8 @@ def print_list(rows: Sequence[dict[str, Any]]) -> None:
         return
     table = Table(box=None, padding=(0, 1), header_style="bold")
     for name in ("published (Seoul)", "kind", "headline", "by", "id", "places", "versions"):
-        table.add_column(name, overflow="fold" if name in {"headline", "id"} else "ellipsis", no_wrap=name != "headline")
+        prose = name == "headline"
+        table.add_column(name, no_wrap=not prose, min_width=24 if prose else None)
     for row in rows:
         by = ", ".join(author["name"] for author in row["authors"] or ())
         versions = str(row["versions"]) if row["versions"] > 1 else ""
@@ -156,8 +170,9 @@ def print_oped(versions: Sequence[dict[str, Any]], places: Sequence[dict[str, An
     console.print(f"[bold]{escape(row['headline'])}[/]")
     if row["deck"]:
         console.print(f"[italic]{escape(row['deck'])}[/]")
-    console.print(f"[dim]{row['kind']} · {escape(by)} · {_local(row['published_at'])} in Seoul · {row['word_count']} words · {row['status']}"
-                  f"{' (' + ', '.join(row['reasons']) + ')' if row['reasons'] else ''}[/]")  # fmt: skip
+    why = f" ({', '.join(row['reasons'])})" if row["reasons"] else ""
+    about = (row["kind"], escape(by), f"{_local(row['published_at'])} in Seoul", f"{row['word_count']} words")
+    console.print(f"[dim]{' · '.join(about)} · {row['status']}{why}[/]")
     for paragraph in [p for part in (row["text"], row["text_ko"]) for p in part.split("\n\n") if p]:
         console.print()
         console.print(textwrap.fill(paragraph, min(console.width, 88)), markup=False)
@@ -172,9 +187,9 @@ def print_oped(versions: Sequence[dict[str, Any]], places: Sequence[dict[str, An
     console.print("[bold]versions[/]")
     for version in versions:
         for step in version["steps"]:
+            name = f"{version['article_id']}@{version['content16']}"
             change = f" · {step['kind_of_change']} changed since {step['previous'][:8]}" if step["previous"] else ""
-            console.print(f"  {version['article_id']}@{version['content16']}  seen {_local(step['from'])} to {_local(step['to'])}{change}",
-                          soft_wrap=True)  # fmt: skip
+            console.print(f"  {name}  {_local(step['from'])} to {_local(step['to'])}{change}", soft_wrap=True)
     console.print(f"[dim]captured {_local(row['fetched_at'])} as {row['capture_key']}[/]", soft_wrap=True)
 
 
@@ -186,7 +201,9 @@ def print_days(rows: Sequence[dict[str, Any]], settings: Settings) -> None:
         return
     table = Table(box=None, padding=(0, 1), header_style="bold")
     for name in ("day", "", "new", "copies", "corrected", "set aside", "runs", "missing"):
-        table.add_column(name, justify="right" if name in {"new", "copies", "corrected", "set aside", "runs"} else "left")
+        table.add_column(
+            name, justify="right" if name in {"new", "copies", "corrected", "set aside", "runs"} else "left"
+        )
     for row in rows:
         told = row["outcomes"]
         mark = {True: "[green]complete[/]", False: "[yellow]incomplete[/]", None: "[dim]by hand[/]"}[row["complete"]]
@@ -194,7 +211,9 @@ def print_days(rows: Sequence[dict[str, Any]], settings: Settings) -> None:
         table.add_row(row["day"], mark, *numbers, str(row["runs"] or ""), escape("; ".join(row["missing"][:2])))
     console.print(table)
     gaps = _gaps([row["day"] for row in rows if row["complete"] is not None])
-    console.print(f"[yellow]days never run in between:[/] {', '.join(gaps)}" if gaps else "[dim]no day in between was left out[/]")
+    console.print(
+        f"[yellow]days never run in between:[/] {', '.join(gaps)}" if gaps else "[dim]no day in between was left out[/]"
+    )
 
 
 def _gaps(days: list[str]) -> list[str]:
@@ -212,9 +231,11 @@ def print_store(settings: Settings) -> None:
     from pipelines.embedded import reach
 
     reached = reach(settings)
-    console.print(f"the store answers at {reached.endpoint}, bucket {reached.archive.removeprefix('s3://')}, data in {settings.home / 'store'}",
-                  soft_wrap=True)  # fmt: skip
-    console.print('to read it with other programs: eval "$(opeds store key)"; to stop it: opeds store stop', soft_wrap=True)
+    bucket, folder = reached.archive.removeprefix("s3://"), settings.home / "store"
+    console.print(f"the store answers at {reached.endpoint}, bucket {bucket}, data in {folder}", soft_wrap=True)
+    console.print(
+        'to read it with other programs: eval "$(opeds store key)"; to stop it: opeds store stop', soft_wrap=True
+    )
 
 
 def _span(days: list[str]) -> str:

@@ -17,7 +17,7 @@ from pipelines.archive import Archive
 from pipelines.errors import CrawlFailed, NotArchived
 from pipelines.ingest import orphans
 from pipelines.log import RouteReport
-from pipelines.nouns import Outcome, Sighting, Verdict
+from pipelines.nouns import Outcome, Sighting, Verdict, stamp
 from pipelines.record import to_json
 from pipelines.settings import child_environment
 
@@ -104,8 +104,6 @@ def sightings(archive: Archive, summary: Summary) -> tuple[list[Sighting], list[
 
 def stamped(sighting: Sighting) -> bool:
     """Whether the capture is this very sighting's, not one kept from earlier."""
-    from pipelines.nouns import stamp
-
     return f"/{stamp(sighting.fetched_at)}-" in sighting.capture_key
 
 
@@ -149,7 +147,8 @@ def await_crawl(process: subprocess.Popen[str], progress: Callable[[str], None])
 
     Raises `CrawlFailed` with the crawl's own sentence when it refused to start.
     """
-    assert process.stdout and process.stderr
+    assert process.stdout is not None
+    assert process.stderr is not None
     try:
         for line in process.stdout:
             progress(line.strip())

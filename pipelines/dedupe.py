@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -53,9 +54,10 @@ def dedupe(path: Path) -> Iterator[dict[str, Any]]:
             if len(outcomes) == BATCH:
                 _apply(index, outcomes)
         _apply(index, outcomes)
-        ids = dict(seen)
+        ids, primaries = dict(seen), index.primaries()
+        sizes = Counter(primaries.values())
         for article_id, own_id in seen:
-            yield _answer(index.state_of(article_id), own_id, ids)
+            yield _answer(index.state_of(article_id), own_id, ids, sizes[primaries[article_id]])
 
 
 def documents(file: IO[bytes]) -> Iterator[Document]:
@@ -75,7 +77,9 @@ def _document(line: bytes, number: int, offset: int) -> Document:
         if not isinstance(text, str):
             raise TypeError("text is no string")
     except (ValueError, KeyError, TypeError) as error:
-        raise WrongUsage(f"line {number} is no document with `id` and `text` ({type(error).__name__}: {error})") from error
+        raise WrongUsage(
+            f"line {number} is no document with `id` and `text` ({type(error).__name__}: {error})"
+        ) from error
     source = "".join(c for c in str(data.get("source") or "") if c.isalnum()) or "unknown"
     return Document(f"{number:010d}", own_id, text, source, str(data.get("published_at") or ""), offset)
 
@@ -105,28 +109,27 @@ def _apply(index: Index, outcomes: list[Outcome]) -> None:
     outcomes.clear()
 
 
-def _answer(state: ArticleState, own_id: Any, ids: dict[str, Any]) -> dict[str, Any]:
+def _answer(state: ArticleState, own_id: Any, ids: dict[str, Any], size: int) -> dict[str, Any]:
     """Return what a caller reads; an edge that joins wins over one that stays apart."""
     this = Side(state.article_id, _comparable(state.source, state.article_id), state.when)
-    told = []
+    told: list[tuple[str, Match]] = []
     for _, match, when in state.matches:
         other = Side(match.article_id, _comparable(match.article_id.partition("-")[0], match.article_id), when)
         if (other.when, other.article_id) < (this.when, this.article_id):
             told.append((relation(this, other, match.figures), match))
     joined = next((m for m in told if m[1].article_id == state.oped_id), None)
-    primary = joined is None and state.oped_id == state.article_id
     apart = max((m for m in told if m[0] in {"contains", "quotes"}), key=lambda m: m[1].figures.shared, default=None)
-    kind, match = joined or apart or ("primary" if primary and state.matches else "none", None)
-    figures_ = match.figures if match else None
+    alone = "primary" if size > 1 else "none"
+    kind, best = joined or ((alone, None) if size > 1 or apart is None else apart)
     return {
         "id": own_id,
         "group": ids[state.oped_id],
         "relation": kind,
-        "of": ids[match.article_id] if match else None,
-        "c_small": figures_.c_small if figures_ else None,
-        "c_large": figures_.c_large if figures_ else None,
-        "shared": figures_.shared if figures_ else None,
-        "spread": figures_.spread if figures_ else None,
+        "of": ids[best.article_id] if best else None,
+        "c_small": best.figures.c_small if best else None,
+        "c_large": best.figures.c_large if best else None,
+        "shared": best.figures.shared if best else None,
+        "spread": best.figures.spread if best else None,
     }
 
 

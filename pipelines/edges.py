@@ -15,7 +15,7 @@ from pipelines.page import collapse, split_names
 
 _WORD = r"[A-Z][\w’'.-]*?"
 _NAME = rf"{_WORD}(?:\s+{_WORD}){{1,3}}"
-_BIO = r"The (?:author|writer|columnist)s?(?:,| is| are| was| has| serves| teaches| works| heads)\b(?! not\b)"
+_BIO = r"The (?:author|writer|columnist)s?(?:,\s|\s(?:is|are|was|has|serves|teaches|works|heads)\b(?! not\b))"
 
 NAME_ALONE = re.compile(rf"(?:By\s+|BY\s+)?({_NAME})(?:\s*기자)?$")
 NAME_THEN_BIO = re.compile(rf"(?:By\s+|BY\s+)?({_NAME})\s*({_BIO}.*)$", re.DOTALL)
@@ -25,11 +25,16 @@ MAIL = re.compile(r"[\[(]{0,2}\s*(\[email\s?protected\]|[\w.+-]+@[\w-]+(?:\.[\w-
 PRINT_EDITION = re.compile(r"(?:The )?JoongAng (?:Ilbo|Daily), [A-Z][a-z]+\.? \d{1,2}(?:, \d{4})?, Pages? \d+\.?$")
 TRANSLATOR = re.compile(r"\(?Translat(?:ed|ion) by [^.]{3,80}\.?\)?$")
 COPYRIGHT = re.compile(r"(?:Copyright\b|저작권자|ⓒ|©).{0,120}$|.{0,80}무단\s*전재.{0,40}$", re.IGNORECASE)
-CORRECTION = re.compile(r"\W*(?:Correction|Clarification|Editor['’]s note|This (?:article|editorial|column) (?:was|has been) "
-                        r"(?:corrected|updated|revised|amended))\b.*$", re.DOTALL)  # fmt: skip
+CORRECTION = re.compile(
+    r"\W*(?:Correction|Clarification|Editor['’]s note"
+    r"|This (?:article|editorial|column) (?:was|has been) (?:corrected|updated|revised|amended))\b.*$",
+    re.DOTALL,
+)
 CREDIT = re.compile(r".*\[[A-Z][A-Z0-9 /’'.&,-]*\]$", re.DOTALL)
 PARTNER = re.compile(r"with the Korea JoongAng Daily$")
-_SENTENCE_END = re.compile(r"(?<=[a-z0-9)’”])(?<!Prof)(?<!Dr)(?<!Mr)(?<!Mrs)(?<!Ms)(?<!Gen)(?<!Sen)(?<!Rep)(?<!St)\.\s+(?=[A-Z“‘\"'])")
+_SENTENCE_END = re.compile(
+    r"(?<=[a-z0-9)’”])(?<!Prof)(?<!Dr)(?<!Mr)(?<!Mrs)(?<!Ms)(?<!Gen)(?<!Sen)(?<!Rep)(?<!St)\.\s+(?=[A-Z“‘\"'])"
+)
 BIO_WORDS = 60  # a longer "bio" is prose that opens with the same words
 
 
@@ -130,11 +135,21 @@ def _unglue(edges: Edges) -> None:
     if not edges.paragraphs or edges.bios:
         return
     glued = NAME_THEN_BIO.match(edges.paragraphs[0])
-    end = _SENTENCE_END.search(glued[2]) if glued else None
-    if glued and end and len(glued[2][: end.start()].split()) <= BIO_WORDS:
+    if not glued:
+        return
+    bio, rest = _first_sentence(glued[2])
+    while re.match(r"(?:He|She) ", rest):  # nobody opens an op-ed with a pronoun: it goes on about the author
+        more, rest = _first_sentence(rest)
+        bio = f"{bio} {more}"
+    if rest and len(bio.split()) <= BIO_WORDS:
         edges.names.append(glued[1])
-        edges.bios.append(glued[2][: end.start() + 1])
-        edges.paragraphs[0] = glued[2][end.end() :]
+        edges.bios.append(bio)
+        edges.paragraphs[0] = rest
+
+
+def _first_sentence(text: str) -> tuple[str, str]:
+    end = _SENTENCE_END.search(text)
+    return (text[: end.start() + 1], text[end.end() :]) if end else (text, "")
 
 
 def _is_bio(text: str) -> bool:

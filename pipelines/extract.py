@@ -15,8 +15,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from lxml.etree import SubElement
-from lxml.html import HtmlElement, HTMLParser, document_fromstring
 from lxml.html import Element as new_element
+from lxml.html import HtmlElement, HTMLParser, document_fromstring
 
 from pipelines.addresses import Place, is_opinion, time_in
 from pipelines.blocks import Block, blocks_of, split_languages
@@ -303,9 +303,7 @@ def _first_moment(said: Iterable[Said | None], source: Source) -> tuple[datetime
     return None
 
 
-def _kind(
-    page: Page, profile: Profile, place: Place, edges: Edges, authors: tuple[Author, ...]
-) -> tuple[str, str]:
+def _kind(page: Page, profile: Profile, place: Place, edges: Edges, authors: tuple[Author, ...]) -> tuple[str, str]:
     """Return the kind by address, by the page's own section, else by the form of the text."""
     section = page.first(*profile.section)
     for text, witness in ((place.canonical_url.rsplit("/", 2)[0], "address"), (_text(section), "section")):
@@ -333,8 +331,12 @@ def _images(page: Page, profile: Profile | None) -> tuple[str, ...]:
 
 def _rights(page: Page, capture: Capture) -> tuple[str, ...]:
     """Return what page and answer say about use: robots metas, text-mining reservation."""
-    metas = (f"meta {name}: {page.metas[name]}" for name in ("robots", "tdm-reservation", "tdm-policy") if name in page.metas)
-    headers = (f"header {name}: {capture.header(name)}" for name in ("x-robots-tag", "tdm-reservation") if capture.header(name))
+    metas = (
+        f"meta {name}: {page.metas[name]}" for name in ("robots", "tdm-reservation", "tdm-policy") if name in page.metas
+    )
+    headers = (
+        f"header {name}: {capture.header(name)}" for name in ("x-robots-tag", "tdm-reservation") if capture.header(name)
+    )
     return (*metas, *headers)
 
 
@@ -351,4 +353,3 @@ def _solid(texts: list[str]) -> int:
 
 def _text(said: Said | None) -> str:
     return said.value if said else ""
-

@@ -280,13 +280,14 @@ class Index:
     def _apply_content(self, c: sa.Connection, seq: int, manifest: Manifest, o: Outcome) -> None:
         source = split_id(o.article_id)[0]
         self._insert(c, ARTICLE, [{
-            "article_id": o.article_id, "source": source, "own": source in self.own, "published_at": o.published_at or None,
-            "first_seen": o.fetched_at, "first_archived_at": manifest.logged_at, "changed": seq,
-            "discovered_by": " ".join(o.routes),
+            "article_id": o.article_id, "source": source, "own": source in self.own,
+            "published_at": o.published_at or None, "first_seen": o.fetched_at,
+            "first_archived_at": manifest.logged_at, "changed": seq, "discovered_by": ",".join(o.routes),
         }])  # fmt: skip
         known = c.execute(sa.select(ARTICLE).where(ARTICLE.c.article_id == o.article_id)).one()
         c.execute(sa.update(ARTICLE).where(ARTICLE.c.article_id == o.article_id).values(
-            changed=seq, first_seen=min(known.first_seen, o.fetched_at), gone_at=None,
+            changed=seq, first_seen=min(known.first_seen, o.fetched_at),
+            gone_at=known.gone_at if (known.gone_at or "") > o.fetched_at else None,
             published_at=min(filter(None, (known.published_at, o.published_at)), default=None),
         ))  # fmt: skip
         self._known_reading(c, seq, o)
@@ -294,11 +295,15 @@ class Index:
             "article_id": o.article_id, "fetched_at": o.fetched_at, "content16": o.content16,
             "rules8": o.rules8, "capture_key": o.capture_key,
         }])  # fmt: skip
-        self._insert(c, ADDRESS, [{"url": url, "article_id": o.article_id} for url in dict.fromkeys((o.url, *o.aliases))])
+        self._insert(
+            c, ADDRESS, [{"url": url, "article_id": o.article_id} for url in dict.fromkeys((o.url, *o.aliases))]
+        )
         for m in o.matches:
             one, two = sorted(((o.article_id, o.content16), (m.article_id, m.content16)))
             figures = {name: getattr(m.figures, name) for name in m.figures.__dataclass_fields__}
-            self._insert(c, MATCH, [{"one": one[0], "one16": one[1], "two": two[0], "two16": two[1], "figures": figures}])
+            self._insert(
+                c, MATCH, [{"one": one[0], "one16": one[1], "two": two[0], "two16": two[1], "figures": figures}]
+            )
 
     def _known_reading(self, c: sa.Connection, seq: int, o: Outcome) -> None:
         if not o.record_key:
@@ -312,7 +317,11 @@ class Index:
 
     def _apply_reread(self, c: sa.Connection, seq: int, o: Outcome) -> None:
         self._known_reading(c, seq, o)
-        seen = (SIGHTING.c.article_id == o.article_id, SIGHTING.c.content16 == o.was, SIGHTING.c.capture_key == o.capture_key)
+        seen = (
+            SIGHTING.c.article_id == o.article_id,
+            SIGHTING.c.content16 == o.was,
+            SIGHTING.c.capture_key == o.capture_key,
+        )
         c.execute(sa.update(SIGHTING).where(*seen).values(content16=o.content16, rules8=o.rules8))
         if o.was != o.content16:
             self._insert(c, FORMERLY, [{"article_id": o.article_id, "was": o.was, "content16": o.content16}])
@@ -353,10 +362,19 @@ class Index:
 
     # -- for the catalogue -------------------------------------------------------------------
 
+    def primaries(self) -> dict[str, str]:
+        """Return the op-ed of every article."""
+        with self._connection() as c:
+            return {
+                row.article_id: row.oped_id for row in c.execute(sa.select(ARTICLE.c.article_id, ARTICLE.c.oped_id))
+            }
+
     def changed_since(self, seq: int) -> list[str]:
         """Return the articles that any manifest after this number changed."""
         with self._connection() as c:
-            return list(c.scalars(sa.select(ARTICLE.c.article_id).where(ARTICLE.c.changed > seq).order_by("article_id")))
+            return list(
+                c.scalars(sa.select(ARTICLE.c.article_id).where(ARTICLE.c.changed > seq).order_by("article_id"))
+            )
 
     def state_of(self, article_id: str) -> ArticleState:
         """Return what the log tells of one article."""
@@ -376,7 +394,9 @@ class Index:
                 readings=tuple(dict(r._mapping) for r in c.execute(readings.order_by(READING.c.seq))),
                 when=row.published_at or row.first_seen,
                 formerly=tuple((r.was, r.content16) for r in c.execute(formerly.order_by(FORMERLY.c.was))),
-                aliases=tuple(c.scalars(sa.select(ADDRESS.c.url).where(ADDRESS.c.article_id == article_id).order_by("url"))),
+                aliases=tuple(
+                    c.scalars(sa.select(ADDRESS.c.url).where(ADDRESS.c.article_id == article_id).order_by("url"))
+                ),
                 matches=tuple(_oriented(c, r, article_id) for r in c.execute(pairs.order_by(MATCH.c.one, MATCH.c.two))),
             )
 
@@ -413,7 +433,9 @@ def open_index(settings: Settings, archive_id: str, own: Iterable[str] = ("kjd",
         index._insert(c, STATE, [{"name": "archive_id", "value": archive_id}, {"name": "seq", "value": "0"}])
         owner = c.scalar(sa.select(STATE.c.value).where(STATE.c.name == "archive_id"))
     if owner != archive_id:
-        raise ForeignIndex("OPEDS_INDEX belongs to another archive; name an empty database, or the archive it was made for")
+        raise ForeignIndex(
+            "OPEDS_INDEX belongs to another archive; name an empty database, or the archive it was made for"
+        )
     return index
 
 
@@ -440,7 +462,8 @@ def _prepare_sqlite(engine: sa.Engine) -> None:
 def _history(c: sa.Connection, article_id: str) -> list[Step]:
     query = sa.select(SIGHTING).where(SIGHTING.c.article_id == article_id)
     return sorted(
-        Step(datetime.fromisoformat(row.fetched_at), row.content16, row.rules8, row.capture_key) for row in c.execute(query)
+        Step(datetime.fromisoformat(row.fetched_at), row.content16, row.rules8, row.capture_key)
+        for row in c.execute(query)
     )
 
 
@@ -448,12 +471,12 @@ def _oriented(c: sa.Connection, row: Any, article_id: str) -> tuple[str, Match, 
     own16, other, other16 = (
         (row.one16, row.two, row.two16) if row.one == article_id else (row.two16, row.one, row.one16)
     )
-    when = sa.select(sa.func.coalesce(ARTICLE.c.published_at, ARTICLE.c.first_seen)).where(ARTICLE.c.article_id == other)
+    when = sa.select(sa.func.coalesce(ARTICLE.c.published_at, ARTICLE.c.first_seen)).where(
+        ARTICLE.c.article_id == other
+    )
     return own16, Match(other, other16, Figures(**row.figures)), c.scalar(when) or ""
 
 
 def _signed(value: int) -> int:
     """Return an unsigned 64-bit number as the signed one of the same bits, which is what databases hold."""
     return value - 2**64 if value >= 2**63 else value
-
-

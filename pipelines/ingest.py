@@ -112,7 +112,7 @@ def orphans(archive: Archive, article_id: str, named_now: Iterable[str]) -> list
 
 def _orphan(archive: Archive, article_id: str, key: str) -> Sighting:
     capture = read_capture(archive.store.read(key), key)
-    return Sighting(article_id, capture.url, capture.fetched_at, key, routes=("left by an earlier run",))
+    return Sighting(article_id, capture.url, capture.fetched_at, key, routes=("left-by-an-earlier-run",))
 
 
 def _decide(batch: Batch, sighting: Sighting) -> list[Outcome]:
@@ -165,7 +165,11 @@ def _set_aside(
     key = quarantine_key(place.article_id, capture.payload_sha256, rules)
     _create(archive, key, to_json(rejection(article, place, capture, sighting.capture_key, rules)))
     return _outcome(
-        sighting, Verdict.REJECTED, rules8=rules.rules8, record_key=key, reasons=(article.status.value, *article.reasons)
+        sighting,
+        Verdict.REJECTED,
+        rules8=rules.rules8,
+        record_key=key,
+        reasons=(article.status.value, *article.reasons),
     )
 
 
@@ -207,7 +211,9 @@ def _matched(archive: Archive, outcome: Outcome, article: Article, place: Place,
         own = source is not None and source.own
         other = Side(candidate.article_id, source.name if source else "", candidate.when or when)
         primary = candidate.oped_id == candidate.article_id
-        outranks = Member(candidate.article_id, own, other.when).rank < Member(this.article_id, place.source.own, when).rank
+        outranks = (
+            Member(candidate.article_id, own, other.when).rank < Member(this.article_id, place.source.own, when).rank
+        )
         copy |= primary and outranks and unites(this, other, match.figures)
     verdict_ = Verdict.COPY if copy and outcome.verdict is Verdict.NEW else outcome.verdict
     return replace(outcome, verdict=verdict_, matches=tuple(matches))

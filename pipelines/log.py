@@ -93,7 +93,9 @@ def entries(store: Store, after: int = 0) -> Iterator[tuple[int, Manifest]]:
 
 def _plain(manifest: Manifest) -> dict[str, Any]:
     data = asdict(manifest)
-    data["outcomes"] = [{name: value for name, value in outcome.items() if value not in ("", ())} for outcome in data["outcomes"]]
+    data["outcomes"] = [
+        {name: value for name, value in outcome.items() if value not in ("", ())} for outcome in data["outcomes"]
+    ]
     return {"schema": SCHEMA, **data}
 
 
@@ -112,7 +114,7 @@ def _manifest(data: dict[str, Any]) -> Manifest:
 
 def _outcome(data: dict[str, Any]) -> Outcome:
     matches = tuple(Match(m["article_id"], m["content16"], Figures(**m["figures"])) for m in data.get("matches", ()))
-    lists = {name: tuple(data[name]) for name in ("reasons", "routes", "aliases") if name in data}
+    lists: dict[str, Any] = {name: tuple(data[name]) for name in ("reasons", "routes", "aliases") if name in data}
     return Outcome(**{**data, **lists, "verdict": Verdict(data["verdict"]), "matches": matches})
 
 

@@ -48,7 +48,9 @@ def prepared(text: str) -> Text:
 
 def figures(this_id: str, this: Text, other_id: str, other: Text) -> Figures:
     """Return how two texts overlap; the same whichever is named first."""
-    (small_id, small), (_, large) = sorted(((this_id, this), (other_id, other)), key=lambda s: (len(s[1].distinct), s[0]))
+    (small_id, small), (_, large) = sorted(
+        ((this_id, this), (other_id, other)), key=lambda s: (len(s[1].distinct), s[0])
+    )
     shared = len(small.distinct & large.distinct)
     inside = [_share(part, large.distinct) for part in _tenths(small.runs)]
     reached = [(_share(part, small.distinct) >= TOUCHED, len(part)) for part in _tenths(large.runs)]

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from cssselect import GenericTranslator
 from lxml.etree import XPath
@@ -70,8 +70,7 @@ def read_page(tree: HtmlElement) -> Page:
 
 def select(element: HtmlElement, selector: str) -> list[HtmlElement]:
     """Return the elements below that a CSS selector finds, in the order of the page."""
-    found: list[HtmlElement] = _compiled(selector)(element)
-    return found
+    return cast("list[HtmlElement]", _compiled(selector)(element))
 
 
 @cache

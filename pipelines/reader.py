@@ -56,8 +56,8 @@ def opeds(settings: Settings, wanted: Wanted) -> list[Row]:
     """Return the op-eds, newest first: each one's primary place, with `places`, the addresses of all."""
     latest = query(
         settings, "articles",
-        "SELECT oped_id, article_id, content16, headline, kind, authors, published_at, word_count, status, role, source, "
-        "canonical_url, listed, steps FROM t WHERE is_latest ORDER BY published_at DESC, article_id",
+        "SELECT oped_id, article_id, content16, headline, kind, authors, published_at, word_count, status, role, "
+        "source, canonical_url, listed, steps FROM t WHERE is_latest ORDER BY published_at DESC, article_id",
     )  # fmt: skip
     versions = query(settings, "articles", "SELECT article_id, count(*) AS n FROM t GROUP BY article_id")
     counts = {row["article_id"]: row["n"] for row in versions}
@@ -65,7 +65,11 @@ def opeds(settings: Settings, wanted: Wanted) -> list[Row]:
     for row in latest:
         places.setdefault(row["oped_id"], []).append(row)
     found = [
-        {**row, "versions": counts[row["article_id"]], "places": [p["canonical_url"] for p in _primary_first(places[row["oped_id"]])]}
+        {
+            **row,
+            "versions": counts[row["article_id"]],
+            "places": [p["canonical_url"] for p in _primary_first(places[row["oped_id"]])],
+        }
         for row in latest
         if row["role"] == "primary" and any(place["listed"] for place in places[row["oped_id"]])
     ]
@@ -116,7 +120,9 @@ def days(settings: Settings) -> list[Row]:
     rows = query(settings, "runs", "SELECT * FROM t ORDER BY seq")
     found: dict[str, Row] = {}
     for row in rows:
-        day = found.setdefault(row["day"], {"day": row["day"], "complete": None, "missing": [], "outcomes": {}, "runs": 0})
+        day = found.setdefault(
+            row["day"], {"day": row["day"], "complete": None, "missing": [], "outcomes": {}, "runs": 0}
+        )
         for outcome in row["outcomes"] or ():
             day["outcomes"][outcome["verdict"]] = day["outcomes"].get(outcome["verdict"], 0) + outcome["count"]
         if row["complete"] is not None:

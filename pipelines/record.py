@@ -15,7 +15,9 @@ from pipelines.nouns import Article, Capture, Rules, iso, stamp
 
 SCHEMA = "opeds/article/1"
 REJECTION_SCHEMA = "opeds/rejection/1"
-_MAPPED = str.maketrans({"‘": "'", "’": "'", "‚": "'", "“": '"', "”": '"', "„": '"', "–": "-", "—": "-", "‐": "-", "‑": "-"})
+_MAPPED = str.maketrans(
+    {"‘": "'", "’": "'", "‚": "'", "“": '"', "”": '"', "„": '"', "–": "-", "—": "-", "‐": "-", "‑": "-"}
+)
 
 
 def content_sha256(article: Article) -> str:
@@ -26,7 +28,7 @@ def content_sha256(article: Article) -> str:
     """
     names = [author.name for author in article.authors]
     parts = [article.headline, article.deck, names, article.text, article.text_ko, article.correction_note]
-    plain = [[_plain(name) for name in part] if isinstance(part, list) else _plain(part) for part in parts]
+    plain = [_plain(part) if isinstance(part, str) else [_plain(name) for name in part] for part in parts]
     return hashlib.sha256(json.dumps(plain, ensure_ascii=False).encode()).hexdigest()
 
 

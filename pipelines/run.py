@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from secrets import token_hex
 
 from pipelines import log
+from pipelines.addresses import is_opinion, place_of
 from pipelines.archive import Archive, catch_up, open_archive
 from pipelines.catalogue import Published, publish
 from pipelines.crawls import Summary, await_crawl, crawl_key, days_of, end_group, read_summary, sightings, start_crawl
 from pipelines.errors import AlreadyArchived, CrawlFailed, UnreadableWarc, WrongUsage
 from pipelines.ingest import Part, ingest, now, sighting_of
-from pipelines.addresses import is_opinion, place_of
 from pipelines.nouns import Outcome, Sighting, Verdict, iso, stamp
 from pipelines.settings import Settings
 from pipelines.sources import Source, source_named
@@ -157,14 +158,20 @@ def closing_of(day: date, sources: Iterable[Source], summaries: Mapping[str, Sum
         serving = {route.name for route in source.routes if route.serves(day, day)}
         told = [route for route in summary.routes if route.route in serving]
         routes += told
-        missing += [f"{source.name} {r.route}: {r.error or 'not read back far enough'}" for r in told if r.expected and not r.reached]
+        missing += [
+            f"{source.name} {r.route}: {r.error or 'not read back far enough'}"
+            for r in told
+            if r.expected and not r.reached
+        ]
         warnings += [f"{source.name} {r.route}: {r.error}" for r in told if r.error and not r.expected]
         today = [tried for tried in summary.addresses if (tried.day or summary.until) == day.isoformat()]
         failed = [tried for tried in today if tried.result in {"failed", ""}]
         missing += [f"{source.name}: {tried.url}: {tried.reason or 'not asked for'}" for tried in failed]
         for tried in today:
             counts[tried.result] = counts.get(tried.result, 0) + 1
-    return log.Closing(tuple(names), not missing, tuple(missing), tuple(warnings), tuple(routes), tuple(sorted(counts.items())))
+    return log.Closing(
+        tuple(names), not missing, tuple(missing), tuple(warnings), tuple(routes), tuple(sorted(counts.items()))
+    )
 
 
 def ingest_files(settings: Settings, files: Sequence[Path], progress: Progress, dry: bool = False) -> Report:
@@ -220,10 +227,8 @@ def _copied(archive: Archive, path: Path, report: Report, found: list[Sighting])
             capture = capture_of(exchange)
             sighting = sighting_of(capture, place)
             notes = {"article_id": place.article_id, "payload_sha256": capture.payload_sha256}
-            try:
+            with suppress(AlreadyArchived):  # the same payload at the same second, with other headers: the first stands
                 archive.store.create(sighting.capture_key, page_file(exchange, notes))
-            except AlreadyArchived:
-                pass  # the same payload at the same second, with other headers: the first stands
             found.append(sighting)
     return found
 

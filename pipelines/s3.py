@@ -34,7 +34,7 @@ class S3Store:
         for attempt in range(ATTEMPTS):
             try:
                 self._put(key, body)
-                return
+                return None
             except ClientError as error:
                 code = error.response["Error"]["Code"]
                 if code in {"412", "PreconditionFailed"}:

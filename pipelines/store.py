@@ -167,4 +167,6 @@ def identify(store: Store) -> str:
         store.create(IDENTITY, b"probe: a store that keeps this is unfit")
     except AlreadyArchived:
         return str(json.loads(body)["archive_id"])
-    raise UnsafeStore("the bucket ignores If-None-Match and overwrites objects; use one that honours conditional creates")
+    raise UnsafeStore(
+        "the bucket ignores If-None-Match and overwrites objects; use one that honours conditional creates"
+    )

@@ -75,7 +75,9 @@ def exchanges(stream: IO[bytes], name: str) -> Iterator[Exchange]:
             if found:
                 yield found
     except (ArchiveLoadFailed, zlib.error, EOFError, ValueError, UnicodeDecodeError) as error:
-        raise UnreadableWarc(f"{name} is no WARC file, or a damaged one ({error}); {count} records were read") from error
+        raise UnreadableWarc(
+            f"{name} is no WARC file, or a damaged one ({error}); {count} records were read"
+        ) from error
     if count == 0:
         raise UnreadableWarc(f"{name} holds no whole WARC record: is it empty, cut short, or another kind of file?")
 

@@ -16,6 +16,7 @@ from scrapy.crawler import Crawler
 
 from pipelines.crawls import crawl_key, summary_body
 from pipelines.errors import OpedsError
+from pipelines.nouns import STAMP, iso
 from pipelines.record import capture_key, captures_prefix
 from pipelines.settings import read_settings
 from pipelines.store import Store, identify, open_store
@@ -102,4 +103,4 @@ class Deposit:
 
 def _dated(key: str) -> str:
     """Return the WARC date in a capture's key."""
-    return datetime.strptime(key.rsplit("/", 1)[1][:16], "%Y%m%dT%H%M%SZ").strftime("%Y-%m-%dT%H:%M:%SZ")
+    return iso(datetime.strptime(key.rsplit("/", 1)[1][:16], STAMP).replace(tzinfo=UTC))

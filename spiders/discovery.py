@@ -85,7 +85,11 @@ def channelled(route: Route, body: bytes, base: str, zone: ZoneInfo) -> list[Ent
     try:
         items = json.loads(body)[route.items]
         return [
-            Entry(urljoin(base, item[route.link]), from_epoch(item[route.date]).astimezone(zone).date(), collapse(item[route.title]))
+            Entry(
+                urljoin(base, item[route.link]),
+                from_epoch(item[route.date]).astimezone(zone).date(),
+                collapse(item[route.title]),
+            )
             for item in items
         ]
     except (ValueError, KeyError, TypeError) as error:

@@ -41,7 +41,7 @@ class GuardedResolver(CachingThreadedResolver):
         made.allowed = frozenset(crawler.settings.getlist("GUARD_ALLOWS"))
         return made
 
-    def getHostByName(self, name: str, timeout: Any = ()) -> Any:  # noqa: N802 (Twisted's name)
+    def getHostByName(self, name: str, timeout: Any = ()) -> Any:
         """Resolve a name, or fail when the answer points inward."""
 
         def checked(address: str) -> str:

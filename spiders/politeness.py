@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
 
 from scrapy import Request
 from scrapy.downloadermiddlewares.retry import RetryMiddleware
 from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
 from scrapy.http import Response
 from scrapy.utils.misc import build_from_crawler
+from twisted.internet.defer import Deferred
 
 NOTHING = b"User-agent: *\nDisallow: /"
 MAX_WAIT = 300.0  # seconds; a server that asks for more is left alone by the limit on retries
@@ -31,7 +31,8 @@ class CarefulRobots(RobotsTxtMiddleware):
         waiting = self._parsers[netloc]
         parser = build_from_crawler(self._parserimpl, self.crawler, NOTHING)
         self._parsers[netloc] = parser
-        waiting.callback(parser)
+        if isinstance(waiting, Deferred):
+            waiting.callback(parser)
 
 
 class PatientRetry(RetryMiddleware):

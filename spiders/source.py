@@ -65,6 +65,7 @@ class SourceSpider(Spider):
         self.allowed_domains = [*self.place_source.hosts, *self.place_source.same_host]
         self.answers: list[Exchange] = []
         self.by_url: dict[str, Tried] = {}
+        self.outside: dict[str, set[str]] = {}  # addresses of other days or sections, by route
         self.reports: dict[str, RouteReport] = {}
         self.summary = Summary(
             run=run or f"{stamp(now)}-{token_hex(2)}",
@@ -147,18 +148,16 @@ class SourceSpider(Spider):
             yield self._route_request(route, route.next.format(page=page + 1), page + 1)
 
     def _shown(self, route: Route) -> set[str]:
-        return {url for url, tried in self.by_url.items() if route.name in tried.routes} | self._outside.get(route.name, set())
-
-    @property
-    def _outside(self) -> dict[str, set[str]]:
-        """Addresses a route showed of other days or sections: they tell whether a page brings anything fresh."""
-        return self.__dict__.setdefault("_outside_seen", {})
+        """Return what the route showed so far: a page that brings nothing fresh is the list's end."""
+        return {url for url, tried in self.by_url.items() if route.name in tried.routes} | self.outside.get(
+            route.name, set()
+        )
 
     def route_failed(self, failure: Failure) -> Iterator[Request]:
         """Note that a route is dead; the others go on. A list that ends with 404 has simply ended."""
         request: Request = failure.request  # type: ignore[attr-defined]
         route, page = request.cb_kwargs["route"], request.cb_kwargs["page"]
-        if page > 1 and failure.check(HttpError) and failure.value.response.status == 404:
+        if page > 1 and isinstance(failure.value, HttpError) and failure.value.response.status == 404:
             self._report(route, [], reached=True)
         else:
             self._report(route, [], error=_why(failure)[1])
@@ -176,14 +175,18 @@ class SourceSpider(Spider):
         key = canonical_url(entry.url, self.place_source)
         outside = entry.day is not None and not self.since <= entry.day <= self.until
         if place is None or not is_opinion(place) or outside:
-            self._outside.setdefault(route, set()).add(key)
+            self.outside.setdefault(route, set()).add(key)
             return
         tried = self.by_url.get(key)
         if tried is None:
             tried = self.by_url[key] = Tried(url=key, article_id=place.article_id, title=entry.title)
             self.say("found", place.article_id)
             yield Request(
-                entry.url, callback=self.parse_page, errback=self.page_failed, cb_kwargs={"key": key}, meta={"page": True}
+                entry.url,
+                callback=self.parse_page,
+                errback=self.page_failed,
+                cb_kwargs={"key": key},
+                meta={"page": True},
             )
         tried.day = tried.day or (entry.day.isoformat() if entry.day else "")
         tried.title = tried.title or entry.title
@@ -222,7 +225,7 @@ class SourceSpider(Spider):
         tried = self.by_url[request.cb_kwargs["key"]]
         tried.result, tried.reason = _why(failure)
         tried.fetched_at = iso(datetime.now(UTC))
-        if failure.check(HttpError):
+        if isinstance(failure.value, HttpError):
             tried.status = failure.value.response.status
         self.say(tried.result, tried.article_id)
         yield from ()

@@ -53,4 +53,6 @@ def exchange_of(request: Request, response: Response) -> Exchange:
 
 
 def _headers(of: Request | Response) -> tuple[tuple[str, str], ...]:
-    return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, values in of.headers.items() for value in values)
+    return tuple(
+        (name.decode("latin-1"), value.decode("latin-1")) for name, values in of.headers.items() for value in values
+    )

@@ -1,6 +1,6 @@
 """Read the catalogue with DuckDB and the reader's key; nothing of joongang-opeds is imported.
 
-    eval "$(opeds store key)" && python docs/examples/duckdb_read.py
+eval "$(opeds store key)" && python docs/examples/duckdb_read.py
 """
 
 import importlib.resources
@@ -14,8 +14,12 @@ for name in ("httpfs", "delta"):  # from PyPI: nothing is downloaded
     con.execute(f"LOAD '{root}/extensions/v{duckdb.__version__}/{name}.duckdb_extension'")
 endpoint = os.environ["AWS_ENDPOINT_URL"].removeprefix("http://")
 con.execute(
-    f"""CREATE SECRET (TYPE s3, KEY_ID '{os.environ["AWS_ACCESS_KEY_ID"]}', SECRET '{os.environ["AWS_SECRET_ACCESS_KEY"]}',
-        ENDPOINT '{endpoint}', USE_SSL false, URL_STYLE 'path', REGION '{os.environ["AWS_REGION"]}')"""
+    f"""CREATE SECRET (TYPE s3, ENDPOINT '{endpoint}', USE_SSL false, URL_STYLE 'path', REGION '{os.environ["AWS_REGION"]}',
+        KEY_ID '{os.environ["AWS_ACCESS_KEY_ID"]}', SECRET '{os.environ["AWS_SECRET_ACCESS_KEY"]}')"""
 )
 articles = f"delta_scan('{os.environ['OPEDS_ARCHIVE']}/catalogue/articles')"
-print(con.sql(f"SELECT kind, role, count(*) AS op_eds, sum(word_count) AS words FROM {articles} WHERE is_latest GROUP BY ALL ORDER BY ALL"))
+print(
+    con.sql(
+        f"SELECT kind, role, count(*) AS op_eds, sum(word_count) AS words FROM {articles} WHERE is_latest GROUP BY ALL ORDER BY ALL"
+    )
+)

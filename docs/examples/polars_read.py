@@ -1,6 +1,6 @@
 """Read the catalogue with Polars and the reader's key; nothing of joongang-opeds is imported.
 
-    eval "$(opeds store key)" && python docs/examples/polars_read.py
+eval "$(opeds store key)" && python docs/examples/polars_read.py
 """
 
 import os

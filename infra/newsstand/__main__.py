@@ -50,7 +50,9 @@ def main() -> int:
 
 
 def _options() -> argparse.Namespace:
-    faults = "\n".join(f"  {name:15} {text}" for name, text in sorted({**{n: t for n, (t, _) in FAULTS.items()}, **SENT}.items()))
+    faults = "\n".join(
+        f"  {name:15} {text}" for name, text in sorted({**{n: t for n, (t, _) in FAULTS.items()}, **SENT}.items())
+    )
     parser = argparse.ArgumentParser(
         prog="python -m infra.newsstand",
         description="A replica of the sites that carry the op-eds, as an HTTP forward proxy on loopback. All text is invented.",
@@ -59,12 +61,16 @@ def _options() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--port", type=int, default=0, help="loopback port (default: a free one)")
-    parser.add_argument("--clock", type=parse_clock, default=LAST, help="its moment, in Seoul: 2026-06-07T23:30 (default: the end)")
+    parser.add_argument(
+        "--clock", type=parse_clock, default=LAST, help="its moment, in Seoul: 2026-06-07T23:30 (default: the end)"
+    )
     parser.add_argument("--seed", type=int, default=1, help="another seed, another world (default: 1)")
     parser.add_argument("--fault", action="append", default=[], metavar="NAME", help="serve a fault; may be repeated")
-    parser.add_argument("--serve", action="append", default=[], metavar="URL=FILE", help="serve a file at an address; may be repeated")
+    parser.add_argument(
+        "--serve", action="append", default=[], metavar="URL=FILE", help="serve a file at an address; may be repeated"
+    )
     parser.add_argument("--state", type=Path, help="file that keeps the clock, so that its time never runs back")
-    parser.add_argument("--folder", type=Path, default=Path("."), help="where the throw-away authority's certificate goes")
+    parser.add_argument("--folder", type=Path, default=Path(), help="where the throw-away authority's certificate goes")
     parser.add_argument("--ready", type=Path, help="file to write address and environment to, as JSON, once it serves")
     parser.add_argument("--quiet", action="store_true", help="do not print each request")
     return parser.parse_args()
@@ -74,10 +80,15 @@ def _print_greeting(server: Newsstand, environment: dict[str, str]) -> None:
     world, stand = server.stand.world, server.stand
     print(f"newsstand: {len(world.opeds)} op-eds, {sum(bool(o.daum_at) for o in world.opeds)} of them on the portal too, "
           f"{len(world.drawer)} older pages; the paper moves on {MOVE:%d %b %Y}")  # fmt: skip
-    print(f"newsstand: the clock stands at {stand.clock:%Y-%m-%d %H:%M} in Seoul; answers for {', '.join(sorted(HOSTS))}")
+    print(
+        f"newsstand: the clock stands at {stand.clock:%Y-%m-%d %H:%M} in Seoul; answers for {', '.join(sorted(HOSTS))}"
+    )
     for url in stand.given:
         print(f"newsstand: serves a given file at {url}")
-    print("newsstand: to use it: export " + " ".join(f"{name}={value}" for name, value in environment.items() if value), flush=True)
+    print(
+        "newsstand: to use it: export " + " ".join(f"{name}={value}" for name, value in environment.items() if value),
+        flush=True,
+    )
 
 
 def _write_ready(path: Path, server: Newsstand, environment: dict[str, str]) -> None:

@@ -8,9 +8,14 @@ from html import escape
 
 from .world import OldPage, Oped, slug
 
-JOINS, WWW, IMAGE, DAUM = "koreajoongangdaily.joins.com", "www.koreajoongangdaily.com", "image.koreajoongangdaily.com", "v.daum.net"
+JOINS, WWW, IMAGE, DAUM = (
+    "koreajoongangdaily.joins.com",
+    "www.koreajoongangdaily.com",
+    "image.koreajoongangdaily.com",
+    "v.daum.net",
+)
 COPYRIGHT = "Copyright © 코리아중앙데일리. 무단전재 및 재배포 금지."
-MONTHS = "Jan. Feb. Mar. Apr. May Jun. Jul. Aug. Sep. Oct. Nov. Dec.".split()
+MONTHS = ["Jan.", "Feb.", "Mar.", "Apr.", "May", "Jun.", "Jul.", "Aug.", "Sep.", "Oct.", "Nov.", "Dec."]
 COMMENTS = "<div class='comment'><p>To write comments, please log in to one of the accounts.</p><p>Standards Board Policy (0/250자)</p></div>"
 WIDGET = (
     "<div class='util_view'><strong class='tit_layer'>글자크기 설정</strong><span>파란원을 좌우로 움직이시면 글자크기가 변경 됩니다.</span>"
@@ -72,7 +77,11 @@ def article_c(oped: Oped, clock: datetime) -> str:
         blocks[-1] = blocks[-1].replace("<p>", "<div>").replace("</p>", "</div>")
     korean = [f"<div id='language'>{''.join(_p(oped.korean))}</div>"] if oped.korean else []
     tail = _p((note,)) if note else []
-    updated = f"<span class='article-update-date'>Updated: {_when(oped.corrected_at)}</span>" if note and oped.corrected_at else ""
+    updated = (
+        f"<span class='article-update-date'>Updated: {_when(oped.corrected_at)}</span>"
+        if note and oped.corrected_at
+        else ""
+    )
     body = (
         f"<div class='breadcrumb'>Home &gt; Opinion &gt; {oped.section.title()}</div>"
         f"<a class='article-publish-date'>Published: {_when(oped.published)}</a>{updated}"
@@ -251,7 +260,8 @@ def sitemap(items: list[Oped]) -> str:
 
 def channel(rows: list[tuple[str, str, datetime]]) -> str:
     """Return the portal's list of a press."""
-    items = [{"title": t, "pcLink": u, "mobileLink": u, "createDt": int(m.timestamp() * 1000), "thumbnail": ""} for t, u, m in rows]
+    items = [
+        {"title": t, "pcLink": u, "mobileLink": u, "createDt": int(m.timestamp() * 1000), "thumbnail": ""}
+        for t, u, m in rows
+    ]
     return json.dumps({"items": items}, ensure_ascii=False)
-
-

@@ -9,8 +9,8 @@ import ssl
 import sys
 import threading
 import time
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -108,7 +108,7 @@ class Handler(BaseHTTPRequestHandler):
     server: Newsstand
     tunnel = ""
 
-    def do_CONNECT(self) -> None:  # noqa: N802 (the library's name)
+    def do_CONNECT(self) -> None:
         """Answer for a host in TLS, with a certificate made on the spot."""
         host = self.path.partition(":")[0].lower()
         if host not in HOSTS:
@@ -116,11 +116,11 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(200, "Connection established")
         self.end_headers()
         self.connection = self.server.context(host).wrap_socket(self.connection, server_side=True)
-        self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", buffering=0)  # type: ignore[assignment]
+        self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", buffering=0)
         self.tunnel, self.close_connection = host, False
         return None
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         """Answer a request."""
         url = f"https://{self.tunnel}{self.path}" if self.tunnel else self.path
         parts = urlsplit(url)
@@ -128,15 +128,25 @@ class Handler(BaseHTTPRequestHandler):
             return self._send(self._control(parts.path.removeprefix(CONTROL), parse_qs(parts.query)), set())
         agent, referer = self.headers.get("User-Agent", ""), self.headers.get("Referer", "")
         stand = self.server.stand
-        told, sending = stand.respond(url, referer) if (parts.hostname or "") in HOSTS else (Answer(403, b"unknown host"), set())
+        told, sending = (
+            stand.respond(url, referer) if (parts.hostname or "") in HOSTS else (Answer(403, b"unknown host"), set())
+        )
         if "ua-403" in sending and re.match(r"$|python|scrapy", agent, re.IGNORECASE):
             told = Answer(403, b"who are you?")
         if "slow" in sending:
             time.sleep(2)
-        stand.note(method=self.command, url=url, host=parts.hostname, path=parts.path, agent=agent, referer=referer, status=told.status)
+        stand.note(
+            method=self.command,
+            url=url,
+            host=parts.hostname,
+            path=parts.path,
+            agent=agent,
+            referer=referer,
+            status=told.status,
+        )
         return self._send(told, sending)
 
-    do_HEAD = do_GET  # noqa: N815
+    do_HEAD = do_GET
 
     def _send(self, told: Answer, sending: set[str]) -> None:
         body = told.body
@@ -212,7 +222,12 @@ class Newsstand(ThreadingHTTPServer):
         """Return what a crawler's environment needs to talk to this proxy and to trust it alone."""
         authority = folder / "newsstand-authority.pem"
         authority.write_bytes(self.authority.cert_pem.bytes())
-        return {"http_proxy": self.address, "https_proxy": self.address, "no_proxy": "127.0.0.1,localhost", "SSL_CERT_FILE": str(authority)}
+        return {
+            "http_proxy": self.address,
+            "https_proxy": self.address,
+            "no_proxy": "127.0.0.1,localhost",
+            "SSL_CERT_FILE": str(authority),
+        }
 
 
 @contextmanager

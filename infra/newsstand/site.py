@@ -13,7 +13,9 @@ from .world import MOVE, Oped, World
 
 PER_PAGE = 10
 FEED_ITEMS = 30
-PIXEL = bytes.fromhex("52494646220000005745425056503820160000003001009d012a0100010001400025a400037000feff000000")  # ours
+PIXEL = bytes.fromhex(
+    "52494646220000005745425056503820160000003001009d012a0100010001400025a400037000feff000000"
+)  # ours
 ROBOTS = "User-agent: *\nDisallow: /private/\n"
 HOSTS = {JOINS, WWW, "koreajoongangdaily.com", IMAGE, DAUM, "news.v.daum.net"}
 
@@ -129,7 +131,11 @@ def daum(request: Asked, world: World, clock: datetime) -> Answer:
         if "/channel/" not in request.referer:
             return Answer(403, b"{}", "application/json")
         rows = [(o.headline, pages.daum_url(o), o.daum_at) for o in on_portal if o.daum_at]
-        rows += [(headline, f"https://{DAUM}/v/{native}", moment) for native, moment, headline, _ in world.news if moment <= clock]
+        rows += [
+            (headline, f"https://{DAUM}/v/{native}", moment)
+            for native, moment, headline, _ in world.news
+            if moment <= clock
+        ]
         rows.sort(key=lambda row: row[2], reverse=True)
         at = (request.page - 1) * PER_PAGE
         return Answer(200, pages.channel(rows[at : at + PER_PAGE]).encode(), "application/json")
@@ -165,14 +171,25 @@ def moved(request: Asked, right: Answer, world: World) -> Answer:
 def redesigned(request: Asked, right: Answer, world: World) -> Answer:
     """Rename every class and id the profiles know."""
     body = right.body
-    for known in (b"article_body", b"article-body", b"article_view", b"view-article-title", b"article-title", b"tit_view"):
+    for known in (
+        b"article_body",
+        b"article-body",
+        b"article_view",
+        b"view-article-title",
+        b"article-title",
+        b"tit_view",
+    ):
         body = body.replace(known, b"x" + known[:3] + b"q")
     return replace(right, body=body)
 
 
 def _html_only(change: Callable[[Asked, Answer, World], Answer]) -> Callable[[Asked, Answer, World], Answer]:
     def on_articles(request: Asked, right: Answer, world: World) -> Answer:
-        article = right.status == 200 and "html" in right.kind and not request.path.startswith(LIST_PATHS[:1] + LIST_PATHS[3:])
+        article = (
+            right.status == 200
+            and "html" in right.kind
+            and not request.path.startswith(LIST_PATHS[:1] + LIST_PATHS[3:])
+        )
         return change(request, right, world) if article and request.path.rstrip("/") != "/opinion" else right
 
     return on_articles
@@ -180,7 +197,9 @@ def _html_only(change: Callable[[Asked, Answer, World], Answer]) -> Callable[[As
 
 def _on_lists(wrong: Answer) -> Callable[[Asked, Answer, World], Answer]:
     def on_lists(request: Asked, right: Answer, world: World) -> Answer:
-        listing = request.path.startswith(("/section/", "/channel/", "/news/list/")) or request.path.rstrip("/") == "/opinion"
+        listing = (
+            request.path.startswith(("/section/", "/channel/", "/news/list/")) or request.path.rstrip("/") == "/opinion"
+        )
         return wrong if listing and right.status == 200 else right
 
     return on_lists
@@ -194,7 +213,9 @@ def _euc_kr(request: Asked, right: Answer, world: World) -> Answer:
 
 
 def _emptied(request: Asked, right: Answer, world: World) -> Answer:
-    return replace(right, body=b"<html><head><title>Korea JoongAng Daily</title></head><body><header>menu</header></body></html>")
+    return replace(
+        right, body=b"<html><head><title>Korea JoongAng Daily</title></head><body><header>menu</header></body></html>"
+    )
 
 
 def _lazy(request: Asked, right: Answer, world: World) -> Answer:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from functools import cache
 from pathlib import Path
@@ -17,8 +17,15 @@ SEOUL = ZoneInfo("Asia/Seoul")
 FIRST_DAY = date(2026, 5, 1)
 DAYS = 60
 MOVE = datetime(2026, 6, 15, 4, 0, tzinfo=SEOUL)  # from joins.com to the paper's own domain
-SHAPE = "opening own evidence | history argument objection turn | argument own evidence argument | appeal argument closing"
-MORE = ("argument evidence argument", "objection turn argument", "history evidence argument", "evidence argument appeal")
+SHAPE = (
+    "opening own evidence | history argument objection turn | argument own evidence argument | appeal argument closing"
+)
+MORE = (
+    "argument evidence argument",
+    "objection turn argument",
+    "history evidence argument",
+    "evidence argument appeal",
+)
 
 
 @dataclass(frozen=True)
@@ -130,9 +137,7 @@ def _opeds(rng: Random) -> Iterator[Oped]:
             yield _oped(rng, number, kind, day, topic, headline, left[topic["key"]])
 
 
-def _oped(
-    rng: Random, number: int, kind: str, day: date, topic: dict[str, Any], headline: str, own: list[str]
-) -> Oped:
+def _oped(rng: Random, number: int, kind: str, day: date, topic: dict[str, Any], headline: str, own: list[str]) -> Oped:
     writer = rng.choice(phrases()["writer"]) if kind == "column" else {"name": "", "korean": "", "bio": ""}
     published = datetime.combine(day, time(19 if kind == "editorial" else 20, rng.randrange(60)), SEOUL)
     if rng.random() < 0.15:
@@ -152,14 +157,24 @@ def _oped(
     )  # fmt: skip
 
 
-def _correction(rng: Random, kind: str, paragraphs: tuple[str, ...], headline: str, topic: dict[str, Any]) -> dict[str, Any]:
+def _correction(
+    rng: Random, kind: str, paragraphs: tuple[str, ...], headline: str, topic: dict[str, Any]
+) -> dict[str, Any]:
     if kind == "headline":
         return {"corrected_headline": f"{headline}, and soon"}
     if not kind:
         return {}
     at = rng.randrange(1, len(paragraphs))
-    changed = (*paragraphs[:at], f"{paragraphs[at]} {_sentence(rng, rng.choice(topic['own']), topic)}", *paragraphs[at + 1 :])
-    note = f"This {'article'} was corrected to give the full account of {rng.choice(topic['policy'])}." if kind == "note" else ""
+    changed = (
+        *paragraphs[:at],
+        f"{paragraphs[at]} {_sentence(rng, rng.choice(topic['own']), topic)}",
+        *paragraphs[at + 1 :],
+    )
+    note = (
+        f"This {'article'} was corrected to give the full account of {rng.choice(topic['policy'])}."
+        if kind == "note"
+        else ""
+    )
     return {"corrected": changed, "note": note}
 
 
@@ -194,17 +209,26 @@ def _sentence(rng: Random, template: str, topic: dict[str, Any]) -> str:
     return re.sub(r"\{(\w+)\}", fill, template)
 
 
-_FIGURES = {
-    "number": lambda rng: f"{rng.choice((rng.randrange(12, 99), rng.randrange(120, 990), rng.randrange(1100, 98000))):,}",
-    "percent": lambda rng: f"{rng.randrange(30, 890) / 10} percent",
-    "year": lambda rng: rng.randrange(2009, 2026),
-    "month": lambda rng: rng.choice(("January", "March", "April", "June", "August", "September", "October", "December")),
-}
+def _number(rng: Random) -> str:
+    return f"{rng.choice((rng.randrange(12, 99), rng.randrange(120, 990), rng.randrange(1100, 98000))):,}"
+
+
+def _percent(rng: Random) -> str:
+    return f"{rng.randrange(30, 890) / 10} percent"
+
+
+def _year(rng: Random) -> str:
+    return str(rng.randrange(2009, 2026))
+
+
+def _month(rng: Random) -> str:
+    return rng.choice(("January", "March", "April", "June", "August", "September", "October", "December"))
+
+
+_FIGURES: dict[str, Callable[[Random], str]] = {"number": _number, "percent": _percent, "year": _year, "month": _month}
 
 
 def _with_related(oped: Oped, headlines: list[str], at: int) -> Oped:
-    from dataclasses import replace
-
     others = [headlines[(at + step * 5) % len(headlines)] for step in range(1, 11)]
     return replace(oped, related=tuple(text.replace("’", "'") for text in others))
 
@@ -222,7 +246,15 @@ def _drawer(rng: Random) -> Iterator[OldPage]:
         headline = f"{topic['headlines'][n % 8]} ({2017 - n // 14})"
         yield OldPage("a", f"/news/article/article.aspx?aid={aid}", aid, headline, paragraphs, korean, published)
         if n == 0:
-            yield OldPage("a2", f"/{day:%Y/%m/%d}/editorials/{slug(headline)}/{aid}.html", aid, headline, paragraphs, (), published)
+            yield OldPage(
+                "a2",
+                f"/{day:%Y/%m/%d}/editorials/{slug(headline)}/{aid}.html",
+                aid,
+                headline,
+                paragraphs,
+                (),
+                published,
+            )
     yield from _twins(rng, topics[3])
     for n in range(3):
         published = datetime(2022, 3, 20 + n, 20, 4, 29, tzinfo=SEOUL)
@@ -234,7 +266,9 @@ def _drawer(rng: Random) -> Iterator[OldPage]:
 def _twins(rng: Random, topic: dict[str, Any]) -> Iterator[OldPage]:
     published = datetime(2019, 12, 17, 20, 10, tzinfo=SEOUL)
     paragraphs, headline = compose(rng, topic, 380), topic["headlines"][2]
-    yield OldPage("a2", f"/2019/12/17/editorials/{slug(headline)}/3071610.html", "3071610", headline, paragraphs, (), published)
+    yield OldPage(
+        "a2", f"/2019/12/17/editorials/{slug(headline)}/3071610.html", "3071610", headline, paragraphs, (), published
+    )
     korean = tuple(topic["korean"])
     yield OldPage("a2", f"/2019/12/17/bilingualNews/{slug(headline)}-KOR/3071611.html", "3071611", f"{headline} (KOR)",
                   paragraphs, korean, published)  # fmt: skip

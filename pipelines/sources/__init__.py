@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from pipelines.errors import BadSourceFile, UnknownSource
 
 SHIPPED = Path(__file__).parent
 KINDS_OF_ROUTE = {"list", "feed", "news-sitemap", "json"}
-BEGINNING, END = date.min, date.max
+BEGINNING, END = dt.date.min, dt.date.max
+SEOUL = ZoneInfo("Asia/Seoul")
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,10 @@ class Route:
     headers: Mapping[str, str] = field(default_factory=dict)
     expected: bool = False
     carries_text: bool = False
-    valid_from: date = BEGINNING
-    valid_until: date = END
+    valid_from: dt.date = BEGINNING
+    valid_until: dt.date = END
 
-    def serves(self, first: date, last: date) -> bool:
+    def serves(self, first: dt.date, last: dt.date) -> bool:
         """Whether the route can show a day of `first`…`last`; `valid_until` is the first day it cannot."""
         return self.valid_from <= last and first < self.valid_until
 
@@ -68,8 +69,8 @@ class Profile:
     caption: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     copyright: tuple[str, ...] = ()
-    valid_from: date = BEGINNING
-    valid_until: date = END
+    valid_from: dt.date = BEGINNING
+    valid_until: dt.date = END
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Source:
     names: tuple[str, ...] = ()
     press: tuple[str, ...] = ()
     same_host: Mapping[str, str] = field(default_factory=dict)
-    timezone: ZoneInfo = ZoneInfo("Asia/Seoul")
+    timezone: ZoneInfo = SEOUL
     delay: float = 5.0
     strip: tuple[str, ...] = ()
     opinion: re.Pattern[str] | None = None
@@ -93,7 +94,7 @@ class Source:
     evidence: bool = False
     loopback: bool = False
 
-    def profiles_at(self, day: date) -> list[Profile]:
+    def profiles_at(self, day: dt.date) -> list[Profile]:
         """Return the profiles in the order to try for a capture of that day: those in force first."""
         return sorted(self.profiles, key=lambda p: not p.valid_from <= day < p.valid_until)
 
@@ -139,7 +140,7 @@ def read_source(path: Path) -> Source:
 
 def _source(data: dict[str, Any]) -> Source:
     lists = ("hosts", "names", "press", "strip")
-    made = {
+    made: dict[str, Any] = {
         "addresses": tuple(_address(rank, item) for rank, item in enumerate(data.pop("address"))),
         "routes": tuple(_route(item) for item in data.pop("route", [])),
         "profiles": tuple(_profile(item) for item in data.pop("profile", [])),
@@ -166,10 +167,14 @@ def _route(item: dict[str, Any]) -> Route:
 
 
 def _profile(item: dict[str, Any]) -> Profile:
-    made = {key: tuple(value) if isinstance(value, list) else value for key, value in _dated(item).items()}
+    made: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in _dated(item).items()
+    }
     return Profile(**made)
 
 
 def _dated(item: dict[str, Any]) -> dict[str, Any]:
-    days = {key: date.fromisoformat(item[key]) for key in ("valid_from", "valid_until") if key in item}
+    days: dict[str, Any] = {
+        key: dt.date.fromisoformat(item[key]) for key in ("valid_from", "valid_until") if key in item
+    }
     return {**item, **days}

@@ -1,0 +1,47 @@
+# Two commands do it all on a fresh machine: `make run`, `make test`. Each sets up what it needs.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOCKS := requirements.lock requirements-dev.lock
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+install: $(VENV)/run.installed ## what `make run` needs, into .venv, by hash
+run: install ## a week of op-eds from invented newspaper pages to a real bucket, with a table at the end
+	@$(BIN)/python infra/demo.py
+down: install ## stop what `make run` left running; the archive stays
+	@$(BIN)/python infra/demo.py down
+
+test: $(VENV)/dev.installed ## all tests, offline
+	@$(BIN)/python -m pytest
+lint: $(VENV)/dev.installed ## format, lint, spelling, types
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/codespell && $(BIN)/mypy
+bench: $(VENV)/dev.installed ## the budgets of speed and quality, each against its baseline in one run
+	@$(BIN)/python -m tests.bench
+
+lock: ## write the lock files anew (needs uv)
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+	  --extra embedded --extra browse pyproject.toml -o requirements.lock
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+	  --extra embedded --extra browse --extra postgres --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+clean: down ## remove the demo's archive and everything built
+	rm -rf .opeds $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
+	@$(PYTHON) -m venv $(VENV)
+$(VENV)/run.installed: requirements.lock pyproject.toml | $(VENV)/bin/python
+	@echo "installing into $(VENV) (a few minutes at first)"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+$(VENV)/dev.installed: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
+	@echo "installing into $(VENV) (a few minutes at first)"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/run.installed
+
+.PHONY: help install run down test lint bench lock clean

@@ -1,0 +1,214 @@
+"""What tests share: a real object store, a newsstand, an archive, and a guard against the network."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from infra.newsstand.server import Newsstand, parse_clock, running
+from pipelines import embedded
+from pipelines.addresses import place_of
+from pipelines.archive import Archive, open_archive
+from pipelines.catalogue import location, open_table
+from pipelines.ingest import Part, ingest, sighting_of
+from pipelines.nouns import Capture, Outcome
+from pipelines.settings import Settings
+from pipelines.sources import load_sources
+from pipelines.store import FolderStore, MemoryStore, Store, open_store
+from pipelines.warc import Exchange, page_file
+
+ROOT = Path(__file__).parent.parent
+SHARED = ROOT.parent / "shared"
+SEED_PAGE = SHARED / "pages" / "daum_20240626200145724.html"
+_numbers = itertools.count(1)
+
+for _name in [name for name in os.environ if name.startswith(("OPEDS_", "AWS_")) or name.lower().endswith("_proxy")]:
+    del os.environ[_name]  # a developer's own settings must not leak into tests
+os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+
+
+@pytest.fixture(scope="session")
+def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """A real SeaweedFS with its own ports and keys, for the whole session; the writer's settings."""
+    settings = Settings(home=tmp_path_factory.mktemp("seaweed"))
+    yield embedded.ensure_running(settings)
+    embedded.stop(settings)
+
+
+@pytest.fixture
+def bucket(seaweed: Settings, tmp_path: Path) -> Settings:
+    """An empty archive in the real store: a prefix of its own."""
+    return replace(seaweed, archive=f"s3://archive/t{next(_numbers)}-{os.getpid()}", home=tmp_path / "home")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Settings:
+    """An empty archive in a folder."""
+    return Settings(archive=f"file://{tmp_path / 'archive'}", home=tmp_path / "home")
+
+
+@pytest.fixture(params=["memory", "folder", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    """Every adapter behind the port."""
+    if request.param == "memory":
+        return MemoryStore()
+    if request.param == "folder":
+        (tmp_path / "store").mkdir()
+        return FolderStore(tmp_path / "store")
+    return open_store(request.getfixturevalue("bucket"))
+
+
+@pytest.fixture
+def archive(folder: Settings) -> Archive:
+    """An empty archive in a folder, opened."""
+    return open_archive(folder)
+
+
+@pytest.fixture(scope="session")
+def fast_sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped sources without their delay: the site asked is our own."""
+    made = tmp_path_factory.mktemp("sources")
+    for file in (ROOT / "pipelines" / "sources").glob("*.toml"):
+        (made / file.name).write_text(file.read_text().replace("delay = 5.0", "delay = 0"))
+    return made
+
+
+@dataclass
+class World:
+    """A newsstand, and how to reach it."""
+
+    stand: Newsstand
+    environment: dict[str, str]
+
+    def advance(self, to: str) -> None:
+        """Move its clock on."""
+        self.stand.stand.advance(parse_clock(to))
+
+    def paths(self, host: str = "") -> list[str]:
+        """Return the paths it was asked for."""
+        return [entry["path"] for entry in self.stand.stand.log if not host or entry["host"] == host]
+
+
+@pytest.fixture
+def newsstand(tmp_path: Path, fast_sources: Path) -> Iterator[World]:
+    """The replica at the end of the demo's week, seed 5."""
+    with running(tmp_path, parse_clock("2026-06-07T23:59"), seed=5) as stand:
+        environment = {**stand.environment(tmp_path), "OPEDS_SOURCES": str(fast_sources), "OPEDS_CONTACT": "t@example.org"}
+        yield World(stand, environment)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Ran]
+
+
+@pytest.fixture
+def opeds(newsstand: World) -> Command:
+    """Run `opeds` as a user would, against the newsstand."""
+    return lambda *arguments, settings, **more: command(
+        [sys.executable, "-c", "from pipelines.cli import main; main()", *arguments], settings, newsstand.environment | more
+    )
+
+
+@pytest.fixture
+def scrapy(newsstand: World) -> Command:
+    """Run `scrapy` as a user would, against the newsstand."""
+    return lambda *arguments, settings, **more: command(
+        [sys.executable, "-m", "scrapy", *arguments], settings, newsstand.environment | more
+    )
+
+
+def command(arguments: list[str], settings: Settings | None, more: dict[str, str]) -> Ran:
+    """Run a command with the environment of these settings and nothing else of ours."""
+    done = subprocess.run(
+        arguments, cwd=ROOT, env={**os.environ, **environment_of(settings), **more}, capture_output=True, text=True,
+        timeout=120, check=False,
+    )  # fmt: skip
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def environment_of(settings: Settings | None) -> dict[str, str]:
+    """Return the variables that say what settings say."""
+    if settings is None:
+        return {}
+    return {
+        "OPEDS_ARCHIVE": settings.archive, "OPEDS_HOME": str(settings.home), "OPEDS_INDEX": settings.index,
+        "AWS_ENDPOINT_URL": settings.endpoint, "AWS_ACCESS_KEY_ID": settings.access_key,
+        "AWS_SECRET_ACCESS_KEY": settings.secret_key, "AWS_REGION": settings.region,
+    }  # fmt: skip
+
+
+SOURCES = load_sources()
+PARAGRAPH = "The ministry kept the ferry in service for {n} more winters because nobody asked who would pay for the next one."
+
+
+def page(text: list[str], headline: str = "A ferry is not a promise", author: str = "", **more: str) -> bytes:
+    """Return a page in the dress of era C."""
+    byline = f"<p>{author}</p><p>The author is a harbor pilot in Mokpo.</p>" if author else ""
+    date = more.get("date", "13 Jun. 2024, 20:09")
+    body = "".join(f"<p>{line}</p>" for line in text)
+    return (
+        f"<html><head><meta charset='utf-8'><title>{headline}</title></head><body>"
+        f"<a class='article-publish-date'>Published: {date}</a><div id='article_body'>"
+        f"<h1 class='view-article-title'>{headline}</h1>{byline}{body}</div>{more.get('after', '')}</body></html>"
+    ).encode()
+
+
+def prose(seed: int, paragraphs: int = 6) -> list[str]:
+    """Return paragraphs that share no run of words with those of another seed."""
+    words = [f"w{seed}x{n}" for n in range(paragraphs * 40)]
+    return [" ".join(words[at * 40 : at * 40 + 40]).capitalize() + "." for at in range(paragraphs)]
+
+
+C_URL = "https://koreajoongangdaily.joins.com/news/2024-06-13/opinion/editorials/A-ferry/2068163"
+DAUM_URL = "https://v.daum.net/v/20240613230000001"
+
+
+def capture(body: bytes, when: str, url: str = C_URL) -> Capture:
+    """Return a capture of a page; `when` is UTC."""
+    return Capture(url, datetime.fromisoformat(when).replace(tzinfo=UTC), 200, (("Content-Type", "text/html; charset=utf-8"),), body)
+
+
+def exchange(of: Capture) -> Exchange:
+    """Return a capture as it went over the wire."""
+    return Exchange(of.url, of.fetched_at, of.status, "OK", of.headers, of.payload)
+
+
+def take_in(archive: Archive, *captures: Capture, run: str = "") -> list[Outcome]:
+    """Deposit captures as a spider does, and ingest them."""
+    seen = []
+    for one in captures:
+        place = place_of(one.url, archive.sources.values())
+        assert place
+        sighting = sighting_of(one, place)
+        archive.store.create(sighting.capture_key, page_file(exchange(one), {}))
+        seen.append(sighting)
+    part = Part(run or f"run-{next(_numbers)}", "test", "2024-06-13", "2026-01-01T00:00:00Z")
+    return ingest(archive, part, seen, [], lambda outcome: None)
+
+
+def state(settings: Settings) -> tuple[set[tuple[str, ...]], set[str]]:
+    """Return what makes two buckets equal (design §11), and the orphans, of which there must be none."""
+    where = location(settings, "articles")
+    assert where
+    table = open_table(where)
+    rows = table.to_pyarrow_table(columns=["article_id", "content16", "oped_id", "role", "is_latest"]).to_pylist() if table else []
+    store = open_store(settings)
+    manifests = b"".join(store.read(key) for key in store.keys("runs/")).decode()
+    kept = [key for prefix in ("captures/", "articles/", "quarantine/") for key in store.keys(prefix)]
+    return {tuple(str(value) for value in row.values()) for row in rows}, {key for key in kept if key not in manifests}
