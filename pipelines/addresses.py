@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatch
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from pipelines.sources import Address, Source
 
@@ -34,7 +34,7 @@ def canonical_url(url: str, source: Source) -> str:
     host = (parts.hostname or "").rstrip(".")
     host = source.same_host.get(host, host)
     kept = [(k, v) for k, v in parse_qsl(parts.query) if not any(fnmatch(k, p) for p in source.strip)]
-    path = parts.path.rstrip("/")
+    path = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~-._")
     if path.lower().endswith(".aspx"):  # era A answers in any case
         path = path.lower()
     return urlunsplit(("https", host, path, urlencode(kept), ""))

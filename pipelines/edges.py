@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pipelines.blocks import Block
+from pipelines.blocks import Block, split_languages
 from pipelines.page import collapse, split_names
 
 _WORD = r"[A-Z][\w’'.-]*?"
@@ -40,9 +40,10 @@ BIO_WORDS = 60  # a longer "bio" is prose that opens with the same words
 
 @dataclass
 class Edges:
-    """What was taken off the ends, and the paragraphs that stay."""
+    """What was taken off the ends, and the paragraphs that stay, English and Korean."""
 
     paragraphs: list[str] = field(default_factory=list)
+    korean: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     bios: list[str] = field(default_factory=list)
     captions: list[str] = field(default_factory=list)
@@ -62,11 +63,10 @@ def take_edges(blocks: list[Block], headline: str) -> Edges:
         while edges.paragraphs and rule(edges.paragraphs[0], edges):
             edges.paragraphs.pop(0)
     _unglue(edges)
-    taken = True
-    while taken and edges.paragraphs:
-        taken = any(rule(edges.paragraphs[-1], edges) for rule in TAIL)
-        if taken:
-            edges.paragraphs.pop()
+    edges.paragraphs, edges.korean = split_languages(edges.paragraphs)
+    for part in (edges.korean, edges.paragraphs):  # each language has its own tail
+        while part and any(rule(part[-1], edges) for rule in TAIL):
+            part.pop()
     return edges
 
 

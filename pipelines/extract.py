@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
-from lxml.etree import SubElement
+from lxml.etree import ParserError, SubElement
 from lxml.html import Element as new_element
 from lxml.html import HtmlElement, HTMLParser, document_fromstring
 
@@ -80,12 +80,14 @@ def _article(capture: Capture, place: Place, page: Page) -> Article:
     said = _headline(page, profile, source)
     deck = page.first(*profile.deck)
     edges = take_edges(body.blocks, said.value if said else "")
-    read = _read(edges.paragraphs) if body.profile else _generic(page.tree)
-    english, korean = split_languages(read)
+    if body.profile:
+        english, korean = _read(edges.paragraphs), _read(edges.korean)
+    else:
+        english, korean = split_languages(_generic(page.tree))
     authors, author_witness = _authors(page, profile, source, edges)
     published, modified = _dates(page, profile, place)
     kind, kind_witness = _kind(page, profile, place, edges, authors)
-    wanted, got = _solid(edges.paragraphs), _solid(read)
+    wanted, got = _solid([*edges.paragraphs, *edges.korean]), _solid([*english, *korean])
     witnesses = {
         "headline": said.witness if said else "",
         "deck": deck.witness if deck else "",
@@ -157,7 +159,7 @@ def _tree(capture: Capture) -> HtmlElement | None:
     if charset:
         try:
             return document_fromstring(capture.payload.decode(charset), parser=HTMLParser(huge_tree=False))
-        except (UnicodeDecodeError, LookupError, ValueError):
+        except (UnicodeDecodeError, ValueError, ParserError):
             pass  # the header lies, or the page declares its own encoding: let the library guess
     tree: HtmlElement | None = load_html(capture.payload)
     return tree
@@ -312,7 +314,7 @@ def _kind(page: Page, profile: Profile, place: Place, edges: Edges, authors: tup
                 return kind, witness
     if edges.bios or (authors and place.source.own):
         return "column", "text"
-    if place.source.own and edges.paragraphs:
+    if place.source.own and (edges.paragraphs or edges.korean):
         return "editorial", "text"
     return "unknown", ""
 

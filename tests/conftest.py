@@ -101,7 +101,11 @@ class World:
 def newsstand(tmp_path: Path, fast_sources: Path) -> Iterator[World]:
     """The replica at the end of the demo's week, seed 5."""
     with running(tmp_path, parse_clock("2026-06-07T23:59"), seed=5) as stand:
-        environment = {**stand.environment(tmp_path), "OPEDS_SOURCES": str(fast_sources), "OPEDS_CONTACT": "t@example.org"}
+        environment = {
+            **stand.environment(tmp_path),
+            "OPEDS_SOURCES": str(fast_sources),
+            "OPEDS_CONTACT": "t@example.org",
+        }
         yield World(stand, environment)
 
 
@@ -121,7 +125,9 @@ Command = Callable[..., Ran]
 def opeds(newsstand: World) -> Command:
     """Run `opeds` as a user would, against the newsstand."""
     return lambda *arguments, settings, **more: command(
-        [sys.executable, "-c", "from pipelines.cli import main; main()", *arguments], settings, newsstand.environment | more
+        [sys.executable, "-c", "from pipelines.cli import main; main()", *arguments],
+        settings,
+        newsstand.environment | more,
     )
 
 
@@ -154,7 +160,9 @@ def environment_of(settings: Settings | None) -> dict[str, str]:
 
 
 SOURCES = load_sources()
-PARAGRAPH = "The ministry kept the ferry in service for {n} more winters because nobody asked who would pay for the next one."
+PARAGRAPH = (
+    "The ministry kept the ferry in service for {n} more winters because nobody asked who would pay for the next one."
+)
 
 
 def page(text: list[str], headline: str = "A ferry is not a promise", author: str = "", **more: str) -> bytes:
@@ -181,7 +189,13 @@ DAUM_URL = "https://v.daum.net/v/20240613230000001"
 
 def capture(body: bytes, when: str, url: str = C_URL) -> Capture:
     """Return a capture of a page; `when` is UTC."""
-    return Capture(url, datetime.fromisoformat(when).replace(tzinfo=UTC), 200, (("Content-Type", "text/html; charset=utf-8"),), body)
+    return Capture(
+        url,
+        datetime.fromisoformat(when).replace(tzinfo=UTC),
+        200,
+        (("Content-Type", "text/html; charset=utf-8"),),
+        body,
+    )
 
 
 def exchange(of: Capture) -> Exchange:
@@ -207,7 +221,11 @@ def state(settings: Settings) -> tuple[set[tuple[str, ...]], set[str]]:
     where = location(settings, "articles")
     assert where
     table = open_table(where)
-    rows = table.to_pyarrow_table(columns=["article_id", "content16", "oped_id", "role", "is_latest"]).to_pylist() if table else []
+    rows = (
+        table.to_pyarrow_table(columns=["article_id", "content16", "oped_id", "role", "is_latest"]).to_pylist()
+        if table
+        else []
+    )
     store = open_store(settings)
     manifests = b"".join(store.read(key) for key in store.keys("runs/")).decode()
     kept = [key for prefix in ("captures/", "articles/", "quarantine/") for key in store.keys(prefix)]

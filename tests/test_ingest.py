@@ -1,0 +1,237 @@
+"""What arrives, in whatever order, and what is kept of it."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipelines import extract as reading
+from pipelines import log
+from pipelines.archive import Archive, catch_up, open_archive
+from pipelines.catalogue import publish
+from pipelines.crawls import Summary, Tried, sightings
+from pipelines.index import open_index
+from pipelines.ingest import orphans
+from pipelines.nouns import Outcome, Verdict
+from pipelines.reader import query, versions_of
+from pipelines.settings import Settings
+from pipelines.store import MemoryStore, Overlay, identify
+from pipelines.warc import page_file
+from tests.conftest import C_URL, DAUM_URL, SOURCES, capture, exchange, page, prose, state, take_in
+
+A, B = page(prose(1)), page([*prose(1)[:-1], "The ministry has since found the money."])
+DAYS = [f"2024-06-{day}T00:00:00" for day in range(14, 20)]
+
+
+def verdicts(outcomes: list[Outcome]) -> list[str]:
+    return [outcome.verdict.value for outcome in outcomes]
+
+
+def daum_page(paragraphs: list[str]) -> bytes:
+    """Return a portal page of a column: byline and bio glued to the first paragraph."""
+    first, *rest = paragraphs
+    text = "".join(f"<p>{line}</p>" for line in (f"Han Seo-yulThe author is a harbor pilot in Mokpo. {first}", *rest))
+    return (
+        "<html><head><meta charset='utf-8'><meta property='og:article:author' content='코리아중앙데일리'>"
+        "<meta property='og:regDate' content='20240613230000'></head><body><h3 class='tit_view'>Ferries, once more</h3>"
+        f"<div class='article_view'><section>{text}</section></div></body></html>"
+    ).encode()
+
+
+def test_a_first_capture_is_new_and_the_same_again_is_unchanged(archive: Archive) -> None:
+    assert verdicts(take_in(archive, capture(A, DAYS[0]))) == ["NEW"]
+    before = list(archive.store.keys("articles/"))
+    dressed = A.replace(b"</body>", b"<aside>other advertising</aside></body>")
+    assert verdicts(take_in(archive, capture(dressed, DAYS[1]))) == ["UNCHANGED"]
+    assert list(archive.store.keys("articles/")) == before
+
+
+def test_a_text_that_returns_is_three_steps_over_two_records(archive: Archive, folder: Settings) -> None:
+    outcomes = take_in(archive, *(capture(body, DAYS[n]) for n, body in enumerate((A, B, A))))
+    publish(archive, folder)
+    rows = query(folder, "articles", "SELECT content16, steps, is_latest, previous FROM t ORDER BY first_seen")
+    assert verdicts(outcomes) == ["NEW", "REVISED", "REVISED"]
+    assert len(list(archive.store.keys("articles/"))) == 2
+    assert [len(row["steps"]) for row in rows] == [2, 1]
+    assert [row["is_latest"] for row in rows] == [True, False]
+    assert rows[0]["steps"][1]["previous"] == rows[1]["content16"]
+
+
+def test_an_older_warc_after_a_newer_one_gives_versions_in_the_order_of_capture(
+    archive: Archive, folder: Settings
+) -> None:
+    take_in(archive, capture(B, DAYS[3]))
+    assert verdicts(take_in(archive, capture(A, DAYS[0]))) == ["REVISED"]
+    publish(archive, folder)
+    versions, _ = versions_of(folder, "kjd-c2068163")
+    assert "since found the money" in versions[-1]["text"]
+    assert versions[-1]["previous"] == versions[0]["content16"]
+    assert versions[0]["previous"] is None
+    assert versions[-1]["kind_of_change"] == "text"
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(order=st.permutations([0, 1, 2, 3]))
+def test_the_catalogue_does_not_know_the_order_of_arrival(
+    order: list[int], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    made = [
+        capture(A, DAYS[0]), capture(B, DAYS[2]), capture(daum_page(prose(1)), DAYS[1], DAUM_URL),
+        capture(page(prose(7)), DAYS[1], C_URL.replace("2068163", "2068999")),
+    ]  # fmt: skip
+    states = []
+    for arrival in ([0, 1, 2, 3], order):
+        home = tmp_path_factory.mktemp("order")
+        where = Settings(archive=f"file://{home}/archive", home=home)
+        archive = open_archive(where)
+        for n in arrival:
+            take_in(archive, made[n])
+        publish(archive, where)
+        states.append(state(where))
+        archive.index.engine.dispose()
+    assert states[0] == states[1]
+    assert not states[0][1]
+
+
+def test_the_portals_copy_joins_the_papers_own_page_whichever_came_first(archive: Archive, folder: Settings) -> None:
+    own, portal = (
+        capture(page(prose(1), author="Han Seo-yul"), DAYS[1]),
+        capture(daum_page(prose(1)), DAYS[0], DAUM_URL),
+    )
+    outcomes = take_in(archive, portal) + take_in(archive, own)
+    publish(archive, folder)
+    rows = query(folder, "articles", "SELECT article_id, oped_id, role, matches FROM t ORDER BY article_id")
+    assert verdicts(outcomes) == ["NEW", "NEW"], "the newspaper's own page is the primary, so it is no copy"
+    assert [(row["oped_id"], row["role"]) for row in rows] == [("kjd-c2068163", "copy"), ("kjd-c2068163", "primary")]
+    assert rows[0]["matches"][0]["relation"] in {"same", "syndicated_copy"}
+
+
+def test_a_copy_that_comes_second_is_named_so(archive: Archive) -> None:
+    take_in(archive, capture(page(prose(1), author="Han Seo-yul"), DAYS[0]))
+    (copy,) = take_in(archive, capture(daum_page(prose(1)), DAYS[1], DAUM_URL))
+    assert copy.verdict is Verdict.COPY
+    assert copy.matches[0].article_id == "kjd-c2068163"
+
+
+def test_a_part_already_logged_is_skipped(archive: Archive) -> None:
+    take_in(archive, capture(A, DAYS[0]), run="same")
+    last = archive.index.seq()
+    assert take_in(archive, capture(A, DAYS[0]), run="same") == []
+    assert archive.index.seq() == last
+
+
+def test_what_a_cut_off_run_left_is_taken_in_by_the_next(archive: Archive, folder: Settings) -> None:
+    left = capture(A, DAYS[0])
+    key = f"captures/kjd/c2068163/20240614T000000Z-{left.payload_sha256[:16]}.warc.gz"
+    archive.store.create(key, page_file(exchange(left), {}))
+    tried = Tried(C_URL, "kjd-c2068163", ["editorials"], "2024-06-13", "", "kept", "", 200, "2024-06-15T00:00:00Z", key)
+    summary = Summary("r", "kjd", "2024-06-13", "2024-06-13", "", addresses=[tried])
+    seen, _ = sightings(archive, summary)
+    assert [sighting.fetched_at.day for sighting in seen] == [14, 15]
+    assert state(folder)[1] == {key}
+    assert orphans(archive, "kjd-c2068163", set())
+
+
+def test_a_page_that_cannot_be_trusted_is_set_aside_with_its_reasons(archive: Archive) -> None:
+    (outcome,) = take_in(archive, capture(A.replace(b"article_body", b"other"), DAYS[0]))
+    assert outcome.verdict is Verdict.REJECTED
+    assert outcome.reasons[0] == "drift"
+    assert list(archive.store.keys("quarantine/")) == [outcome.record_key]
+    assert not list(archive.store.keys("articles/"))
+
+
+def test_a_worse_address_of_the_same_article_is_an_alias(archive: Archive) -> None:
+    better = "https://koreajoongangdaily.joins.com/2019/12/17/editorials/Slug/3071610.html"
+    worse = "https://koreajoongangdaily.joins.com/news/article/article.aspx?aid=3071610"
+    outcomes = take_in(archive, capture(A, DAYS[0], better)) + take_in(archive, capture(B, DAYS[1], worse))
+    assert verdicts(outcomes) == ["NEW", "ALIAS"]
+
+
+def test_our_own_new_rules_are_not_taken_for_the_papers_correction(
+    archive: Archive, folder: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_in(archive, capture(A, DAYS[0]))
+    publish(archive, folder)
+    (before,) = query(folder, "articles", "SELECT content16 FROM t")
+
+    original = reading._headline
+
+    def better(page: object, profile: object, source: object) -> object:
+        said = original(page, profile, source)  # type: ignore[arg-type]
+        return said and replace(said, value=f"{said.value}, as newer rules read it")
+
+    monkeypatch.setattr(reading, "_headline", better)
+    monkeypatch.setattr(reading, "CODE", "next")
+    outcomes = take_in(archive, capture(A.replace(b"</body>", b"<i></i></body>"), DAYS[1]))
+    publish(archive, folder)
+    rows = query(folder, "articles", "SELECT content16, formerly, headline FROM t")
+    assert verdicts(outcomes) == ["REREAD", "UNCHANGED"]
+    assert [row["formerly"] for row in rows] == [[before["content16"]]]
+    assert rows[0]["headline"].endswith("newer rules read it")
+    versions, _ = versions_of(folder, f"kjd-c2068163@{before['content16']}")
+    assert len(versions) == 1, "an old citation goes on resolving"
+
+
+def test_a_dry_run_decides_the_same_and_leaves_no_trace(archive: Archive) -> None:
+    take_in(archive, capture(A, DAYS[0]))
+    keys, seq = list(archive.store.keys("")), archive.index.seq()
+    with archive.index.dry():
+        planned = take_in(replace(archive, store=Overlay(archive.store)), capture(B, DAYS[1]))
+    assert verdicts(planned) == ["REVISED"]
+    assert (list(archive.store.keys("")), archive.index.seq()) == (keys, seq)
+    assert verdicts(take_in(archive, capture(B, DAYS[1]))) == ["REVISED"]
+
+
+def test_an_index_that_was_lost_is_made_again_from_log_and_records(archive: Archive, folder: Settings) -> None:
+    take_in(archive, capture(page(prose(1), author="Han Seo-yul"), DAYS[0]), capture(B, DAYS[2]))
+    publish(archive, folder)
+    before = state(folder)
+    fresh = replace(
+        archive, index=open_index(Settings(index=f"sqlite:///{folder.home}/fresh.sqlite"), identify(archive.store))
+    )
+    catch_up(fresh)
+    assert fresh.index.history("kjd-c2068163") == archive.index.history("kjd-c2068163")
+    (copy,) = take_in(fresh, capture(daum_page(prose(1)), DAYS[1], DAUM_URL))
+    assert copy.verdict is Verdict.COPY, "fingerprints came back from the sketches"
+    assert before[1] == set()
+    fresh.index.engine.dispose()
+
+
+def test_an_index_of_another_archive_is_refused(archive: Archive, folder: Settings) -> None:
+    from pipelines.errors import ForeignIndex
+
+    url = f"sqlite:///{folder.home}/one.sqlite"
+    open_index(Settings(index=url), "one").engine.dispose()
+    with pytest.raises(ForeignIndex):
+        open_index(Settings(index=url), "two")
+
+
+def test_a_number_taken_meanwhile_is_passed_over() -> None:
+    store = MemoryStore()
+    mine = log.Manifest("mine", "1", "2026-06-01", "2026-06-01T00:00:00Z")
+    theirs = replace(mine, run="theirs")
+    assert log.append(store, theirs, 0) == 1
+    assert log.append(store, mine, 0) == 2
+    assert [manifest.run for _, manifest in log.entries(store)] == ["theirs", "mine"]
+
+
+def test_a_manifest_reads_back_as_it_was_written(archive: Archive) -> None:
+    take_in(archive, capture(page(prose(1), author="Han Seo-yul"), DAYS[0]))
+    outcomes = take_in(archive, capture(daum_page(prose(1)), DAYS[1], DAUM_URL))
+    (_, logged) = list(log.entries(archive.store))[-1]
+    assert logged.outcomes == tuple(outcomes)
+
+
+def test_an_empty_second_publish_makes_no_new_version(archive: Archive, folder: Settings) -> None:
+    take_in(archive, capture(A, DAYS[0]))
+    first, second = publish(archive, folder), publish(archive, folder)
+    assert first is not None
+    assert second is not None
+    assert (first.version, second.rows) == (second.version, 0)
+
+
+def test_sources_and_captures_speak_utc() -> None:
+    assert capture(A, DAYS[0]).fetched_at == datetime(2024, 6, 14, tzinfo=UTC)
+    assert SOURCES["kjd"].timezone.key == "Asia/Seoul"

