@@ -8,7 +8,7 @@ from datetime import datetime
 from fnmatch import fnmatch
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
-from pipelines.sources import Address, Source
+from pipelines.sources import Source
 
 
 @dataclass(frozen=True)
@@ -78,11 +78,11 @@ def split_id(article_id: str) -> tuple[str, str]:
 
 def time_in(place: Place) -> datetime | None:
     """Return the moment of publication that the id itself states, where a source's ids do."""
-    address: Address = place.source.addresses[place.rank]
-    if not address.time:
+    form = next((address.time for address in place.source.addresses if address.rank == place.rank), "")
+    if not form:
         return None
     try:
-        return datetime.strptime(place.native_id[:14], address.time).replace(tzinfo=place.source.timezone)
+        return datetime.strptime(place.native_id[:14], form).replace(tzinfo=place.source.timezone)
     except ValueError:
         return None
 

@@ -23,6 +23,7 @@ from pipelines.errors import UnreadableWarc
 from pipelines.nouns import Capture, iso
 
 NAMESPACE = uuid.UUID("5f6d3b6e-3a57-5d0c-9a43-6f1b3f0c2a11")  # of our record ids
+BROKEN = (ArchiveLoadFailed, zlib.error, EOFError, ValueError, AttributeError, IndexError)  # warcio's answers to debris
 SECRET_HEADERS = frozenset({"cookie", "authorization", "proxy-authorization"})
 MAX_PAYLOAD = 20_000_000  # bytes after decoding; a bomb is cut off there and the page rejected
 Headers = tuple[tuple[str, str], ...]
@@ -74,9 +75,9 @@ def exchanges(stream: IO[bytes], name: str) -> Iterator[Exchange]:
             count += 1
             if found:
                 yield found
-    except (ArchiveLoadFailed, zlib.error, EOFError, ValueError, UnicodeDecodeError) as error:
+    except BROKEN as error:
         raise UnreadableWarc(
-            f"{name} is no WARC file, or a damaged one ({error}); {count} records were read"
+            f"{name} is no WARC file, or ends in the middle of a record ({error}); {count} whole records were read"
         ) from error
     if count == 0:
         raise UnreadableWarc(f"{name} holds no whole WARC record: is it empty, cut short, or another kind of file?")

@@ -1,0 +1,119 @@
+"""A process in which `opeds run` is killed at a chosen call to the store; started by test_crash.py.
+
+Everything is real but the start of interpreters: crawls are forked, not spawned, so that hundreds of runs
+take minutes. The parent never touches the store, so that no thread of a library crosses a fork.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+
+def main() -> None:
+    """Read one JSON order a line; answer each with a line."""
+    import boto3  # noqa: F401  loaded once, used after the fork
+    import pyarrow  # noqa: F401
+    import scrapy.cmdline
+    import sqlalchemy.dialects.sqlite  # noqa: F401
+    import trafilatura  # noqa: F401
+
+    import pipelines.cli_show
+    import pipelines.run  # noqa: F401
+
+    for line in sys.stdin:
+        order = json.loads(line)
+        calls, status = run(order)
+        print(json.dumps({"calls": calls, "code": status}), flush=True)
+
+
+def run(order: dict[str, Any]) -> tuple[int, int]:
+    """Run `opeds run` in a process group of its own; return how many calls it made and how it ended."""
+    count = multiprocessing.Value("i", 0)
+    pid = os.fork()
+    if pid == 0:
+        os.setpgid(0, 0)
+        _child(order, count)
+    if order.get("seconds"):
+        time.sleep(order["seconds"])
+        try:
+            os.killpg(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # it was faster
+    _, status = os.waitpid(pid, 0)
+    return count.value, os.waitstatus_to_exitcode(status)
+
+
+def _child(order: dict[str, Any], count: Any) -> None:
+    os.environ.update(order["environment"])
+    log = Path(order["environment"]["OPEDS_HOME"])
+    log.mkdir(parents=True, exist_ok=True)
+    with (log / "out.log").open("ab") as out:
+        os.dup2(out.fileno(), 1)
+        os.dup2(out.fileno(), 2)
+    _kill_at(order.get("kill_at", 0), count)
+    from pipelines import run as whole_way
+    from pipelines.cli import main as opeds
+
+    whole_way._crawl_all = _crawl_in_forks  # type: ignore[assignment]
+    sys.argv = ["opeds", "run", "--day", order["day"]]
+    try:
+        opeds()
+    except SystemExit as end:
+        os._exit(int(end.code or 0))
+    os._exit(0)
+
+
+def _kill_at(number: int, count: Any) -> None:
+    """End the whole process group at the n-th call to the store, before or, for odd ones, after it was done."""
+    from pipelines.s3 import S3Store
+
+    def counted(method: Any) -> Any:
+        def call(self: Any, *arguments: Any) -> Any:
+            with count.get_lock():
+                count.value += 1
+                mine = count.value
+            if mine == number and number % 2 == 0:
+                os.killpg(0, signal.SIGKILL)
+            done = method(self, *arguments)
+            if mine == number:
+                os.killpg(0, signal.SIGKILL)
+            return done
+
+        return call
+
+    for name in ("create", "read", "keys"):
+        setattr(S3Store, name, counted(getattr(S3Store, name)))
+
+
+def _crawl_in_forks(archive: Any, asked: Any, run_id: str, *_: Any) -> dict[str, Any]:
+    from pipelines.crawls import crawl_key, read_summary
+
+    for name in asked.sources:
+        pid = os.fork()
+        if pid == 0:
+            _crawl(name, asked, run_id)
+        os.waitpid(pid, 0)
+    until = asked.until.isoformat()
+    return {name: read_summary(archive, crawl_key(name, until, run_id)) for name in asked.sources}
+
+
+def _crawl(name: str, asked: Any, run_id: str) -> None:
+    import scrapy.cmdline
+
+    os.environ["SCRAPY_SETTINGS_MODULE"] = "spiders.settings"
+    arguments = [f"since={asked.since}", f"until={asked.until}", f"run={run_id}"]
+    try:
+        scrapy.cmdline.execute(["scrapy", "crawl", name, *(part for a in arguments for part in ("-a", a))])
+    finally:
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

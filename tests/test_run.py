@@ -1,0 +1,214 @@
+"""The whole way as a user goes it: two looks at a week, errors, dry runs, and what consumers read."""
+
+import json
+import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipelines import embedded
+from pipelines.settings import Settings
+from pipelines.store import open_store
+from tests.conftest import ROOT, Command, World, command, environment_of, state
+
+WEEK = ("--since", "2026-06-01", "--until", "2026-06-07")
+
+
+def listed(opeds: Command, settings: Settings) -> list[dict[str, object]]:
+    return [json.loads(line) for line in opeds("list", "--json", settings=settings).out.splitlines()]
+
+
+def test_a_week_and_a_second_look_four_days_later(
+    opeds: Command, newsstand: World, bucket: Settings, seaweed: Settings
+) -> None:
+    newsstand.stand.stand.fault("empty-body@/2595325$")
+    first = opeds("run", *WEEK, settings=bucket)
+    assert first.code == 0, first.err
+    assert "complete: 2026-06-01 to 2026-06-07" in first.out
+    rows = listed(opeds, bucket)
+    assert len(rows) == 14, "the newspaper's op-eds; the portal's copies are places of theirs, its news is not listed"
+    assert sum(len(row["places"]) == 2 for row in rows) == 7  # type: ignore[arg-type]
+    before = list(open_store(bucket).keys(""))
+
+    again = opeds("run", *WEEK, "--json", settings=bucket)
+    verdicts = [json.loads(line)["verdict"] for line in again.out.splitlines()]
+    assert sorted(set(verdicts)) == ["REJECTED", "UNCHANGED"]
+    new = set(open_store(bucket).keys("")) - set(before)
+    assert not [key for key in new if key.startswith(("articles/", "captures/", "quarantine/"))]
+
+    newsstand.advance("2026-06-11T08:00")
+    later = opeds("run", *WEEK, "--json", settings=bucket)
+    revised = [json.loads(line) for line in later.out.splitlines() if '"REVISED"' in line]
+    assert {outcome["article_id"] for outcome in revised} == {"kjd-c2595396", "kjd-c2595609"}
+    shown = json.loads(opeds("show", "kjd-c2595609", "--json", settings=bucket).out)
+    assert shown["is_latest"]
+    assert shown["previous"] == shown["versions"][0]
+    assert shown["kind_of_change"] == "text+correction_note"
+    assert state(bucket)[1] == set(), "no orphan"
+    page = opeds("show", "kjd-c2595609", settings=bucket).out
+    assert "versions" in page
+    assert opeds("status", settings=bucket).out.count("complete") == 7
+    _consumers_read_it_with_the_reader_key_alone(bucket, seaweed)
+
+
+def _consumers_read_it_with_the_reader_key_alone(bucket: Settings, seaweed: Settings) -> None:
+    reader = replace(embedded.reach(Settings(home=seaweed.home), "reader"), archive=bucket.archive)
+    readme = (ROOT / "README.md").read_text()
+    for name, expected in (("duckdb_read.py", "editorial"), ("polars_read.py", "oped_id")):
+        file = ROOT / "docs" / "examples" / name
+        assert f"docs/examples/{name}" in readme, "what stands in the README is what runs here"
+        assert not re.search(r"import (pipelines|spiders)|from (pipelines|spiders)", file.read_text())
+        ran = command([sys.executable, str(file)], None, environment_of(reader))
+        assert ran.code == 0, ran.err
+        assert expected in ran.out
+
+
+def test_a_plan_fetches_and_writes_nothing(opeds: Command, newsstand: World, folder: Settings) -> None:
+    planned = opeds("plan", "--day", "2026-06-02", settings=folder)
+    assert planned.code == 0, planned.err
+    assert "a dry run" in planned.out
+    assert [key for key in open_store(folder).keys("") if key != "archive.json"] == []
+    assert opeds("list", settings=folder).out.startswith("no op-ed fits")
+
+
+def test_a_run_by_hand_of_one_source(opeds: Command, newsstand: World, folder: Settings) -> None:
+    ran = opeds("run", "--day", "2026-06-02", "--source", "daum", settings=folder)
+    assert ran.code == 0, ran.err
+    assert {entry["host"] for entry in newsstand.stand.stand.log} == {"v.daum.net"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (("run", "--day", "tomorrow"), 2, "'tomorrow' is no day; write it as 2026-06-01"),
+        (("run",), 2, "which day?"),
+        (("run", "--since", "2026-06-02", "--until", "2026-06-01"), 2, "lies before"),
+        (("run", "--day", "2026-06-01", "--source", "nyt"), 2, "unknown source 'nyt'; there are: daum, kjd"),
+        (("ingest", "/nowhere.warc.gz"), 2, "cannot read /nowhere.warc.gz"),
+        (("show", "kjd-c1"), 1, "is not in the archive; `opeds list` shows what is"),
+        (("show", "'; drop"), 2, "is no id"),
+        (("extract", "/nowhere.html", "--url", "https://x"), 2, "cannot read /nowhere.html"),
+        (("dedupe", "/nowhere.jsonl"), 2, "cannot read /nowhere.jsonl"),
+        (("store", "status"), 2, "is about the embedded one"),
+    ],
+)
+def test_mistakes_get_one_clear_sentence(
+    arguments: tuple[str, ...], code: int, sentence: str, opeds: Command, newsstand: World, folder: Settings
+) -> None:
+    ran = opeds(*arguments, settings=folder)
+    assert (ran.code, len(ran.err.strip().splitlines())) == (code, 1)
+    assert ran.err.startswith("opeds: ")
+    assert sentence in ran.err
+
+
+def test_no_store_wrong_key_and_missing_bucket_are_told_apart(opeds: Command, newsstand: World, bucket: Settings) -> None:
+    cases = {
+        "refuses this key": replace(bucket, secret_key="wrong"),
+        "does not answer": replace(bucket, endpoint="http://127.0.0.1:9"),
+        "no credentials": replace(bucket, access_key="", secret_key=""),
+    }
+    for sentence, settings in cases.items():
+        ran = opeds("run", "--day", "2026-06-02", settings=settings)
+        assert (ran.code, len(ran.err.strip().splitlines())) == (1, 1), ran.err
+        assert sentence in ran.err
+
+
+def test_robots_that_forbid_leave_the_day_incomplete(opeds: Command, newsstand: World, folder: Settings) -> None:
+    newsstand.stand.stand.fault("robots-deny")
+    ran = opeds("run", "--day", "2026-06-02", "--source", "kjd", settings=folder)
+    assert "DISALLOWED: robots.txt forbids it" in ran.out
+    assert not list(open_store(folder).keys("captures/"))
+
+
+def test_dead_lists_leave_the_day_incomplete_and_say_which(opeds: Command, newsstand: World, folder: Settings) -> None:
+    newsstand.stand.stand.fault("empty-listing@columns")
+    ran = opeds("run", "--day", "2026-06-02", "--source", "kjd", settings=folder)
+    assert ran.code == 1
+    assert "2026-06-02 is not complete: kjd columns: 0 items" in ran.out
+    assert "incomplete" in opeds("status", settings=folder).out
+    newsstand.stand.stand.fault("none")
+    assert opeds("run", "--day", "2026-06-02", "--source", "kjd", settings=folder).code == 0
+    assert "incomplete" not in opeds("status", settings=folder).out, "its runs together read every section"
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda good: b"", "holds no whole WARC record"),
+        (lambda good: b"<html>no warc</html>", "is no WARC file"),
+        (lambda good: good[: len(good) * 2 // 3], "ends in the middle of a record"),
+        (lambda good: good[:300], "cut short"),
+    ],
+)
+def test_a_broken_warc_gives_what_it_holds_and_one_sentence(
+    make: object, sentence: str, opeds: Command, scrapy: Command, newsstand: World, folder: Settings
+) -> None:
+    good, bad = folder.home / "good.warc.gz", folder.home / "bad.warc.gz"
+    folder.home.mkdir()
+    scrapy("crawl", "kjd", "-a", "since=2026-06-02", "-a", f"warc={good}", settings=folder)
+    bad.write_bytes(make(good.read_bytes()))  # type: ignore[operator]
+    ran = opeds("ingest", str(bad), settings=folder)
+    assert ran.code == 1
+    assert sentence in " ".join(ran.out.split())
+    whole = opeds("ingest", str(good), settings=folder)
+    assert whole.code == 0
+    assert len(listed(opeds, folder)) == 3
+    assert state(folder)[1] == set()
+
+
+def test_a_warc_of_another_site_adds_nothing_and_says_so(opeds: Command, newsstand: World, folder: Settings) -> None:
+    from tests.conftest import capture, exchange, page, prose
+
+    folder.home.mkdir()
+    file = folder.home / "other.warc.gz"
+    from pipelines.warc import page_file
+
+    file.write_bytes(page_file(exchange(capture(page(prose(1)), "2024-06-14T00:00:00", "https://example.org/a")), {}))
+    ran = opeds("ingest", str(file), settings=folder)
+    assert ran.code == 0
+    assert "1 answers of another site" in ran.out
+
+
+def test_one_page_by_hand_prints_one_object(opeds: Command, newsstand: World, tmp_path: Path) -> None:
+    from tests.conftest import C_URL, page, prose
+
+    file = tmp_path / "page.html"
+    file.write_bytes(page(prose(1)))
+    told = json.loads(opeds("extract", str(file), "--url", C_URL, settings=None).out)
+    assert (told["status"], told["article_id"], told["extractor"]) == ("ok", "kjd-c2068163", "opeds/kjd-c")
+    assert told["text"].split("\n\n") == prose(1)
+    elsewhere = json.loads(opeds("extract", str(file), "--url", "https://example.org/a", settings=None).out)
+    assert elsewhere["status"] == "drift"
+
+
+def test_dedupe_answers_each_line_in_order(opeds: Command, newsstand: World, tmp_path: Path) -> None:
+    from tests.conftest import prose
+
+    one, two = "\n".join(prose(1, 9)), "\n".join(prose(2, 9))
+    file = tmp_path / "texts.jsonl"
+    texts = {"a": one, "b": two, "c": f"{one}\nCopyright of nobody.", "d": f"{one}\n{two}"}
+    file.write_text("".join(json.dumps({"id": name, "text": text}) + "\n" for name, text in texts.items()))
+    told = [json.loads(line) for line in opeds("dedupe", str(file), settings=None).out.splitlines()]
+    assert [(t["id"], t["group"], t["relation"], t["of"]) for t in told] == [
+        ("a", "a", "primary", None),
+        ("b", "b", "none", None),
+        ("c", "a", "same", "a"),
+        ("d", "d", "contains", told[3]["of"]),
+    ]
+    file.write_text('{"id": 1}\n')
+    assert "line 1 is no document" in opeds("dedupe", str(file), settings=None).err
+
+
+def test_the_embedded_store_starts_by_itself_and_stops_when_told(
+    opeds: Command, newsstand: World, tmp_path: Path
+) -> None:
+    settings = Settings(home=tmp_path / "home")
+    try:
+        assert opeds("store", "status", settings=settings).code == 1
+        assert "nothing is published yet" in opeds("list", settings=settings).out
+        assert "answers at http://127.0.0.1" in opeds("store", "status", settings=settings).out
+        assert "export AWS_ACCESS_KEY_ID=" in opeds("store", "key", settings=settings).out
+    finally:
+        assert "is stopped" in opeds("store", "stop", settings=settings).out

@@ -1,0 +1,213 @@
+"""Crawls over real sockets: what is fetched, what is refused, what is kept."""
+
+import json
+from pathlib import Path
+
+import pytest
+from warcio.checker import Checker
+
+from pipelines.crawls import Summary, Tried
+from pipelines.log import RouteReport
+from pipelines.settings import Settings
+from pipelines.store import open_store
+from pipelines.warc import exchanges, read_capture
+from tests.conftest import SEED_PAGE, Command, Ran, World
+
+DAY = ("-a", "since=2026-06-02", "-a", "until=2026-06-02")
+DAUM_SEED = "https://v.daum.net/v/20240626200145724"
+
+
+def summary_of(settings: Settings, ran: Ran | None = None) -> Summary:
+    store = open_store(settings)
+    keys = [key for key in store.keys("crawls/") if key.endswith(".json")]
+    assert keys, ran
+    data = json.loads(store.read(keys[-1]))
+    del data["schema"]
+    data["addresses"] = [Tried(**tried) for tried in data["addresses"]]
+    data["routes"] = [RouteReport(**route) for route in data["routes"]]
+    return Summary(**data)
+
+
+def captures(settings: Settings) -> list[str]:
+    return list(open_store(settings).keys("captures/"))
+
+
+def test_the_spiders_are_listed(scrapy: Command, folder: Settings) -> None:
+    assert scrapy("list", settings=folder).out.split() == ["daum", "kjd"]
+
+
+def test_a_day_of_the_paper(scrapy: Command, newsstand: World, bucket: Settings, tmp_path: Path) -> None:
+    ran = scrapy("crawl", "kjd", *DAY, "-a", "run=r1", settings=bucket)
+    told = summary_of(bucket, ran)
+    assert told.finish_reason == "finished"
+    assert len(told.addresses) == len(captures(bucket)) == 3
+    assert {tried.day for tried in told.addresses} == {"2026-06-02"}
+    assert all({"feed", "editorials"} & set(tried.routes) for tried in told.addresses)
+    assert {route.route: route.reached for route in told.routes} == {
+        "feed": True, "news-sitemap": False, "editorials": True, "columns": True,
+    }  # fmt: skip
+    assert told.entries, "the feed carries text, so only its entries are kept"
+    agents = {entry["agent"] for entry in newsstand.stand.stand.log}
+    assert agents == {"joongang-opeds/0.1 (+t@example.org)"}
+    store = open_store(bucket)
+    for key in [*captures(bucket), "crawls/kjd/2026-06-02/r1.warc.gz"]:
+        file = tmp_path / "check.warc.gz"
+        file.write_bytes(store.read(key))
+        checker = Checker(type("Args", (), {"inputs": [str(file)], "verbose": False})())
+        checker.process_all()
+        assert checker.exit_value == 0, key
+    wire = next(exchanges((tmp_path / "check.warc.gz").open("rb"), "crawl"))
+    assert wire.url.endswith("/robots.txt")
+    assert b"<description>" not in file.read_bytes()
+    page = read_capture(store.read(captures(bucket)[0]), "k")
+    assert page.header("Content-Encoding") == "gzip"
+    assert b"article_body" in page.payload
+
+
+def test_a_page_that_is_kept_is_noted_not_stored_again(scrapy: Command, folder: Settings) -> None:
+    scrapy("crawl", "kjd", *DAY, "-a", "run=r1", settings=folder)
+    before = captures(folder)
+    scrapy("crawl", "kjd", *DAY, "-a", "run=r2", settings=folder)
+    assert captures(folder) == before
+    assert summary_of(folder).counts == {"kept": 3}
+    assert b"WARC-Type: revisit" in _plain(open_store(folder).read("crawls/kjd/2026-06-02/r2.warc.gz"))
+
+
+def _plain(body: bytes) -> bytes:
+    import gzip
+
+    return gzip.decompress(body)
+
+
+@pytest.mark.skipif(not SEED_PAGE.exists(), reason="the seed page of ../shared is not here")
+def test_the_seed_page_is_crawled_like_any_other(opeds: Command, scrapy: Command, newsstand: World, folder: Settings) -> None:
+    newsstand.stand.stand.given["v.daum.net/v/20240626200145724"] = SEED_PAGE.read_bytes()
+    warc = folder.home / "seed.warc.gz"
+    warc.parent.mkdir()
+    scrapy("crawl", "daum", "-a", f"url={DAUM_SEED}", "-a", f"warc={warc}", settings=folder)
+    assert not captures(folder), "with warc= nothing goes to the bucket"
+    assert opeds("ingest", str(warc), settings=folder).code == 0
+    (record,) = [json.loads(open_store(folder).read(key)) for key in open_store(folder).keys("articles/")]
+    assert record["status"] == "ok"
+    assert record["published_at"] == "2024-06-26T20:01:45+09:00"
+    assert record["authors"][0]["name"] == "Chung Jae-hong"
+    assert record["text"].count("\n\n") == 7
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        ("feed-404", {"captured": 3}),
+        ("feed-odd-dates", {"captured": 3}),
+        ("empty-listing", {"captured": 3}),
+        ("rate-429@opinion/editorials/*1", {"captured": 3}),
+        ("flaky-503@/news/*1", {"captured": 3}),
+        ("truncated@/news/*1", {"captured": 3}),
+        ("gone@2594899$", {"captured": 2, "gone": 1}),
+        ("robots-deny", {"disallowed": 3}),
+        ("robots-503", {}),
+        ("refuse-403@/news/", {"failed": 3}),
+        ("ua-403", {"captured": 3}),
+        ("zero-bytes@2594899$", {"captured": 3}),
+    ],
+)
+def test_faults(fault: str, expected: dict[str, int], scrapy: Command, newsstand: World, folder: Settings) -> None:
+    newsstand.stand.stand.fault(fault)
+    ran = scrapy("crawl", "kjd", *DAY, settings=folder)
+    told = summary_of(folder, ran)
+    assert told.counts == expected
+    if fault == "robots-deny":
+        assert not [path for path in newsstand.paths() if path.startswith("/news/2026")]
+    if fault == "empty-listing":
+        assert [route.error[:7] for route in told.routes if route.expected] == ["0 items"] * 2
+    if fault == "refuse-403@/news/":
+        assert len([path for path in newsstand.paths() if path.startswith("/news/")]) == 3, "403 is no reason to insist"
+
+
+def test_moved_addresses_are_aliases_of_one_article(scrapy: Command, newsstand: World, folder: Settings) -> None:
+    newsstand.advance("2026-06-20T12:00")
+    newsstand.stand.stand.fault("moved-301")
+    old = "https://koreajoongangdaily.joins.com/news/2026-06-02/opinion/editorials/x/2594828"
+    oped = next(o for o in newsstand.stand.stand.world.opeds if o.cid == "2594828")
+    from infra.newsstand.pages import c_path
+
+    old = f"https://koreajoongangdaily.joins.com{c_path(oped)}"
+    scrapy("crawl", "kjd", "-a", f"url={old}", settings=folder)
+    told = summary_of(folder)
+    assert {tried.article_id: tried.result for tried in told.addresses} == {
+        "kjd-c2594828": "alias",
+        f"kjd-d{oped.did}": "captured",
+    }
+
+
+def test_the_portals_list_wants_a_referer_and_gets_it(scrapy: Command, newsstand: World, folder: Settings) -> None:
+    ran = scrapy("crawl", "daum", "-a", "since=2026-06-01", "-a", "until=2026-06-07", settings=folder)
+    told = summary_of(folder, ran)
+    assert told.counts == {"captured": 9}
+    assert told.routes[0].reached
+
+
+def test_a_move_of_the_paper_is_followed(scrapy: Command, newsstand: World, folder: Settings) -> None:
+    newsstand.advance("2026-06-20T23:59")
+    scrapy("crawl", "kjd", "-a", "since=2026-06-18", "-a", "until=2026-06-20", settings=folder)
+    told = summary_of(folder)
+    assert told.counts["captured"] >= 6
+    assert all(tried.article_id.startswith("kjd-d") for tried in told.addresses)
+    assert [route.reached for route in told.routes if route.route == "opinion"] == [True]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "more", "sentence"),
+    [
+        (("kjd", "-a", "since=yesterday"), {}, "since='yesterday' is no date"),
+        (("kjd", "-a", "since=2026-06-02", "-a", "until=2026-06-01"), {}, "lies before"),
+        (("kjd", "-a", "sinse=2026-06-02"), {}, "unknown argument sinse"),
+        (("kjd", "-a", "url=https://example.org/x"), {}, "no article address of kjd"),
+        (("kjd",), {"OPEDS_CONTACT": ""}, "set OPEDS_CONTACT"),
+        (("kjd",), {"OPEDS_ARCHIVE": "ftp://x"}, "use s3://bucket"),
+        (("kjd",), {"OPEDS_SOURCES": "/nowhere"}, "not a folder of source files"),
+    ],
+)
+def test_a_crawl_that_cannot_start_says_why_in_one_sentence(
+    arguments: tuple[str, ...], more: dict[str, str], sentence: str, scrapy: Command, newsstand: World, folder: Settings
+) -> None:
+    ran = scrapy("crawl", *arguments, settings=folder, **more)
+    assert ran.code == 2
+    assert sentence in ran.err
+    assert "Traceback" not in ran.err
+    assert newsstand.paths() == []
+
+
+INWARD = """
+name = "kjd"
+publisher = "Korea JoongAng Daily"
+hosts = ["127.0.0.1", "localhost", "inward.localhost"]
+timezone = "Asia/Seoul"
+delay = 0
+[[address]]
+prefix = "c"
+pattern = '/news/.+/(?P<id>\\d{7})$'
+"""
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "169.254.169.254"])
+def test_addresses_that_lead_inward_are_refused(
+    host: str, scrapy: Command, newsstand: World, folder: Settings, tmp_path: Path
+) -> None:
+    sources = tmp_path / "inward"
+    sources.mkdir()
+    (sources / "kjd.toml").write_text(INWARD.replace('"127.0.0.1",', f'"127.0.0.1", "{host.strip("[]")}",'))
+    port = newsstand.stand.server_address[1]
+    ran = scrapy(
+        "crawl", "kjd", "-a", f"url=http://{host}:{port}/news/2026-06-02/opinion/editorials/x/2594828",
+        settings=folder, http_proxy="", https_proxy="", OPEDS_SOURCES=str(sources),
+    )  # fmt: skip
+    (tried,) = summary_of(folder, ran).addresses
+    assert tried.result in {"failed", "disallowed"}
+    assert newsstand.paths() == []
+
+
+def test_a_certificate_of_nobody_is_not_trusted(scrapy: Command, newsstand: World, folder: Settings) -> None:
+    ran = scrapy("crawl", "kjd", *DAY, "-s", "RETRY_TIMES=0", settings=folder, SSL_CERT_FILE="")
+    assert "certificate verify failed" in ran.err
+    assert not captures(folder)
