@@ -14,8 +14,10 @@ run: install ## a week of op-eds from invented newspaper pages to a real bucket,
 down: install ## stop what `make run` left running; the archive stays
 	@$(BIN)/python infra/demo.py down
 
-test: $(VENV)/dev.installed ## all tests, offline
-	@$(BIN)/python -m pytest
+test: $(VENV)/dev.installed ## all tests, offline, in about four minutes
+	@$(BIN)/python -m pytest -n 2
+test-exhaustive: $(VENV)/dev.installed ## a kill at every call to the store with both clocks: some minutes more
+	@EXHAUSTIVE=1 $(BIN)/python -m pytest -n 2 tests/test_crash.py
 lint: $(VENV)/dev.installed ## format, lint, spelling, types
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/codespell && $(BIN)/mypy
 bench: $(VENV)/dev.installed ## the budgets of speed and quality, each against its baseline in one run
@@ -44,4 +46,4 @@ $(VENV)/dev.installed: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/run.installed
 
-.PHONY: help install run down test lint bench lock clean
+.PHONY: help install run down test test-exhaustive lint bench lock clean

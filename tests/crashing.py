@@ -6,27 +6,41 @@ take minutes. The parent never touches the store, so that no thread of a library
 
 from __future__ import annotations
 
+import importlib
 import json
 import multiprocessing
 import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+LOADED_ONCE = """deltalake rich.table typer pyarrow.lib cryptography.x509 OpenSSL.SSL
+    spiders.deposit spiders.guard spiders.politeness spiders.wire spiders.kjd
+    scrapy.crawler scrapy.core.engine scrapy.core.scheduler scrapy.core.downloader.handlers.http11 scrapy.dupefilters
+    scrapy.extensions.throttle scrapy.extensions.memusage scrapy.extensions.logstats
+    scrapy.downloadermiddlewares.httpproxy scrapy.downloadermiddlewares.httpcompression
+    scrapy.downloadermiddlewares.redirect scrapy.downloadermiddlewares.offsite
+    scrapy.spidermiddlewares.depth scrapy.spidermiddlewares.referer""".split()
 
 
 def main() -> None:
     """Read one JSON order a line; answer each with a line."""
-    import boto3  # noqa: F401  loaded once, used after the fork
+    import boto3  # loaded once, used after the fork
     import pyarrow  # noqa: F401
-    import scrapy.cmdline
+    import scrapy.cmdline  # noqa: F401
     import sqlalchemy.dialects.sqlite  # noqa: F401
     import trafilatura  # noqa: F401
 
     import pipelines.cli_show
     import pipelines.run  # noqa: F401
 
+    for name in LOADED_ONCE:
+        importlib.import_module(name)
+    assert "twisted.internet.reactor" not in sys.modules, "each fork installs its own"
+    boto3.client("s3", region_name="us-east-1")  # reads botocore's models once; opens no connection
     for line in sys.stdin:
         order = json.loads(line)
         calls, status = run(order)
@@ -42,10 +56,8 @@ def run(order: dict[str, Any]) -> tuple[int, int]:
         _child(order, count)
     if order.get("seconds"):
         time.sleep(order["seconds"])
-        try:
+        with suppress(ProcessLookupError):  # it was faster
             os.killpg(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass  # it was faster
     _, status = os.waitpid(pid, 0)
     return count.value, os.waitstatus_to_exitcode(status)
 
@@ -81,10 +93,11 @@ def _kill_at(number: int, count: Any) -> None:
                 mine = count.value
             if mine == number and number % 2 == 0:
                 os.killpg(0, signal.SIGKILL)
-            done = method(self, *arguments)
-            if mine == number:
-                os.killpg(0, signal.SIGKILL)
-            return done
+            try:
+                return method(self, *arguments)
+            finally:
+                if mine == number:
+                    os.killpg(0, signal.SIGKILL)
 
         return call
 

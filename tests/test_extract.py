@@ -122,8 +122,11 @@ def test_notes_at_the_end_go_to_their_fields() -> None:
 
 
 def test_list_items_subheads_and_quotations_are_paragraphs() -> None:
-    body = page(prose(3)).replace(b"</div>", b"<h3>A subhead</h3><ul><li>One thing</li><li>Two</li></ul><blockquote>Said so</blockquote>"
-                                             b"<div><div><p>It also <a href='#'>sank again</a>.</p></div></div></div>", 1)  # fmt: skip
+    more = (
+        b"<h3>A subhead</h3><ul><li>One thing</li><li>Two</li></ul><blockquote>Said so</blockquote>"
+        b"<div><div><p>It also <a href='#'>sank again</a>.</p></div></div></div>"
+    )
+    body = page(prose(3)).replace(b"</div>", more, 1)
     article = read(capture(body, "2024-06-14T00:00:00"))
     assert article.text.split("\n\n")[6:] == ["A subhead", "One thing", "Two", "Said so", "It also sank again."]
 

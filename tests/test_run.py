@@ -103,7 +103,9 @@ def test_mistakes_get_one_clear_sentence(
     assert sentence in ran.err
 
 
-def test_no_store_wrong_key_and_missing_bucket_are_told_apart(opeds: Command, newsstand: World, bucket: Settings) -> None:
+def test_no_store_wrong_key_and_missing_bucket_are_told_apart(
+    opeds: Command, newsstand: World, bucket: Settings
+) -> None:
     cases = {
         "refuses this key": replace(bucket, secret_key="wrong"),
         "does not answer": replace(bucket, endpoint="http://127.0.0.1:9"),

@@ -80,7 +80,9 @@ def _plain(body: bytes) -> bytes:
 
 
 @pytest.mark.skipif(not SEED_PAGE.exists(), reason="the seed page of ../shared is not here")
-def test_the_seed_page_is_crawled_like_any_other(opeds: Command, scrapy: Command, newsstand: World, folder: Settings) -> None:
+def test_the_seed_page_is_crawled_like_any_other(
+    opeds: Command, scrapy: Command, newsstand: World, folder: Settings
+) -> None:
     newsstand.stand.stand.given["v.daum.net/v/20240626200145724"] = SEED_PAGE.read_bytes()
     warc = folder.home / "seed.warc.gz"
     warc.parent.mkdir()
@@ -161,7 +163,7 @@ def test_a_move_of_the_paper_is_followed(scrapy: Command, newsstand: World, fold
     [
         (("kjd", "-a", "since=yesterday"), {}, "since='yesterday' is no date"),
         (("kjd", "-a", "since=2026-06-02", "-a", "until=2026-06-01"), {}, "lies before"),
-        (("kjd", "-a", "sinse=2026-06-02"), {}, "unknown argument sinse"),
+        (("kjd", "-a", "day=2026-06-02"), {}, "unknown argument day"),
         (("kjd", "-a", "url=https://example.org/x"), {}, "no article address of kjd"),
         (("kjd",), {"OPEDS_CONTACT": ""}, "set OPEDS_CONTACT"),
         (("kjd",), {"OPEDS_ARCHIVE": "ftp://x"}, "use s3://bucket"),

@@ -131,7 +131,7 @@ def test_the_writer_cannot_make_buckets(bucket: Settings) -> None:
 
     store = open_store(bucket)
     assert isinstance(store, S3Store)
-    with pytest.raises(ClientError, match="403|AccessDenied"):
+    with pytest.raises(ClientError, match=r"403|AccessDenied"):
         store.client.create_bucket(Bucket="another")
 
 

@@ -1,0 +1,304 @@
+"""`make bench`: the budgets of speed and quality, each against its baseline in the same run.
+
+Times are CPU seconds where one process works, wall seconds where whole programs are compared; on shared
+machines trust the ratios. Ends with 1 when a budget is broken.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from infra.newsstand import pages
+from infra.newsstand.server import parse_clock
+from infra.newsstand.world import build
+from pipelines import embedded
+from pipelines.addresses import place_of
+from pipelines.catalogue import Location, _merge, _table, article_rows, article_schema
+from pipelines.extract import extract
+from pipelines.index import READING, SHINGLE, open_index
+from pipelines.nouns import Capture
+from pipelines.settings import Settings
+from pipelines.sources import load_sources
+from pipelines.warc import Exchange, page_file
+from tests.conftest import C_URL, SHARED, capture, command, environment_of, page, prose, take_in
+
+ROOT = Path(__file__).parent.parent
+END = parse_clock("2026-07-01")
+LOOP = """
+import sys, trafilatura
+from warcio.archiveiterator import ArchiveIterator
+with open(sys.argv[1], "rb") as stream:
+    for record in ArchiveIterator(stream):
+        if record.rec_type == "response":
+            trafilatura.bare_extraction(record.content_stream().read(), with_metadata=True)
+"""
+Row = tuple[str, str, str, bool]
+
+
+def main() -> int:
+    """Run every measurement, print the table, return 0 when all budgets hold."""
+    broken = 0
+    print(f"{'what':58} {'measured':>34}  budget")
+    for measure in (paragraphs, page_to_article, programs, index_growth, publishing, copies, help_text):
+        for what, measured, budget, held in measure():
+            broken += not held
+            print(f"{what:58} {measured:>34}  {budget}{'' if held else '  BROKEN'}", flush=True)
+    return 1 if broken else 0
+
+
+def corpus() -> list[tuple[Capture, tuple[str, ...]]]:
+    """Return every invented op-ed in every dress, with the paragraphs it was made of."""
+    found = []
+    for oped in build().opeds:
+        dresses = [
+            (pages.article_c(oped, END), f"https://{pages.JOINS}{pages.c_path(oped)}", oped.shown(END)[1]),
+            (pages.article_d(oped, END), pages.d_url(oped), oped.shown(END)[1]),
+        ]
+        if oped.daum_at:
+            dresses.append((pages.article_daum(oped), pages.daum_url(oped), oped.paragraphs))
+        found += [(capture(body.encode(), "2026-07-01T00:00:00", url), text) for body, url, text in dresses]
+    return found
+
+
+def read(one: Capture) -> Any:
+    """Read a capture as the archive does."""
+    place = place_of(one.url, load_sources().values())
+    assert place
+    return extract(one, place)
+
+
+def paragraphs() -> list[Row]:
+    """Every paragraph of every page, and nothing else."""
+    kept = asked = leaked = 0
+    everything = corpus()
+    for one, expected in everything:
+        got = read(one).text.split("\n\n")
+        wanted = [" ".join(line.split()) for line in expected]
+        asked += len(wanted)
+        kept += sum(line in got for line in wanted)
+        leaked += sum(line not in wanted for line in got)
+    recall = kept / asked
+    return [
+        (f"paragraphs kept, {len(everything)} newsstand pages", f"{recall:.3f} of {asked}", "1.000", recall == 1),
+        ("lines leaked into the text", str(leaked), "0", leaked == 0),
+    ]
+
+
+def page_to_article() -> list[Row]:
+    """One parse and the body's blocks, against the library's two readings of the whole page."""
+    import trafilatura
+
+    captures = [one for one, _ in corpus()][:150]
+
+    def naive() -> None:
+        for one in captures:
+            trafilatura.extract(one.payload)
+            trafilatura.extract_metadata(one.payload)
+
+    def ours() -> None:
+        for one in captures:
+            read(one)
+
+    for warm in (naive, ours):
+        warm()
+    slow, fast = _cpu(naive), _cpu(ours)
+    ratio = fast / slow
+    return [
+        (
+            "page → Article, CPU, of extract() + extract_metadata()",
+            f"{ratio:.2f} ({fast / 150 * 1000:.1f} ms)",
+            "≤ 0.33",
+            ratio <= 1 / 3,
+        )
+    ]
+
+
+def programs() -> list[Row]:
+    """`opeds ingest` as a whole, against a plain loop warcio → bare_extraction; pages of 150 KB."""
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        count = 300
+        file = folder / "pages.warc.gz"
+        file.write_bytes(b"".join(_heavy_page(n) for n in range(count)))
+        plain = _wall(lambda: subprocess.run([sys.executable, "-c", LOOP, str(file)], check=True))
+        opeds = [sys.executable, "-c", "from pipelines.cli import main; main()", "ingest", str(file), "--json"]
+        settings = Settings(archive=f"file://{folder}/archive", home=folder / "home")
+        ours = _wall(lambda: _checked(opeds, settings, count))
+        memory = _peak(opeds, replace(settings, archive=f"file://{folder}/again", home=folder / "again-home"))
+        rows.append(
+            (
+                f"opeds ingest, {count} pages of 150 KB, folder, plain loop = 1",
+                f"{plain / ours:.1f} × ({count / ours:.0f} pages/s)",
+                "≥ 3 ×",
+                plain / ours >= 3,
+            )
+        )
+        rows.append(("its peak memory", f"{memory:.0f} MB", "≤ 300 MB", memory <= 300))
+        store = embedded.ensure_running(Settings(home=folder / "store"))
+        try:
+            real = _wall(
+                lambda: _checked(opeds, replace(store, archive="s3://archive/bench", home=folder / "s3"), count)
+            )
+        finally:
+            embedded.stop(Settings(home=folder / "store"))
+        rows.append(("the same with SeaweedFS", f"{plain / real:.1f} × ({count / real:.0f} pages/s)", "reported", True))
+    return rows
+
+
+def index_growth() -> list[Row]:
+    """One new article in a large index, against a small one: SQLite, 50,000 readings against 5,000."""
+    times = []
+    with tempfile.TemporaryDirectory() as name:
+        for size in (5_000, 50_000):
+            index = open_index(Settings(index=f"sqlite:///{name}/{size}.sqlite"), "bench")
+            dice = random.Random(size)
+            with index.engine.begin() as c:
+                c.execute(READING.insert(), [
+                    {"id": n, "article_id": f"kjd-c{n}", "content16": "x", "rules8": "r", "record_key": "k", "published_at": "", "listed": True, "seq": 1}
+                    for n in range(size)
+                ])  # fmt: skip
+                for at in range(0, size, 5000):
+                    c.execute(
+                        SHINGLE.insert(),
+                        [{"hash": dice.getrandbits(62), "reading": n} for n in range(at, at + 5000) for _ in range(52)],
+                    )
+            hashes = [[dice.getrandbits(62) for _ in range(52)] for _ in range(220)]
+            for sample in hashes[:20]:
+                index.candidates("kjd-new", sample)
+            times.append(_cpu(lambda: [index.candidates("kjd-new", sample) for sample in hashes[20:]]) / 200)  # noqa: B023
+            index.engine.dispose()
+    ratio = times[1] / times[0]
+    return [
+        (
+            "candidates of one new article, 50k of 5k readings",
+            f"{ratio:.2f} ({times[1] * 1000:.1f} ms)",
+            "≤ 1.2 (at 200k of 10k: step 3)",
+            ratio <= 1.2,
+        )
+    ]
+
+
+def publishing() -> list[Row]:
+    """Ten articles into a table of 100,000 versions."""
+    import pyarrow as pa
+    from deltalake import write_deltalake
+
+    from pipelines.archive import open_archive
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        archive = open_archive(Settings(archive=f"file://{folder}/archive", home=folder / "home"))
+        take_in(archive, capture(page(prose(1, 12)), "2024-06-14T00:00:00"))
+        (row,) = article_rows(archive, "kjd-c2068163")
+        years = row.pop("_years")
+        where = Location(str(folder / "table"), {})
+        table = _table(where, article_schema(), ["year"])
+        for year in range(2001, 2026):
+            rows = [
+                {**row, "article_id": f"kjd-c{year}{n:05d}", "year": year, "text": f"{n} {row['text']}"}
+                for n in range(4000)
+            ]
+            write_deltalake(table, pa.Table.from_pylist(rows, schema=article_schema()), mode="append")
+        fresh = [{**row, "article_id": f"kjd-c9{n}", "year": 2024, "_years": {2024, *years}} for n in range(10)]
+        seconds = _wall(lambda: _merge(_table(where, article_schema(), ["year"]), fresh, 1, []))
+    return [("publishing 10 articles into 100,000", f"{seconds:.2f} s", "< 1 s", seconds < 1)]
+
+
+def copies() -> list[Row]:
+    """The labelled sets, where they are here; the scorer is not ours."""
+    scorer = SHARED / "tools" / "score_dedup.py"
+    if not scorer.exists():
+        return [("copies found (the labelled sets are not here)", "skipped", "F1 ≥ .995", True)]
+    opeds = f"{sys.executable} -c 'from pipelines.cli import main; main()' dedupe {{file}}"
+    rows: list[Row] = []
+    for name, least in (("publicdomain_dev", 0.995), ("oped_dev", 0.998)):
+        done = command(
+            [sys.executable, str(scorer), str(SHARED / "dedup" / f"{name}.jsonl.gz"), "--json", "--command", opeds],
+            None,
+            {},
+        )
+        told = json.loads(done.out)
+        f1 = _find(told, "f1")
+        speed = _find(told, "documents_per_cpu_second", "per_cpu_second", "speed")
+        rows.append(
+            (f"copies found in {name}: F1", f"{f1:.4f} ({speed:.0f} documents/CPU s)", f"≥ {least}", f1 >= least)
+        )
+    return rows
+
+
+def _find(data: Any, *names: str) -> float:
+    """Return the first number of one of these names, however deep."""
+    for name in names:
+        if isinstance(data, dict) and isinstance(data.get(name), (int, float)):
+            return float(data[name])
+    for value in data.values() if isinstance(data, dict) else []:
+        found = _find(value, *names)
+        if found == found:
+            return found
+    return float("nan")
+
+
+def help_text() -> list[Row]:
+    """How long a person waits for help; the best of five."""
+    rows: list[Row] = []
+    for words in (["--help"], ["list", "--help"]):
+        call = [sys.executable, "-c", "from pipelines.cli import main; main()", *words]
+        best = min(_wall(lambda: subprocess.run(call, capture_output=True, check=True)) for _ in range(5))  # noqa: B023
+        rows.append((f"opeds {' '.join(words)}", f"{best:.2f} s", "< 0.3 s", best < 0.3))
+    return rows
+
+
+def _heavy_page(number: int) -> bytes:
+    """Return a WARC page of 150 KB: an op-ed in the furniture that real pages carry."""
+    menu = "".join(
+        f"<li class='menu{n}'><a href='/section/{number}/{n}'>Section {n}</a><span>{n * 7}</span></li>"
+        for n in range(1100)
+    )
+    script = "<script>" + "var a = [0,1,2,3,4,5,6,7,8,9];" * 1800 + "</script>"
+    body = page(prose(number, 14), headline=f"Ferry {number}", after=f"<nav><ul>{menu}</ul></nav>{script}")
+    when = datetime(2024, 6, 14, tzinfo=UTC) + timedelta(minutes=number)
+    url = C_URL.replace("2068163", str(2068163 + number))
+    return page_file(Exchange(url, when, 200, "OK", (("Content-Type", "text/html; charset=utf-8"),), body), {})
+
+
+def _checked(arguments: list[str], settings: Settings, count: int) -> None:
+    done = command(arguments, settings, {})
+    assert done.out.count('"NEW"') == count, done.err
+
+
+def _peak(arguments: list[str], settings: Settings) -> float:
+    """Return a program's peak memory in MB."""
+    code = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    environment = {**os.environ, **environment_of(settings)}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True, env=environment, cwd=ROOT
+    )
+    return int(done.stdout) / 1024
+
+
+def _cpu(work: Callable[[], object]) -> float:
+    began = time.process_time()
+    work()
+    return time.process_time() - began
+
+
+def _wall(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    sys.exit(main())
