@@ -22,6 +22,8 @@ BLOCKS = frozenset(
     "h5 h6 header hr li main nav ol p pre section table tbody td tfoot th thead tr ul".split()
 )
 UNSEEN = frozenset("script style noscript template iframe object embed svg button select textarea ins".split())
+HANGUL = re.compile(r"[\uac00-\ud7a3\u1100-\u11ff\u3130-\u318f]")
+LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
 HANGUL_WEIGHT = 2.2  # Latin letters that one Hangul syllable is worth
 LINKS, LINK_SHARE = 3, 0.8  # a block of that many links, taking that share of its letters, is a list of headlines
 
@@ -113,8 +115,10 @@ def share_of_korean(text: str) -> float | None:
     >>> share_of_korean("Lee Jae-myung (이재명)") < 0.4
     True
     """
-    hangul = HANGUL_WEIGHT * len(re.findall(r"[\uac00-\ud7a3\u1100-\u11ff\u3130-\u318f]", text))
-    latin = len(re.findall(r"[A-Za-z\u00c0-\u024f]", text))
+    if not HANGUL.search(text):
+        return 0.0 if LATIN.search(text) else None
+    hangul = HANGUL_WEIGHT * len(HANGUL.findall(text))
+    latin = len(LATIN.findall(text))
     return hangul / (hangul + latin) if hangul + latin else None
 
 

@@ -88,9 +88,10 @@ def _publish_articles(archive: Archive, where: Location, seq: int) -> Published:
     last = table.transaction_version(APP) or 0
     if last >= seq:
         return Published(last, table.version(), 0)
-    rows = [row for article_id in archive.index.changed_since(last) for row in article_rows(archive, article_id)]
+    states = [archive.index.state_of(article_id) for article_id in archive.index.changed_since(last)]
+    rows = [row for state in states for row in article_rows(archive.store, state)]
     if rows:
-        _merge(table, rows, seq, _gone(archive, archive.index.changed_since(last)))
+        _merge(table, rows, seq, _renamed(states))
     return Published(seq, table.version(), len(rows))
 
 
@@ -167,13 +168,12 @@ def _table(where: Location, schema: pa.Schema, partition_by: list[str]) -> Delta
     return table
 
 
-def article_rows(archive: Archive, article_id: str) -> list[dict[str, Any]]:
+def article_rows(store: Store, state: ArticleState) -> list[dict[str, Any]]:
     """Return the rows of one article, one for each content, in the order first seen."""
-    state = archive.index.state_of(article_id)
     found = steps(state.history)
     contents = list(dict.fromkeys(content16 for _, _, content16 in found))
     readings = {reading["content16"]: reading for reading in state.readings}  # the last logged of each counts
-    records = {c: json.loads(archive.store.read(readings[c]["record_key"])) for c in contents}
+    records = {c: json.loads(store.read(readings[c]["record_key"])) for c in contents}
     told = [_step(records, found, n) for n in range(len(found))]
     return [_row(state, records, told, content16, found[-1][2]) for content16 in contents]
 
@@ -239,9 +239,8 @@ def _match(state: ArticleState, match: Match, when: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _gone(archive: Archive, article_ids: Iterable[str]) -> list[tuple[str, str]]:
+def _renamed(states: Iterable[ArticleState]) -> list[tuple[str, str]]:
     """Return the rows whose content was read again under newer rules and got another name."""
-    states = [archive.index.state_of(article_id) for article_id in article_ids]
     return [
         (state.article_id, was)
         for state in states

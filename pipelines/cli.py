@@ -217,7 +217,6 @@ def store_key(role: Annotated[str, typer.Argument(help="reader, writer or admin.
         "AWS_ACCESS_KEY_ID": settings.access_key,
         "AWS_SECRET_ACCESS_KEY": settings.secret_key,
         "AWS_REGION": settings.region,
-        "OPEDS_ARCHIVE": settings.archive,
     }
     for name, value in values.items():
         print(f"export {name}={value}")

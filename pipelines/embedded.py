@@ -106,7 +106,9 @@ def _reaped(pid: int) -> bool:
 
 def _start(folder: Path) -> None:
     known = _known(folder) or {"keys": {role: _key() for role in ROLES}}
-    known["ports"] = dict(zip(("s3", "master", "volume", "filer", "admin"), _free_ports(5), strict=True))
+    before = known.get("ports", {}).values()  # the same as last time, so that a consumer's settings stay true
+    if not before or not all(_free(port) and _free(port + 10000) for port in before):
+        known["ports"] = dict(zip(("s3", "master", "volume", "filer", "admin"), _free_ports(5), strict=True))
     _write_private(folder / "store.json", json.dumps(known))
     _write_private(folder / "s3.json", json.dumps({"identities": [_identity(r, *known["keys"][r]) for r in ROLES]}))
     if not (folder / "security.toml").exists():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -19,7 +19,7 @@ from lxml.html import Element as new_element
 from lxml.html import HtmlElement, HTMLParser, document_fromstring
 
 from pipelines.addresses import Place, is_opinion, time_in
-from pipelines.blocks import Block, blocks_of, split_languages
+from pipelines.blocks import HANGUL, HANGUL_WEIGHT, Block, blocks_of, split_languages
 from pipelines.dates import moment
 from pipelines.edges import Edges, take_edges
 from pipelines.nouns import Article, Author, Capture, Rules, Status
@@ -42,6 +42,7 @@ class Body:
     """The blocks of a page's body, by which profile, or by none."""
 
     blocks: list[Block]
+    nodes: list[HtmlElement]
     profile: Profile | None
 
 
@@ -109,8 +110,8 @@ def _article(capture: Capture, place: Place, page: Page) -> Article:
         language="+".join(code for code, part in (("en", english), ("ko", korean)) if part),
         text="\n\n".join(english),
         text_ko="\n\n".join(korean),
-        captions=_captions(page, profile, edges),
-        images=_images(page, body.profile),
+        captions=_captions(body, profile, edges),
+        images=_images(body),
         related=tuple(edges.related),
         correction_note=edges.correction_note,
         translator_note=edges.translator_note,
@@ -129,7 +130,7 @@ def _article(capture: Capture, place: Place, page: Page) -> Article:
 def _judged(article: Article, body: Body, source: Source, capture: Capture) -> Article:
     """Return the article with its status and every reason for it; the gravest reason decides."""
     text = article.text or article.text_ko
-    units = sum(2.2 if "\uac00" <= char <= "\ud7a3" else 1 for char in text if not char.isspace())
+    units = _solid([text]) + (HANGUL_WEIGHT - 1) * len(HANGUL.findall(text))
     findings = [
         (Status.REJECT, "no_text", not text and article.kind != "cartoon"),
         (Status.DRIFT, "no_profile_fits", body.profile is None),
@@ -177,8 +178,8 @@ def _body(page: Page, source: Source, when: datetime) -> Body:
             nodes = _outermost(select(page.tree, selector))
             blocks = [block for node in nodes for block in blocks_of(node, _dropped(node, profile))]
             if any(block.kind == "p" for block in blocks):
-                return Body(blocks, profile)
-    return Body([], None)
+                return Body(blocks, nodes, profile)
+    return Body([], [], None)
 
 
 def _outermost(nodes: list[HtmlElement]) -> list[HtmlElement]:
@@ -277,27 +278,32 @@ def _is_person(name: str, source: Source) -> bool:
     return bool(plain) and plain not in publishers and not any(c.isdigit() for c in plain) and len(plain.split()) <= 5
 
 
-def _dates(
-    page: Page, profile: Profile, place: Place
-) -> tuple[tuple[datetime, Said] | None, tuple[datetime, Said] | None]:
+Moment = tuple[datetime, Said] | None
+
+
+def _dates(page: Page, profile: Profile, place: Place) -> tuple[Moment, Moment]:
     """Return published and modified moments with who said so; None rather than a guess."""
-    from_id = time_in(place)
-    published = [
-        page.meta("og:regDate"),
-        page.json_ld("datePublished"),
-        page.meta("article:published_time"),
-        page.first(*profile.date),
-        Said(from_id.isoformat(), "address") if from_id else None,
-    ]
-    modified = [
-        page.json_ld("dateModified"),
-        page.meta("article:modified_time"),
-        page.first(*profile.modified),
-    ]
+    published, modified = _published(page, profile, place), _modified(page, profile)
     return _first_moment(published, place.source), _first_moment(modified, place.source)
 
 
-def _first_moment(said: Iterable[Said | None], source: Source) -> tuple[datetime, Said] | None:
+def _published(page: Page, profile: Profile, place: Place) -> Iterator[Said | None]:
+    """Yield who may know the moment of publication, the best witness first."""
+    yield page.meta("og:regDate")
+    yield page.json_ld("datePublished")
+    yield page.meta("article:published_time")
+    yield page.first(*profile.date)
+    from_id = time_in(place)
+    yield Said(from_id.isoformat(), "address") if from_id else None
+
+
+def _modified(page: Page, profile: Profile) -> Iterator[Said | None]:
+    yield page.json_ld("dateModified")
+    yield page.meta("article:modified_time")
+    yield page.first(*profile.modified)
+
+
+def _first_moment(said: Iterable[Said | None], source: Source) -> Moment:
     for statement in said:
         when = moment(statement.value, source.timezone) if statement else None
         if when and statement:
@@ -319,15 +325,16 @@ def _kind(page: Page, profile: Profile, place: Place, edges: Edges, authors: tup
     return "unknown", ""
 
 
-def _captions(page: Page, profile: Profile, edges: Edges) -> tuple[str, ...]:
-    found = [collapse(" ".join(e.itertext())) for selector in profile.caption for e in select(page.tree, selector)]
-    return tuple(dict.fromkeys([*(text for text in found if text), *edges.captions]))
+def _captions(body: Body, profile: Profile, edges: Edges) -> tuple[str, ...]:
+    found = (element for node in body.nodes for selector in profile.caption for element in select(node, selector))
+    texts = [collapse(" ".join(element.itertext())) for element in found]
+    return tuple(dict.fromkeys([*filter(None, texts), *edges.captions]))
 
 
-def _images(page: Page, profile: Profile | None) -> tuple[str, ...]:
+def _images(body: Body) -> tuple[str, ...]:
     """Return addresses of the body's images; they are noted, never fetched: the pictures are other people's."""
-    bodies = [node for selector in (profile.body if profile else ()) for node in select(page.tree, selector)]
-    found = (img.get("data-org-src") or img.get("data-src") or img.get("src") for n in bodies for img in n.iter("img"))
+    images = (image for node in body.nodes for image in node.iter("img"))
+    found = (image.get("data-org-src") or image.get("data-src") or image.get("src") for image in images)
     return tuple(dict.fromkeys(src for src in found if src and src.startswith("http")))
 
 
@@ -350,7 +357,7 @@ def _of_press(page: Page, source: Source) -> bool:
 
 def _solid(texts: list[str]) -> int:
     """Count the characters that are not white space."""
-    return sum(len(text) - text.count(" ") for text in texts)
+    return sum(map(len, " ".join(texts).split()))
 
 
 def _text(said: Said | None) -> str:

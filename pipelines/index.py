@@ -225,24 +225,28 @@ class Index:
         joined = SHINGLE.join(READING, READING.c.id == SHINGLE.c.reading).outerjoin(
             ARTICLE, ARTICLE.c.article_id == READING.c.article_id
         )
-        rare = (
+        uncommon = (
             sa.select(SHINGLE.c.hash).select_from(joined).where(SHINGLE.c.hash.in_(wanted))
             .group_by(SHINGLE.c.hash).having(sa.func.count(sa.distinct(group)) <= COMMON)
         )  # fmt: skip
         shared = sa.func.count(sa.distinct(SHINGLE.c.hash)).label("shared")
-        best = (
-            sa.select(group.label("oped_id"), shared).select_from(joined)
-            .where(SHINGLE.c.hash.in_(rare), READING.c.article_id != article_id)
-            .group_by(group).having(shared >= MIN_SHARED_HASHES)
-            .order_by(shared.desc(), sa.literal_column("oped_id")).limit(CANDIDATE_GROUPS)
-        )  # fmt: skip
         with self._connection() as c:
-            found = [row.oped_id for row in c.execute(best)]
+            rare = list(c.scalars(uncommon))  # two queries: as one, SQLite walks every reading
+            best = (
+                sa.select(group.label("oped_id"), shared).select_from(joined)
+                .where(SHINGLE.c.hash.in_(rare), READING.c.article_id != article_id)
+                .group_by(group).having(shared >= MIN_SHARED_HASHES)
+                .order_by(shared.desc(), sa.literal_column("oped_id")).limit(CANDIDATE_GROUPS)
+            )  # fmt: skip
+            found = [row.oped_id for row in c.execute(best)] if rare else []
+            if not found:
+                return []
             when = sa.func.coalesce(ARTICLE.c.published_at, ARTICLE.c.first_seen, READING.c.published_at)
+            members = {*found, *c.scalars(sa.select(ARTICLE.c.article_id).where(ARTICLE.c.oped_id.in_(found)))}
             query = (
                 sa.select(READING.c.article_id, READING.c.content16, READING.c.record_key, when, group.label("oped_id"))
                 .select_from(READING.outerjoin(ARTICLE, ARTICLE.c.article_id == READING.c.article_id))
-                .where(group.in_(found), READING.c.article_id != article_id)
+                .where(READING.c.article_id.in_(members - {article_id}))
                 .order_by(READING.c.article_id, READING.c.id)
             )
             latest = {row.article_id: Reading(*row) for row in c.execute(query)}

@@ -7,7 +7,6 @@ is not yet in the archive, and making it again gives the same object.
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -40,16 +39,24 @@ Report = Callable[[Outcome], None]
 
 @dataclass
 class Batch:
-    """What this part has decided and no manifest names yet."""
+    """What is known of the articles at hand: the log's sightings, and those that no manifest names yet."""
 
     archive: Archive
-    pending: dict[str, list[Step]] = field(default_factory=lambda: defaultdict(list))
+    known: dict[str, dict[tuple[datetime, str], Step]] = field(default_factory=dict)
 
     def history(self, article_id: str) -> list[Step]:
-        """Return the article's sightings, logged and pending; a re-reading replaces what it re-read."""
-        steps = {(step.fetched_at, step.capture_key): step for step in self.archive.index.history(article_id)}
-        steps |= {(step.fetched_at, step.capture_key): step for step in self.pending[article_id]}
-        return sorted(steps.values())
+        """Return the article's sightings, logged and pending, in the order of capture."""
+        return sorted(self._steps(article_id).values())
+
+    def remember(self, article_id: str, step: Step) -> None:
+        """Add a sighting; a re-reading takes the place of what it re-read."""
+        self._steps(article_id)[step.fetched_at, step.capture_key] = step
+
+    def _steps(self, article_id: str) -> dict[tuple[datetime, str], Step]:
+        if article_id not in self.known:
+            logged = self.archive.index.history(article_id)
+            self.known[article_id] = {(step.fetched_at, step.capture_key): step for step in logged}
+        return self.known[article_id]
 
 
 @dataclass(frozen=True)
@@ -250,7 +257,7 @@ def _reread(batch: Batch, place: Place, step: Step, rules: Rules) -> list[Outcom
     content16 = content_sha256(article)[:16]
     if article.status not in {Status.OK, Status.REVIEW}:
         return []
-    batch.pending[place.article_id].append(replace(step, content16=content16, rules8=rules.rules8))
+    batch.remember(place.article_id, replace(step, content16=content16, rules8=rules.rules8))
     key = record_key(place.article_id, content16, rules)
     outcome = Outcome(
         Verdict.REREAD, capture.url, place.article_id, iso(step.fetched_at), content16, rules.rules8, step.capture_key,
@@ -262,8 +269,7 @@ def _reread(batch: Batch, place: Place, step: Step, rules: Rules) -> list[Outcom
 
 
 def _remember(batch: Batch, sighting: Sighting, content16: str, rules: Rules) -> None:
-    step = Step(sighting.fetched_at, content16, rules.rules8, sighting.capture_key)
-    batch.pending[sighting.article_id].append(step)
+    batch.remember(sighting.article_id, Step(sighting.fetched_at, content16, rules.rules8, sighting.capture_key))
 
 
 def _listed(article: Article) -> bool:

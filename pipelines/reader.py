@@ -29,6 +29,8 @@ class Wanted:
 
 def reachable(settings: Settings) -> Settings:
     """Return settings that reach the archive, with the embedded store running."""
+    if settings.archive.startswith("memory:"):
+        raise WrongUsage("an archive in memory ends with its process; set OPEDS_ARCHIVE to s3://… or file://…")
     return ensure_running(settings) if settings.embedded else settings
 
 

@@ -145,7 +145,7 @@ def _members(records: Iterable[ArcWarcRecord]) -> Iterator[bytes]:
     for record in records:
         buffer = BytesIO()
         WARCWriter(buffer, gzip=False, warc_version="1.1").write_record(record)
-        yield gzip.compress(buffer.getvalue(), mtime=0)
+        yield gzip.compress(buffer.getvalue(), compresslevel=6, mtime=0)
 
 
 def _response(exchange: Exchange) -> ArcWarcRecord:

@@ -14,6 +14,7 @@ ROBOTSTXT_USER_AGENT = "joongang-opeds"
 
 # Politeness: the delay comes from the source's file (spiders/source.py), AutoThrottle only ever adds to it.
 CONCURRENT_REQUESTS_PER_DOMAIN = 1
+DOWNLOAD_DELAY_JITTER = 0  # or the delay would be cut by half at times
 CONCURRENT_REQUESTS = 2
 AUTOTHROTTLE_ENABLED = True
 AUTOTHROTTLE_MAX_DELAY = 60

@@ -17,7 +17,7 @@ con.execute(
     f"""CREATE SECRET (TYPE s3, ENDPOINT '{endpoint}', USE_SSL false, URL_STYLE 'path', REGION '{os.environ["AWS_REGION"]}',
         KEY_ID '{os.environ["AWS_ACCESS_KEY_ID"]}', SECRET '{os.environ["AWS_SECRET_ACCESS_KEY"]}')"""
 )
-articles = f"delta_scan('{os.environ['OPEDS_ARCHIVE']}/catalogue/articles')"
+articles = f"delta_scan('{os.environ.get('OPEDS_ARCHIVE', 's3://archive')}/catalogue/articles')"
 print(
     con.sql(
         f"SELECT kind, role, count(*) AS op_eds, sum(word_count) AS words FROM {articles} WHERE is_latest GROUP BY ALL ORDER BY ALL"

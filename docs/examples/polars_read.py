@@ -14,6 +14,7 @@ options = {
     "AWS_REGION": os.environ["AWS_REGION"],
     "AWS_ALLOW_HTTP": "true",
 }
-articles = pl.scan_delta(f"{os.environ['OPEDS_ARCHIVE']}/catalogue/articles", storage_options=options)
+archive = os.environ.get("OPEDS_ARCHIVE", "s3://archive")
+articles = pl.scan_delta(f"{archive}/catalogue/articles", storage_options=options)
 latest = articles.filter(pl.col("is_latest")).select("published_at", "headline", "oped_id", "role", "previous")
 print(latest.sort("published_at", "role").collect())
