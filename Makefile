@@ -37,13 +37,13 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV)
 $(VENV)/run.installed: requirements.lock pyproject.toml | $(VENV)/bin/python
 	@echo "installing into $(VENV) (a few minutes at first)"
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 $(VENV)/dev.installed: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 	@echo "installing into $(VENV) (a few minutes at first)"
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/run.installed
 
 .PHONY: help install run down test test-exhaustive lint bench lock clean

@@ -36,9 +36,7 @@ def main() -> int:
             advance(stand["address"], moment)
             print(f"\n── the newsstand's clock: {moment.replace('T', ' ')} in Seoul")
             print(f"── opeds run --since {WEEK[0]} --until {WEEK[1]}", flush=True)
-            code = subprocess.run(
-                opeds("run", "--since", WEEK[0], "--until", WEEK[1]), env=environment, check=False
-            ).returncode
+            code = run_week(environment)
             if code:
                 return code
     finally:
@@ -46,6 +44,16 @@ def main() -> int:
     print(f"\n── done in {time.monotonic() - began:.0f} s. The store goes on running, so that these answer at once:")
     print_next()
     return code
+
+
+def run_week(environment: dict[str, str]) -> int:
+    """Run the week as a user would; a Ctrl-C reaches the command too, and is waited for."""
+    with subprocess.Popen(opeds("run", "--since", WEEK[0], "--until", WEEK[1]), env=environment) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            process.wait()
+            raise SystemExit("make run goes on from here; make down stops the store") from None
 
 
 def down() -> int:

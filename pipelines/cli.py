@@ -232,9 +232,6 @@ def main() -> None:
     except OpedsError as error:
         print(f"opeds: {error}", file=sys.stderr)
         raise SystemExit(1) from None
-    except KeyboardInterrupt:
-        print("opeds: stopped; what was captured is taken in by the next run", file=sys.stderr)
-        raise SystemExit(1) from None
 
 
 def _ingest(files: list[Path], as_json: bool, dry: bool) -> None:

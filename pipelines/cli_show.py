@@ -51,6 +51,8 @@ class Watcher:
             self.status.stop()
         elif not self.quiet and kind is None and self.counts:
             self._plain()
+        if kind is KeyboardInterrupt:
+            print("opeds: stopped; what was captured is taken in by the next run", file=sys.stderr)
 
     def progress(self, stage: str, what: str) -> None:
         """Take in one event of a stage: `captured kjd-c…` of a crawl, `NEW kjd-c…` of an ingest."""

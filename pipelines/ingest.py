@@ -160,6 +160,8 @@ def _seen(batch: Batch, sighting: Sighting, content16: str, rules: Rules) -> Out
 
 def _better_known(archive: Archive, place: Place) -> bool:
     """Whether a better-ranked address of the same article is known: only the best one makes versions."""
+    if place.rank == min(a.rank for a in place.source.addresses if place.native_id.startswith(a.prefix)):
+        return False  # most eras have one form of address; no need to ask
     known = (place_of(url, archive.sources.values()) for url in archive.index.addresses(place.article_id))
     return any(other.rank < place.rank for other in known if other and other.article_id == place.article_id)
 
