@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import date
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 from zoneinfo import ZoneInfo
 
 from lxml import etree, html
@@ -32,71 +32,64 @@ class Unreadable(ValueError):
 
 
 def entries(route: Route, body: bytes, base: str, zone: ZoneInfo) -> list[Entry]:
-    """Return what an answer of this route shows, in its order; raise `Unreadable`."""
-    return READERS[route.kind](route, body, base, zone)
+    """Return what an answer of this route shows, in its order; raise `Unreadable`.
+
+    An address that cannot be parsed is left out: one broken link must not cost the others.
+    """
+    shown = ((entry, _joined(base, entry.url)) for entry in READERS[route.kind](route, body, zone))
+    return [replace(entry, url=url) for entry, url in shown if url]
 
 
-def listed(route: Route, body: bytes, base: str, zone: ZoneInfo) -> list[Entry]:
+def listed(route: Route, body: bytes, zone: ZoneInfo) -> Iterator[Entry]:
     """Read a page of links.
 
     >>> route = Route("r", "list", "", item="li", link="a", date="i", title="a")
     >>> page = b'<ul><li><a href="/x/1">One</a> <i>Jun. 3, 2026</i></li></ul>'
-    >>> listed(route, page, "https://example.org/", ZoneInfo("Asia/Seoul"))
-    [Entry(url='https://example.org/x/1', day=datetime.date(2026, 6, 3), title='One')]
+    >>> list(listed(route, page, ZoneInfo("Asia/Seoul")))
+    [Entry(url='/x/1', day=datetime.date(2026, 6, 3), title='One')]
     """
-    if not body.strip():
-        raise Unreadable("the list is empty")
-    tree = html.document_fromstring(body, parser=html.HTMLParser(encoding="utf-8"))
-    found = []
+    try:
+        tree = html.document_fromstring(body, parser=html.HTMLParser(encoding="utf-8"))
+    except (etree.ParserError, ValueError) as error:
+        raise Unreadable("the list is empty") from error
     for item in select(tree, route.item):
         link = next((a.get("href") for a in select(item, route.link) if a.get("href")), None)
         if link:
-            found.append(Entry(urljoin(base, link), day(_text(item, route.date), zone), _text(item, route.title)))
-    return found
+            yield Entry(link, day(_text(item, route.date), zone), _text(item, route.title))
 
 
-def fed(route: Route, body: bytes, base: str, zone: ZoneInfo) -> list[Entry]:
+def fed(route: Route, body: bytes, zone: ZoneInfo) -> Iterator[Entry]:
     """Read RSS or Atom, odd spellings and zones included."""
-    found = []
     for item in _elements(_xml(body), ("item", "entry")):
         texts = {_name(child): child for child in item}
         link = texts.get("link")
         url = (link.text or link.get("href") or "").strip() if link is not None else ""
         stamp = next((texts[n].text or "" for n in ("pubdate", "published", "updated", "date") if n in texts), "")
+        title = texts["title"].text or "" if "title" in texts else ""
         if url:
-            title = texts["title"].text or "" if "title" in texts else ""
-            found.append(Entry(urljoin(base, url), day(stamp, zone), collapse(title)))
-    return found
+            yield Entry(url, day(stamp, zone), collapse(title))
 
 
-def mapped(route: Route, body: bytes, base: str, zone: ZoneInfo) -> list[Entry]:
+def mapped(route: Route, body: bytes, zone: ZoneInfo) -> Iterator[Entry]:
     """Read a news sitemap."""
-    found = []
     for item in _elements(_xml(body), ("url",)):
         texts = {_name(node): (node.text or "").strip() for node in item.iter() if isinstance(node.tag, str)}
         if texts.get("loc"):
             when = texts.get("publication_date") or texts.get("lastmod", "")
-            found.append(Entry(urljoin(base, texts["loc"]), day(when, zone), collapse(texts.get("title", ""))))
-    return found
+            yield Entry(texts["loc"], day(when, zone), collapse(texts.get("title", "")))
 
 
-def channelled(route: Route, body: bytes, base: str, zone: ZoneInfo) -> list[Entry]:
+def channelled(route: Route, body: bytes, zone: ZoneInfo) -> Iterator[Entry]:
     """Read a JSON list whose dates are milliseconds since 1970."""
     try:
-        items = json.loads(body)[route.items]
-        return [
-            Entry(
-                urljoin(base, item[route.link]),
-                from_epoch(item[route.date]).astimezone(zone).date(),
-                collapse(item[route.title]),
-            )
-            for item in items
-        ]
-    except (ValueError, KeyError, TypeError) as error:
+        for item in json.loads(body)[route.items]:
+            when = from_epoch(item[route.date]).astimezone(zone).date()
+            yield Entry(str(item[route.link]), when, collapse(str(item[route.title])))
+    except (ValueError, KeyError, TypeError, ArithmeticError, OSError, RecursionError) as error:
         raise Unreadable(f"the list is not the JSON expected ({type(error).__name__}: {error})") from error
 
 
-Reader = Callable[[Route, bytes, str, ZoneInfo], list[Entry]]
+Reader = Callable[[Route, bytes, ZoneInfo], Iterator[Entry]]
 READERS: dict[str, Reader] = {"list": listed, "feed": fed, "news-sitemap": mapped, "json": channelled}
 
 
@@ -104,6 +97,14 @@ def read_back_to(first: date, found: Iterable[Entry]) -> bool:
     """Whether a page of entries reaches back before the first day asked for, so that none is missing."""
     days = [entry.day for entry in found if entry.day]
     return bool(days) and min(days) < first
+
+
+def _joined(base: str, link: str) -> str:
+    try:
+        url = urljoin(base, link.strip())
+        return url if urlsplit(url).hostname and urlsplit(url).scheme in {"http", "https"} else ""
+    except ValueError:
+        return ""
 
 
 def _xml(body: bytes) -> Element:

@@ -270,5 +270,5 @@ def _why(failure: Failure) -> tuple[str, str]:
         refused = f"; {host} refuses us, so we stop asking" if status in {401, 403} else ""
         return "failed", f"HTTP {status}{refused}"
     if isinstance(error, IgnoreRequest) and "robots.txt" in str(error):
-        return "disallowed", "robots.txt forbids it"
+        return "disallowed", "robots.txt forbids it, or cannot be read"
     return "failed", str(error) or type(error).__name__
