@@ -79,8 +79,26 @@ def exchanges(stream: IO[bytes], name: str) -> Iterator[Exchange]:
         raise UnreadableWarc(
             f"{name} is no WARC file, or ends in the middle of a record ({error}); {count} whole records were read"
         ) from error
+    if count and not _ends_whole(stream):
+        raise UnreadableWarc(f"{name} ends in the middle of a record; {count} whole records were read")
     if count == 0:
         raise UnreadableWarc(f"{name} holds no whole WARC record: is it empty, cut short, or another kind of file?")
+
+
+def _ends_whole(stream: IO[bytes]) -> bool:
+    """Whether a gzipped file's last member is whole: one cut in its head is passed over by warcio without a word."""
+    stream.seek(0)
+    if stream.read(2) != b"\x1f\x8b":
+        return True
+    stream.seek(0)
+    member, begun = zlib.decompressobj(31), False
+    while chunk := stream.read(1 << 20):
+        while chunk:
+            member.decompress(chunk)
+            chunk, begun = member.unused_data, not member.eof
+            if member.eof:
+                member = zlib.decompressobj(31)
+    return not begun
 
 
 def _must_be_whole(record: ArcWarcRecord, name: str, count: int) -> None:
