@@ -21,7 +21,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 store_app = typer.Typer(help="The embedded store: start, stop, status, key.", no_args_is_help=True)
-MAKE, LOOK, TRY, GUARD = "make", "look", "try one thing", "guard"
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, for programs.")]
 Day = Annotated[str, typer.Option(help="One day in Seoul: 2026-06-01.")]
 Since = Annotated[str, typer.Option(help="First day in Seoul.")]
@@ -30,11 +29,12 @@ SourceNames = Annotated[list[str], typer.Option("--source", help="A source; may 
 Files = Annotated[list[Path], typer.Argument(help="WARC files, of any crawler.")]
 
 
-@app.command(rich_help_panel=MAKE)
+@app.command()
 def run(day: Day = "", since: Since = "", until: Until = "", source: SourceNames = [], as_json: Json = False) -> None:  # noqa: B006
-    """Crawl a day or a range, archive what is new, publish: the whole way without Airflow.
+    """Crawl a day or a range, archive what is new, publish.
 
-    May be run again at any time and adds nothing twice. Ends with 1 when a day could not be read whole.
+    The whole way without Airflow. May be run again at any time and adds nothing twice. Ends with 1 when a day
+    could not be read whole.
     """
     from pipelines.cli_show import Watcher, print_report
     from pipelines.reader import reachable
@@ -49,18 +49,21 @@ def run(day: Day = "", since: Since = "", until: Until = "", source: SourceNames
         raise SystemExit(1)
 
 
-@app.command(rich_help_panel=MAKE)
+@app.command()
 def ingest(files: Files, as_json: Json = False) -> None:
-    """Take the op-eds out of anyone's WARC files and archive them; the rest is counted."""
+    """Archive the op-eds in anyone's WARC files; count the rest."""
     _ingest(files, as_json, dry=False)
 
 
-@app.command(rich_help_panel=MAKE)
+@app.command()
 def plan(
     files: Annotated[list[Path] | None, typer.Argument(help="WARC files; or give --day, --since, --until.")] = None,
     day: Day = "", since: Since = "", until: Until = "", source: SourceNames = [], as_json: Json = False,  # noqa: B006
 ) -> None:  # fmt: skip
-    """Say what `run` or `ingest` would archive; writes nothing to the archive."""
+    """Say what run or ingest would archive; write nothing.
+
+    With days it fetches the pages, as a crawl does, into a file that is removed afterwards.
+    """
     if files:
         return _ingest(files, as_json, dry=True)
     import tempfile
@@ -85,7 +88,7 @@ def plan(
         return _ingest(sorted(Path(folder).glob("*.warc.gz")), as_json, dry=True)
 
 
-@app.command(name="list", rich_help_panel=LOOK)
+@app.command(name="list")
 def list_(
     since: Since = "",
     until: Until = "",
@@ -94,7 +97,7 @@ def list_(
     author: Annotated[str, typer.Option(help="Part of an author's name.")] = "",
     as_json: Json = False,
 ) -> None:
-    """List the op-eds in the archive, newest first, with all their places."""
+    """List the op-eds, newest first, with all their places."""
     from pipelines.cli_show import print_list
     from pipelines.reader import Wanted, opeds, reachable
 
@@ -108,12 +111,12 @@ def list_(
     print_list(rows)
 
 
-@app.command(rich_help_panel=LOOK)
+@app.command()
 def show(
     article_id: Annotated[str, typer.Argument(metavar="ID", help="kjd-c2595041, or a version: kjd-c2595041@9f3c….")],
     as_json: Json = False,
 ) -> None:
-    """Show an op-ed: its text, its places, its versions, and where each came from."""
+    """Show one op-ed: its text, its places, its versions."""
     from pipelines.cli_show import print_oped
     from pipelines.reader import reachable, versions_of
 
@@ -131,9 +134,9 @@ def show(
     print_oped(versions, places)
 
 
-@app.command(rich_help_panel=LOOK)
+@app.command()
 def status(as_json: Json = False) -> None:
-    """Show the calendar: which days were read whole, what came of them, what is missing."""
+    """Show the calendar: days read whole, what is missing."""
     from pipelines.cli_show import print_days
     from pipelines.reader import days, reachable
 
@@ -142,13 +145,13 @@ def status(as_json: Json = False) -> None:
     _print_json(rows) if as_json else print_days(rows, settings)
 
 
-@app.command(rich_help_panel=TRY)
+@app.command()
 def extract(
     page: Annotated[str, typer.Argument(help="An HTML file; - is standard input.")],
     url: Annotated[str, typer.Option(help="The address it was served at.")],
     fetched_at: Annotated[str, typer.Option(help="When, in ISO 8601.  [default: now]")] = "",
 ) -> None:
-    """Read one page and print what the archive would keep of it, as one JSON object."""
+    """Read one page by hand; print what would be kept of it."""
     from pipelines.single import extracted
 
     try:
@@ -158,17 +161,20 @@ def extract(
     _print_json([extracted(body, url, fetched_at, read_settings())])
 
 
-@app.command(rich_help_panel=TRY)
+@app.command()
 def dedupe(
     file: Annotated[Path, typer.Argument(help="JSON Lines with id, text; optional url, source, published_at.")],
 ) -> None:
-    """Say which documents are one article: one JSON line per input line, in order."""
+    """Say which documents of a JSON Lines file are one article.
+
+    One answer a line, in the order of the file, once all of it was read.
+    """
     from pipelines.dedupe import dedupe as answers
 
     _print_json(answers(file))
 
 
-app.add_typer(store_app, name="store", rich_help_panel=GUARD)
+app.add_typer(store_app, name="store")
 
 
 @store_app.command("start")

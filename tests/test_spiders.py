@@ -105,6 +105,8 @@ def test_the_seed_page_is_crawled_like_any_other(
         ("rate-429@opinion/editorials/*1", {"captured": 3}),
         ("flaky-503@/news/*1", {"captured": 3}),
         ("truncated@/news/*1", {"captured": 3}),
+        ("overlap", {"captured": 3}),
+        ("slow@2594899$", {"captured": 3}),
         ("gone@2594899$", {"captured": 2, "gone": 1}),
         ("robots-deny", {"disallowed": 3}),
         ("robots-503", {}),

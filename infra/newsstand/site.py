@@ -38,6 +38,7 @@ class Asked:
     path: str
     query: dict[str, list[str]] = field(default_factory=dict)
     referer: str = ""
+    shift: int = 0  # by how many items a list moved since its first page was asked for
 
     @property
     def page(self) -> int:
@@ -48,10 +49,10 @@ class Asked:
 NOT_FOUND = Answer(404, b"<html><body><h1>Not found</h1></body></html>")
 
 
-def asked(url: str, referer: str = "") -> Asked:
+def asked(url: str, referer: str = "", shift: int = 0) -> Asked:
     """Return a request for an address."""
     parts = urlsplit(url)
-    return Asked((parts.hostname or "").lower(), parts.path, parse_qs(parts.query), referer)
+    return Asked((parts.hostname or "").lower(), parts.path, parse_qs(parts.query), referer, shift)
 
 
 def answer(request: Asked, world: World, clock: datetime, given: dict[str, bytes]) -> Answer:
@@ -90,7 +91,7 @@ def joins(request: Asked, world: World, clock: datetime) -> Answer:
     sections = {"/section/opinion": before}
     sections |= {f"/section/opinion/{s}": [o for o in before if o.section == s] for s in ("editorials", "columns")}
     if request.path in sections:
-        return _paged(sections[request.path], request.page, lambda items: pages.list_c(items, request.page))
+        return _paged(sections[request.path], request, lambda items: pages.list_c(items, request.page))
     if request.path == "/xmls/joins":
         return Answer(200, pages.feed(before[:FEED_ITEMS], odd=False).encode(), "application/rss+xml")
     if request.path == "/sitemap_google_news.xml":
@@ -119,7 +120,7 @@ def www(request: Asked, world: World, clock: datetime) -> Answer:
         return NOT_FOUND
     items = out(world, clock)
     if request.path.rstrip("/") == "/opinion":
-        return _paged(items, request.page, pages.list_d)
+        return _paged(items, request, pages.list_d)
     page = next((o for o in items if pages.d_path(o) == request.path), None)
     return html(pages.article_d(page, clock)) if page else NOT_FOUND
 
@@ -152,8 +153,8 @@ def image(request: Asked, world: World, clock: datetime) -> Answer:
     return Answer(200, PIXEL, "image/webp") if request.path.endswith(".webp") else NOT_FOUND
 
 
-def _paged(items: list[Oped], page: int, render: Callable[[list[Oped]], str]) -> Answer:
-    at = (page - 1) * PER_PAGE
+def _paged(items: list[Oped], request: Asked, render: Callable[[list[Oped]], str]) -> Answer:
+    at = max(0, (request.page - 1) * PER_PAGE - request.shift)
     return html(render(items[at : at + PER_PAGE]))
 
 
@@ -255,4 +256,4 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "rate-429": ("answers 429 with Retry-After: 2; give it a count",
                  lambda q, right, w: right if q.path == "/robots.txt" else Answer(429, headers=(("Retry-After", "2"),))),
 }  # fmt: skip
-"""Faults that change an answer. `ua-403`, `truncated`, `slow` and `overlap` are done where bytes are sent."""
+"""Faults that change an answer; those in server.py change the request or how bytes are sent."""
