@@ -3,7 +3,7 @@
 In order, and in which module:
 
 1.  `spiders/` discover addresses and fetch pages. Their only product is WARC: one file for each page, put in the
-    bucket as it arrives (`warc`). Nothing is understood yet, so everything below can be done again.
+    bucket as it arrives (`warc`; `keep` keeps a payload once). Nothing is understood yet, so all below can be redone.
 2.  An address names an article: `addresses` gives its id (`kjd-c2068163`) and its one spelling. What is known of
     each place, addresses, lists and layouts, is data in `sources`.
 3.  `extract(capture, place)` reads the article: `page` what the page says of itself, `blocks` its paragraphs,

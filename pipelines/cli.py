@@ -198,16 +198,21 @@ def store_stop() -> None:
 
 
 @store_app.command("status")
-def store_status() -> None:
+def store_status(as_json: Json = False) -> None:
     """Say whether the embedded store runs, and where. Ends with 1 when it does not."""
     from pipelines.cli_show import print_store
-    from pipelines.embedded import running
+    from pipelines.embedded import reach, running
 
     settings = _embedded_only()
-    if running(settings.home / "store") is None:
+    runs = running(settings.home / "store") is not None
+    if as_json:
+        _print_json([{"running": runs, "endpoint": reach(settings).endpoint if runs else None}])
+    elif runs:
+        print_store(settings)
+    else:
         print("the store is not running; `opeds store start` starts it")
+    if not runs:
         raise SystemExit(1)
-    print_store(settings)
 
 
 @store_app.command("key")

@@ -89,14 +89,13 @@ def _article(capture: Capture, place: Place, page: Page) -> Article:
     published, modified = _dates(page, profile, place)
     kind, kind_witness = _kind(page, profile, place, edges, authors)
     wanted, got = _solid([*edges.paragraphs, *edges.korean]), _solid([*english, *korean])
-    witnesses = {
-        "headline": said.witness if said else "",
-        "deck": deck.witness if deck else "",
-        "authors": author_witness,
-        "published_at": published[1].witness if published else "",
-        "modified_at": modified[1].witness if modified else "",
-        "kind": kind_witness,
+    heard = {
+        "headline": said,
+        "deck": deck,
+        "published_at": published and published[1],
+        "modified_at": modified and modified[1],
     }
+    witnesses = {"authors": author_witness, "kind": kind_witness} | {k: v.witness for k, v in heard.items() if v}
     article = Article(
         status=Status.OK,
         headline=said.value if said else "",

@@ -22,7 +22,6 @@ from pipelines.index import Reading
 from pipelines.matches import QUOTED, Side, figures, prepared, unites
 from pipelines.nouns import Article, Capture, Match, Outcome, Rules, Sighting, Status, Verdict, iso
 from pipelines.record import (
-    capture_key,
     captures_prefix,
     content_sha256,
     quarantine_key,
@@ -293,11 +292,6 @@ def _outcome(sighting: Sighting, found: Verdict, **more: object) -> Outcome:
         capture_key=sighting.capture_key, routes=sighting.routes, aliases=sighting.aliases,
     )  # fmt: skip
     return replace(told, **more)  # type: ignore[arg-type]
-
-
-def sighting_of(capture: Capture, place: Place) -> Sighting:
-    """Return the sighting that a capture is, under the key it has or will have."""
-    return Sighting(place.article_id, capture.url, capture.fetched_at, capture_key(place.article_id, capture))
 
 
 def now() -> datetime:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from secrets import token_hex
 
@@ -14,14 +14,25 @@ from pipelines import log
 from pipelines.addresses import is_opinion, place_of
 from pipelines.archive import Archive, catch_up, open_archive
 from pipelines.catalogue import Published, publish
-from pipelines.crawls import Summary, await_crawl, crawl_key, days_of, end_group, read_summary, sightings, start_crawl
-from pipelines.errors import AlreadyArchived, CrawlFailed, UnreadableWarc, WrongUsage
-from pipelines.ingest import Part, ingest, now, sighting_of
+from pipelines.crawls import (
+    Summary,
+    await_crawl,
+    crawl_key,
+    days_of,
+    end_group,
+    read_summary,
+    sightings,
+    stamped,
+    start_crawl,
+)
+from pipelines.errors import CrawlFailed, OpedsError, UnreadableWarc, WrongUsage
+from pipelines.ingest import Part, ingest, now
+from pipelines.keep import keep
 from pipelines.nouns import Outcome, Sighting, Verdict, iso, stamp
 from pipelines.settings import Settings
 from pipelines.sources import Source, source_named
 from pipelines.store import Overlay
-from pipelines.warc import capture_of, exchanges, page_file
+from pipelines.warc import capture_of, exchanges
 
 Progress = Callable[[str, str], None]  # (stage, what): the command line draws it
 
@@ -86,19 +97,19 @@ def _crawl_all(
 ) -> dict[str, Summary]:  # fmt: skip
     """Run one crawl for each source at the same time: each site still gets one request after another."""
     done: dict[str, Summary] = {}
+    running: list[subprocess.Popen[str]] = []
+    until = asked.until.isoformat()
 
     def crawl(name: str) -> None:
-        until = asked.until.isoformat()
         arguments = [("since", asked.since.isoformat()), ("until", until), ("run", run_id), ("progress", "1")]
         process = start_crawl(name, arguments, settings.home / "logs" / f"{run_id}-{name}.log", dict(environment))
         running.append(process)
         try:
             await_crawl(process, lambda line: progress(name, line))
             done[name] = read_summary(archive, crawl_key(name, until, run_id))
-        except CrawlFailed as error:
+        except OpedsError as error:
             report.failures[name] = str(error)
 
-    running: list[object] = []
     threads = [threading.Thread(target=crawl, args=(name,)) for name in asked.sources]
     for thread in threads:
         thread.start()
@@ -107,7 +118,7 @@ def _crawl_all(
             thread.join()
     except BaseException:
         for process in running:
-            end_group(process)  # type: ignore[arg-type]
+            end_group(process)
         raise
     if len(report.failures) == len(asked.sources):
         raise CrawlFailed("; ".join(f"{name}: {why}" for name, why in sorted(report.failures.items())))
@@ -225,17 +236,20 @@ def _copied(archive: Archive, path: Path, report: Report, found: list[Sighting])
                 report.skipped[why] = report.skipped.get(why, 0) + 1
                 continue
             capture = capture_of(exchange)
-            sighting = sighting_of(capture, place)
-            notes = {"article_id": place.article_id, "payload_sha256": capture.payload_sha256}
-            with suppress(AlreadyArchived):  # the same payload at the same second, with other headers: the first stands
-                archive.store.create(sighting.capture_key, page_file(exchange, notes))
-            found.append(sighting)
+            key = keep(archive.store, place.article_id, exchange, capture)
+            found.append(Sighting(place.article_id, capture.url, capture.fetched_at, key))
     return found
 
 
 def _not_yet_logged(archive: Archive, found: list[Sighting], report: Report) -> list[Sighting]:
+    """Leave out what a manifest tells already, so that a file taken in twice adds nothing."""
     named = archive.index.named(sighting.capture_key for sighting in found)
-    if named:
-        report.skipped["archived before"] = report.skipped.get("archived before", 0) + len(named)
-    unique = {sighting.capture_key: sighting for sighting in found if sighting.capture_key not in named}
-    return list(unique.values())
+    fresh: dict[tuple[str, datetime], Sighting] = {}
+    for sighting in found:
+        logged = stamped(sighting) and sighting.capture_key in named
+        logged |= any(step.fetched_at == sighting.fetched_at for step in archive.index.history(sighting.article_id))
+        if logged:
+            report.skipped["archived before"] = report.skipped.get("archived before", 0) + 1
+        else:
+            fresh[sighting.article_id, sighting.fetched_at] = sighting
+    return list(fresh.values())

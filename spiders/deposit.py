@@ -16,8 +16,9 @@ from scrapy.crawler import Crawler
 
 from pipelines.crawls import crawl_key, summary_body
 from pipelines.errors import OpedsError
+from pipelines.keep import keep, notes
 from pipelines.nouns import STAMP, iso
-from pipelines.record import capture_key, captures_prefix
+from pipelines.record import capture_key
 from pipelines.settings import read_settings
 from pipelines.store import Store, identify, open_store
 from pipelines.warc import Exchange, capture_of, crawl_file, page_file
@@ -67,23 +68,16 @@ class Deposit:
 
     def _keep(self, page: Page) -> None:
         capture = capture_of(page.exchange)
-        key = capture_key(page.tried.article_id, capture)
-        notes = {"article_id": page.tried.article_id, "payload_sha256": capture.payload_sha256}
+        fresh = capture_key(page.tried.article_id, capture)
         if self.store is None:
             with Path(self.spider.warc).open("ab") as file:
-                file.write(page_file(page.exchange, notes))
-            page.tried.result, page.tried.capture_key = "captured", key
+                file.write(page_file(page.exchange, notes(page.tried.article_id, capture)))
+            page.tried.result, page.tried.capture_key = "captured", fresh
             return
-        kept = self._kept(self.store, page.tried.article_id, capture.payload_sha256[:16])
-        if kept:
-            self.sightings.append((page.exchange, capture.payload_sha256, _dated(kept)))
-        else:
-            self.store.create(key, page_file(page.exchange, notes))
-        page.tried.result, page.tried.capture_key = ("kept", kept) if kept else ("captured", key)
-
-    def _kept(self, store: Store, article_id: str, payload16: str) -> str:
-        found = store.keys(captures_prefix(article_id))
-        return next((key for key in found if key.endswith(f"-{payload16}.warc.gz")), "")
+        key = keep(self.store, page.tried.article_id, page.exchange, capture)
+        if key != fresh:
+            self.sightings.append((page.exchange, capture.payload_sha256, _dated(key)))
+        page.tried.result, page.tried.capture_key = "captured" if key == fresh else "kept", key
 
     def spider_closed(self, reason: str) -> None:
         """Write the crawl's WARC and, last of all, its summary: without one the crawl counts as cut off."""

@@ -18,12 +18,13 @@ from pipelines import embedded
 from pipelines.addresses import place_of
 from pipelines.archive import Archive, open_archive
 from pipelines.catalogue import location, open_table
-from pipelines.ingest import Part, ingest, sighting_of
-from pipelines.nouns import Capture, Outcome
+from pipelines.ingest import Part, ingest
+from pipelines.keep import keep
+from pipelines.nouns import Capture, Outcome, Sighting
 from pipelines.settings import Settings
 from pipelines.sources import load_sources
 from pipelines.store import FolderStore, MemoryStore, Store, open_store
-from pipelines.warc import Exchange, page_file
+from pipelines.warc import Exchange
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
@@ -209,9 +210,8 @@ def take_in(archive: Archive, *captures: Capture, run: str = "") -> list[Outcome
     for one in captures:
         place = place_of(one.url, archive.sources.values())
         assert place
-        sighting = sighting_of(one, place)
-        archive.store.create(sighting.capture_key, page_file(exchange(one), {}))
-        seen.append(sighting)
+        key = keep(archive.store, place.article_id, exchange(one), one)
+        seen.append(Sighting(place.article_id, one.url, one.fetched_at, key))
     part = Part(run or f"run-{next(_numbers)}", "test", "2024-06-13", "2026-01-01T00:00:00Z")
     return ingest(archive, part, seen, [], lambda outcome: None)
 

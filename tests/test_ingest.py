@@ -115,6 +115,13 @@ def test_a_copy_that_comes_second_is_named_so(archive: Archive) -> None:
     assert copy.matches[0].article_id == "kjd-c2068163"
 
 
+def test_the_same_payload_at_another_time_is_not_kept_twice(archive: Archive) -> None:
+    outcomes = take_in(archive, capture(A, DAYS[0])) + take_in(archive, capture(A, DAYS[3]))
+    assert verdicts(outcomes) == ["NEW", "UNCHANGED"]
+    assert len(list(archive.store.keys("captures/"))) == 1
+    assert [step.fetched_at.day for step in archive.index.history("kjd-c2068163")] == [14, 17]
+
+
 def test_a_part_already_logged_is_skipped(archive: Archive) -> None:
     take_in(archive, capture(A, DAYS[0]), run="same")
     last = archive.index.seq()
