@@ -62,3 +62,17 @@ def test_a_bomb_is_cut_off() -> None:
     bomb = gzip.compress(b"\x00" * 60_000_000)
     made = Exchange(ONE.url, ONE.fetched_at, 200, "OK", (("Content-Encoding", "gzip"),), bomb)
     assert len(capture_of(made).payload) <= 20_000_000
+
+
+def test_a_chunked_and_gzipped_answer_of_another_crawler_is_read() -> None:
+    coded = gzip.compress(ONE.body)
+    chunked = b"%x\r\n%s\r\n0\r\n\r\n" % (len(coded), coded)
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Encoding: gzip\r\n\r\n"
+    block = head + chunked
+    record = (
+        f"WARC/1.0\r\nWARC-Type: response\r\nWARC-Target-URI: {ONE.url}\r\nWARC-Date: 2024-06-14T00:00:00Z\r\n"
+        f"WARC-Record-ID: <urn:uuid:1>\r\nContent-Type: application/http; msgtype=response\r\n"
+        f"Content-Length: {len(block)}\r\n\r\n"
+    ).encode()
+    (found,) = exchanges(BytesIO(record + block + b"\r\n\r\n"), "k")
+    assert capture_of(found).payload == ONE.body
