@@ -30,7 +30,7 @@ def main() -> int:
     stop_newsstand()
     stand = start_newsstand()
     try:
-        environment = {**os.environ, **stand["environment"], **demo_settings()}
+        environment = {**ours(), **stand["environment"], **demo_settings()}
         code = 0
         for moment in looks(stand["address"]):
             advance(stand["address"], moment)
@@ -56,10 +56,15 @@ def run_week(environment: dict[str, str]) -> int:
             raise SystemExit("make run goes on from here; make down stops the store") from None
 
 
+def ours() -> dict[str, str]:
+    """Return our environment without settings of a real archive: invented op-eds must never reach one."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("OPEDS_", "AWS_"))}
+
+
 def down() -> int:
     """Stop all that a demo may have left running."""
     stop_newsstand()
-    return subprocess.run(opeds("store", "stop"), check=False).returncode
+    return subprocess.run(opeds("store", "stop"), env=ours() | {"OPEDS_HOME": str(HOME)}, check=False).returncode
 
 
 def opeds(*arguments: str) -> list[str]:
@@ -127,7 +132,9 @@ def control(address: str, what: str) -> dict[str, Any]:
 
 def print_next() -> None:
     """Say what to type next, with ids that are there."""
-    listed = subprocess.run(opeds("list", "--json"), capture_output=True, text=True, check=True).stdout.splitlines()
+    listed = subprocess.run(
+        opeds("list", "--json"), env=ours() | {"OPEDS_HOME": str(HOME)}, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
     rows = [json.loads(line) for line in listed]
     carried = next((row["article_id"] for row in rows if len(row["places"]) > 1), rows[0]["article_id"])
     corrected = next((row["article_id"] for row in rows if row["versions"] > 1), carried)

@@ -159,7 +159,7 @@ def print_list(rows: Sequence[dict[str, Any]]) -> None:
     for row in rows:
         by = ", ".join(author["name"] for author in row["authors"] or ())
         versions = str(row["versions"]) if row["versions"] > 1 else ""
-        table.add_row(_local(row["published_at"]), row["kind"], escape(row["headline"]), by, row["article_id"],
+        table.add_row(_local(row["published_at"]), row["kind"], escape(row["headline"]), escape(by), row["article_id"],
                       str(len(row["places"])), versions)  # fmt: skip
     console.print(table)
     console.print(f"[dim]{len(rows)} op-eds; `opeds show ID` reads one[/]")

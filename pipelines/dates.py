@@ -33,7 +33,8 @@ def moment(raw: str, zone: ZoneInfo) -> datetime | None:
     '2022-07-28T04:35:05+09:00'
     """
     raw = raw.strip()
-    return _iso(raw, zone) or _rfc822(raw, zone) or _visible(raw, zone)
+    found = _iso(raw, zone) or _rfc822(raw, zone) or _visible(raw, zone)
+    return found if found and 1900 < found.year < 9999 else None  # 0001 and 9999 are "empty" to some programs
 
 
 def day(raw: str, zone: ZoneInfo) -> date | None:

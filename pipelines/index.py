@@ -278,7 +278,9 @@ class Index:
             self._insert(c, ADDRESS, [{"url": o.url, "article_id": o.target}])
             c.execute(sa.update(ARTICLE).where(ARTICLE.c.article_id == o.target).values(changed=seq))
         elif o.verdict is Verdict.GONE:
-            gone = sa.update(ARTICLE).where(ARTICLE.c.article_id == o.article_id, ARTICLE.c.gone_at.is_(None))
+            later = sa.exists().where(SIGHTING.c.article_id == o.article_id, SIGHTING.c.fetched_at > o.fetched_at)
+            still = (ARTICLE.c.article_id == o.article_id, ARTICLE.c.gone_at.is_(None), ~later)
+            gone = sa.update(ARTICLE).where(*still)
             c.execute(gone.values(gone_at=o.fetched_at, changed=seq))
 
     def _apply_content(self, c: sa.Connection, seq: int, manifest: Manifest, o: Outcome) -> None:

@@ -84,7 +84,8 @@ def collapse(text: str) -> str:
     >>> collapse(" a\\u00a0 b\\u200b\\n")
     'a b'
     """
-    return " ".join(text.replace("\u200b", "").replace("\ufeff", "").split())
+    whole = text.encode("utf-8", "ignore").decode()  # JSON may hold half a surrogate pair, which no file can
+    return " ".join(whole.replace("\u200b", "").replace("\ufeff", "").split())
 
 
 def people(page: Page) -> list[Said]:
@@ -126,7 +127,8 @@ def _article_node(tree: HtmlElement) -> dict[str, Any]:
 
 def _json(text: str) -> Any:
     """Read JSON as pages write it: CDATA around it, raw control characters, commas before a bracket."""
-    text = re.sub(r"^\s*(//)?\s*<!\[CDATA\[|(//)?\s*\]\]>\s*;?\s*$", "", text).strip()
+    text = text.strip().removeprefix("//").strip().removeprefix("<![CDATA[")
+    text = text.strip().removesuffix(";").strip().removesuffix("]]>").strip().removesuffix("//").strip()
     for candidate in (text, _COMMA_BEFORE_END.sub(r"\1", text)):
         try:
             return json.loads(candidate, strict=False)

@@ -200,14 +200,14 @@ def ingest_files(settings: Settings, files: Sequence[Path], progress: Progress, 
 def _ingest_files(archive: Archive, settings: Settings | None, files: Sequence[Path], progress: Progress) -> Report:
     report = Report()
     run_id = new_run_id()
-    for path in files:
+    for number, path in enumerate(files, 1):
         broken: UnreadableWarc | None = None
         found: list[Sighting] = []
         try:
             found = _copied(archive, path, report, found)
         except UnreadableWarc as error:
             broken = error
-        part = Part(run_id, f"file-{path.name}", now().date().isoformat(), iso(now()))
+        part = Part(run_id, f"file-{number}-{path.name}", now().date().isoformat(), iso(now()))
         fresh = _not_yet_logged(archive, found, report)
         report.outcomes += ingest(
             archive, part, fresh, [], lambda o: progress("ingest", f"{o.verdict.value} {o.article_id}")
