@@ -30,7 +30,7 @@ from pipelines.record import (
     rejection,
     to_json,
 )
-from pipelines.verdict import Step, neighbours, verdict
+from pipelines.verdict import Step, verdict
 from pipelines.warc import read_capture
 
 Report = Callable[[Outcome], None]
@@ -122,7 +122,7 @@ def _orphan(archive: Archive, article_id: str, key: str) -> Sighting:
 
 
 def _decide(batch: Batch, sighting: Sighting) -> list[Outcome]:
-    """Return the outcome of one sighting, behind a REREAD for each neighbour read under older rules."""
+    """Return the outcome of one sighting, behind a REREAD for each sighting read under older rules."""
     archive = batch.archive
     place = place_of(sighting.url, archive.sources.values())
     if place is None:
@@ -130,7 +130,7 @@ def _decide(batch: Batch, sighting: Sighting) -> list[Outcome]:
     rules = rules_of(place.source)
     known = _known_content(batch, sighting, rules)
     if known:
-        return [*_rereads(batch, place, sighting, rules), _seen(batch, sighting, known, rules)]
+        return [*_rereads(batch, place, rules), _seen(batch, sighting, known, rules)]
     try:
         capture = read_capture(archive.store.read(sighting.capture_key), sighting.capture_key)
     except (NotArchived, UnreadableWarc) as error:
@@ -140,7 +140,7 @@ def _decide(batch: Batch, sighting: Sighting) -> list[Outcome]:
     article = extract(capture, place)
     if article.status not in {Status.OK, Status.REVIEW}:
         return [_set_aside(archive, sighting, article, place, capture, rules)]
-    rereads = _rereads(batch, place, sighting, rules)
+    rereads = _rereads(batch, place, rules)
     return [*rereads, _archived(batch, sighting, article, place, capture, rules)]
 
 
@@ -239,13 +239,12 @@ def _compared(archive: Archive, article: Article, article_id: str, candidate: Re
     return Match(candidate.article_id, candidate.content16, found) if found.shared >= QUOTED else None
 
 
-def _rereads(batch: Batch, place: Place, sighting: Sighting, rules: Rules) -> list[Outcome]:
-    """Read the neighbours in time again when our rules changed: only equal rules can be compared.
+def _rereads(batch: Batch, place: Place, rules: Rules) -> list[Outcome]:
+    """Read all earlier sightings again when our rules changed: only equal rules can be compared.
 
     So our progress is never mistaken for the newspaper's correction.
     """
-    near = neighbours(sighting.fetched_at, batch.history(place.article_id))
-    stale = [step for step in near if step and step.rules8 != rules.rules8]
+    stale = [step for step in batch.history(place.article_id) if step.rules8 != rules.rules8]
     return [outcome for step in stale for outcome in _reread(batch, place, step, rules)]
 
 
