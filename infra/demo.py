@@ -16,6 +16,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 HOME = Path(os.environ.get("OPEDS_HOME") or ROOT / ".opeds").absolute()
+CLOCK = HOME / "newsstand-clock"  # kept, so that a second run finds the world as the first left it; also our mark
 BIN = Path(sys.executable).parent
 WEEK = ("2026-06-01", "2026-06-07")
 SEED = 5  # a week with corrections after its end, and copies on the portal
@@ -26,11 +27,13 @@ FIRST_LOOK, SECOND_LOOK = "2026-06-07T23:59", "2026-06-11T08:00"  # the newsstan
 def main() -> int:
     """Run the week twice, four days apart, so that the paper's corrections show; return the exit code."""
     began = time.monotonic()
+    if (HOME / "store").exists() and not CLOCK.exists():
+        raise SystemExit(f"{HOME} holds an archive that is not the demo's; choose a folder: OPEDS_HOME=… make run")
     HOME.mkdir(exist_ok=True, mode=0o700)
     stop_newsstand()
     stand = start_newsstand()
     try:
-        environment = {**ours(), **stand["environment"], **demo_settings()}
+        environment = {**ours(), **stand["environment"], **demo_sources()}
         code = 0
         for moment in looks(stand["address"]):
             advance(stand["address"], moment)
@@ -57,14 +60,15 @@ def run_week(environment: dict[str, str]) -> int:
 
 
 def ours() -> dict[str, str]:
-    """Return our environment without settings of a real archive: invented op-eds must never reach one."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("OPEDS_", "AWS_"))}
+    """Return our environment with the demo's home and no setting of a real archive: the op-eds here are invented."""
+    rest = {name: value for name, value in os.environ.items() if not name.startswith(("OPEDS_", "AWS_"))}
+    return {**rest, "OPEDS_HOME": str(HOME)}
 
 
 def down() -> int:
     """Stop all that a demo may have left running."""
     stop_newsstand()
-    return subprocess.run(opeds("store", "stop"), env=ours() | {"OPEDS_HOME": str(HOME)}, check=False).returncode
+    return subprocess.run(opeds("store", "stop"), env=ours(), check=False).returncode
 
 
 def opeds(*arguments: str) -> list[str]:
@@ -72,13 +76,13 @@ def opeds(*arguments: str) -> list[str]:
     return [str(BIN / "opeds"), *arguments]
 
 
-def demo_settings() -> dict[str, str]:
+def demo_sources() -> dict[str, str]:
     """Return settings for a site of our own on loopback: no need to wait between requests."""
     folder = HOME / "demo-sources"
     folder.mkdir(exist_ok=True)
     for file in (ROOT / "pipelines" / "sources").glob("*.toml"):
         (folder / file.name).write_text(re.sub(r"(?m)^delay = .*", "delay = 0", file.read_text()))
-    return {"OPEDS_SOURCES": str(folder), "OPEDS_CONTACT": "demo@localhost", "OPEDS_HOME": str(HOME)}
+    return {"OPEDS_SOURCES": str(folder), "OPEDS_CONTACT": "demo@localhost"}
 
 
 def looks(address: str) -> list[str]:
@@ -92,7 +96,7 @@ def start_newsstand() -> dict[str, Any]:
     ready = HOME / "newsstand.json"
     command = [sys.executable, "-m", "infra.newsstand", "--clock", FIRST_LOOK, "--quiet"]
     command += ["--seed", str(SEED), "--fault", BROKEN]
-    command += ["--state", str(HOME / "newsstand-clock"), "--folder", str(HOME), "--ready", str(ready)]
+    command += ["--state", str(CLOCK), "--folder", str(HOME), "--ready", str(ready)]
     with (HOME / "newsstand.log").open("ab") as log:
         process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0)
     for _ in range(200):
@@ -133,7 +137,7 @@ def control(address: str, what: str) -> dict[str, Any]:
 def print_next() -> None:
     """Say what to type next, with ids that are there."""
     listed = subprocess.run(
-        opeds("list", "--json"), env=ours() | {"OPEDS_HOME": str(HOME)}, capture_output=True, text=True, check=True
+        opeds("list", "--json"), env=ours(), capture_output=True, text=True, check=True
     ).stdout.splitlines()
     rows = [json.loads(line) for line in listed]
     carried = next((row["article_id"] for row in rows if len(row["places"]) > 1), rows[0]["article_id"])

@@ -14,12 +14,14 @@ In order, and in which module:
 6.  `fingerprint` sketches the text. The `index` publishes the sketch, commits, and only then asks for others like
     it; `matches` compares and says what two texts are to each other; `groups` says which place comes first.
 7.  `log`: the outcomes, one for each address tried, become a manifest under the next number. This is the commit:
-    what no manifest names is not in the archive. Whatever a crash leaves before this, the next run takes in.
+    what no manifest names is not in the archive. What a crash leaves before this is taken in by a later run that
+    meets the article, or by `upkeep`.
 8.  `catalogue` brings the table that consumers query up to the last manifest.
 
 `ingest` walks 2 to 7, `run` puts a crawl before it and `publish` behind; `cli` is the command line. Two ports lead
 outside: `store` (a bucket in which nothing is overwritten; `s3` and `embedded` behind it) and `index` (a derived
-database). `nouns` and `errors` name what travels and what can go wrong; `settings` alone reads the environment.
+database; `tables` and `apply` behind it). `nouns` and `errors` name what travels and what can go wrong; `settings`
+alone reads the environment.
 
 Steps 2 to 6 are functions of values: no network, clock, disk or database in them. Imports run one way: nouns, then
 the pure verbs, then `ingest`, `catalogue` and `run`, then the command line.

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from pipelines import log
 from pipelines.fingerprint import hashes_in
-from pipelines.index import CONTENT, Index, open_index
-from pipelines.nouns import Outcome, Verdict
+from pipelines.index import Index, open_index
+from pipelines.nouns import CONTENT, Outcome, Verdict
 from pipelines.settings import Settings
 from pipelines.sources import Source, load_sources
-from pipelines.store import Store, identify, open_store
+from pipelines.store import IDENTITY, Overlay, Store, identify, open_store
 
 
 @dataclass(frozen=True)
@@ -31,10 +34,28 @@ def open_archive(settings: Settings) -> Archive:
     """
     sources = load_sources(settings.sources)
     store = open_store(settings)
-    own = [name for name, source in sources.items() if source.own]
-    archive = Archive(store, open_index(settings, identify(store), own), sources)
+    archive = Archive(store, open_index(settings, identify(store), _own(sources)), sources)
     catch_up(archive)
     return archive
+
+
+@contextmanager
+def rehearsal(settings: Settings) -> Iterator[Archive]:
+    """Open the archive for a dry run: what is written to it is gone at the end, and nobody else sees it."""
+    sources = load_sources(settings.sources)
+    with TemporaryDirectory(prefix="opeds-plan-") as folder:
+        store = Overlay(open_store(settings))
+        archive_id = identify(store)
+        if IDENTITY in store.above.objects:  # an empty bucket: its index would be of no use to anyone
+            settings = replace(settings, index=f"sqlite:///{folder}/empty.sqlite")
+        with open_index(settings, archive_id, _own(sources)).rehearsal(Path(folder)) as index:
+            archive = Archive(store, index, sources)
+            catch_up(archive)
+            yield archive
+
+
+def _own(sources: Mapping[str, Source]) -> list[str]:
+    return [name for name, source in sources.items() if source.own]
 
 
 def catch_up(archive: Archive) -> int:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
-from zoneinfo import ZoneInfo
 
 from pipelines import log
 from pipelines.archive import Archive, catch_up
 from pipelines.errors import StalePublisher, StoreUnavailable
 from pipelines.index import ArticleState
 from pipelines.matches import Side, relation
-from pipelines.nouns import Match
+from pipelines.nouns import SEOUL, Match
 from pipelines.settings import Settings
 from pipelines.store import Store
 from pipelines.verdict import steps
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
 APP = "opeds"  # its transaction number is the last manifest applied; it survives compaction and log cleanup
-SEOUL = ZoneInfo("Asia/Seoul")  # the newspaper's day, which partitions the table whatever the source
+OTHER_RULES = "read_by_other_rules"  # today's rules refuse the earlier capture: whether it differs is not known
 NOTICED = ("headline", "deck", "authors", "text", "text_ko", "correction_note")
 
 
@@ -47,14 +47,12 @@ class Published:
     rows: int
 
 
-def location(settings: Settings, table: str) -> Location | None:
-    """Return where a table of the archive lies; an archive in memory has none. Settings name a running store."""
+def location(settings: Settings, table: str) -> Location:
+    """Return where a table of the archive lies. Settings name a running store."""
     parts = urlsplit(settings.archive)
     path = f"catalogue/{table}"
     if parts.scheme == "file":
         return Location(str(Path(unquote(parts.path)) / path), {})
-    if parts.scheme != "s3":
-        return None
     prefix = f"{parts.path.strip('/')}/" if parts.path.strip("/") else ""
     options = {
         "AWS_ACCESS_KEY_ID": settings.access_key,
@@ -68,18 +66,15 @@ def location(settings: Settings, table: str) -> Location | None:
     return Location(f"s3://{parts.netloc}/{prefix}{path}", {name: value for name, value in options.items() if value})
 
 
-def publish(archive: Archive, settings: Settings) -> Published | None:
-    """Bring the tables up to the last manifest; None for an archive in memory.
+def publish(archive: Archive, settings: Settings) -> Published:
+    """Bring the tables up to the last manifest.
 
     One publisher at a time: another that was faster makes this one raise `StalePublisher`, and nothing is
     lost, since whoever comes next applies every manifest the table lacks.
     """
-    articles, runs = location(settings, "articles"), location(settings, "runs")
-    if articles is None or runs is None:
-        return None
     seq = catch_up(archive)
-    done = _publish_articles(archive, articles, seq)
-    _publish_runs(archive.store, runs, seq)
+    done = _publish_articles(archive, location(settings, "articles"), seq)
+    _publish_runs(archive.store, location(settings, "runs"), seq)
     return done
 
 
@@ -91,36 +86,45 @@ def _publish_articles(archive: Archive, where: Location, seq: int) -> Published:
     states = [archive.index.state_of(article_id) for article_id in archive.index.changed_since(last)]
     rows = [row for state in states for row in article_rows(archive.store, state)]
     if rows:
-        _merge(table, rows, seq, _renamed(states))
+        _merge(table, rows + _renamed(states), _years(states, rows), seq)
     return Published(seq, table.version(), len(rows))
 
 
-def _merge(table: DeltaTable, rows: list[dict[str, Any]], seq: int, renamed: list[tuple[str, str]]) -> None:
-    """Write the rows in one commit, first taking out those whose content has a new name."""
+def _merge(table: DeltaTable, rows: list[dict[str, Any]], years: list[int], seq: int) -> None:
+    """Write the rows in one commit; those marked `_gone` are taken out, if they are there."""
     import pyarrow as pa
     from deltalake import CommitProperties, Transaction
-    from deltalake.exceptions import CommitFailedError
 
-    years = sorted({year for row in rows for year in row.pop("_years")})
+    source = pa.Table.from_pylist(rows, schema=article_schema().append(pa.field("_gone", pa.bool_())))
     pruned = f"t.year IN ({', '.join(map(str, years))})"
-    try:
-        for article_id, content16 in renamed:
-            table.delete(f"article_id = '{article_id}' AND content16 = '{content16}'")
+    with _explained():
         (
             table.merge(
-                pa.Table.from_pylist(rows, schema=article_schema()),
+                source,
                 predicate=f"{pruned} AND t.article_id = s.article_id AND t.content16 = s.content16",
                 source_alias="s",
                 target_alias="t",
                 streamed_exec=False,  # with the years in the predicate: 0.08 s instead of 4.9 s on 100,000 rows
                 commit_properties=CommitProperties(app_transactions=[Transaction(APP, seq)]),
             )
-            .when_matched_update_all()
-            .when_not_matched_insert_all()
+            .when_matched_delete("s._gone")
+            .when_matched_update_all(except_cols=["_gone"])
+            .when_not_matched_insert_all("s._gone IS NULL", except_cols=["_gone"])
             .execute()
         )
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Raise our own errors for those of deltalake."""
+    from deltalake.exceptions import CommitFailedError, DeltaError
+
+    try:
+        yield
     except CommitFailedError as error:
         raise StalePublisher("another publisher moved the catalogue meanwhile; run the same command again") from error
+    except (DeltaError, OSError) as error:
+        raise StoreUnavailable(f"the catalogue does not answer: {str(error).splitlines()[0]}") from error
 
 
 def _publish_runs(store: Store, where: Location, seq: int) -> None:
@@ -131,25 +135,36 @@ def _publish_runs(store: Store, where: Location, seq: int) -> None:
     last = table.transaction_version(APP) or 0
     rows = [run_row(number, manifest) for number, manifest in log.entries(store, last) if number <= seq]
     if rows:
-        write_deltalake(
-            table,
-            pa.Table.from_pylist(rows, schema=run_schema()),
-            mode="append",
-            commit_properties=CommitProperties(app_transactions=[Transaction(APP, seq)]),
-        )
+        with _explained():
+            write_deltalake(
+                table,
+                pa.Table.from_pylist(rows, schema=run_schema()),
+                mode="append",
+                commit_properties=CommitProperties(app_transactions=[Transaction(APP, seq)]),
+            )
 
 
 def open_table(where: Location) -> DeltaTable | None:
     """Open a table for reading, or None when nothing was published yet. Raises `StoreUnavailable`."""
     from deltalake import DeltaTable
-    from deltalake.exceptions import DeltaError, TableNotFoundError
+    from deltalake.exceptions import TableNotFoundError
 
-    try:
+    with _explained(), suppress(TableNotFoundError):
         return DeltaTable(where.uri, storage_options=dict(where.options))
-    except TableNotFoundError:
-        return None
-    except (DeltaError, OSError) as error:
-        raise StoreUnavailable(f"the catalogue cannot be read: {str(error).splitlines()[0]}") from error
+    return None
+
+
+def query(where: Location, sql: str) -> list[dict[str, Any]]:
+    """Run SQL over a table, which it calls `t`; one that is not there yet gives no rows."""
+    import pyarrow as pa
+    from deltalake import QueryBuilder
+
+    opened = open_table(where)
+    if opened is None:
+        return []
+    with _explained():
+        rows: list[dict[str, Any]] = pa.table(QueryBuilder().register("t", opened).execute(sql)).to_pylist()
+    return rows
 
 
 def _table(where: Location, schema: pa.Schema, partition_by: list[str]) -> DeltaTable:
@@ -157,14 +172,15 @@ def _table(where: Location, schema: pa.Schema, partition_by: list[str]) -> Delta
 
     table = open_table(where)
     if table is None:
-        table = DeltaTable.create(
-            where.uri,
-            schema=schema,
-            mode="ignore",
-            partition_by=partition_by or None,
-            configuration={"delta.enableChangeDataFeed": "true"},
-            storage_options=dict(where.options),
-        )
+        with _explained():
+            table = DeltaTable.create(
+                where.uri,
+                schema=schema,
+                mode="ignore",
+                partition_by=partition_by or None,
+                configuration={"delta.enableChangeDataFeed": "true"},
+                storage_options=dict(where.options),
+            )
     return table
 
 
@@ -181,8 +197,15 @@ def article_rows(store: Store, state: ArticleState) -> list[dict[str, Any]]:
 def _step(records: Mapping[str, dict[str, Any]], found: list[tuple[datetime, datetime, str]], n: int) -> dict[str, Any]:
     first, last, content16 = found[n]
     previous = found[n - 1][2] if n else None
-    kind = [name for name in NOTICED if previous and records[previous][name] != records[content16][name]]
-    return {"content16": content16, "from": first, "to": last, "previous": previous, "kind_of_change": "+".join(kind)}
+    change = _change(records[previous], records[content16]) if previous else ""
+    return {"content16": content16, "from": first, "to": last, "previous": previous, "kind_of_change": change}
+
+
+def _change(before: dict[str, Any], after: dict[str, Any]) -> str:
+    """Return what a reader would notice; readings by unlike rules are no witness of a change."""
+    if before["rules"]["sha256"] != after["rules"]["sha256"]:
+        return OTHER_RULES
+    return "+".join(name for name in NOTICED if before[name] != after[name])
 
 
 def _row(
@@ -192,7 +215,6 @@ def _row(
     mine = [{k: v for k, v in step.items() if k != "content16"} for step in told if step["content16"] == content16]
     published = _moment(record["published_at"])
     flat = {name: value for name, value in record.items() if name not in {"capture", "rules", "sketch", "witnesses"}}
-    stated = [reading["published_at"] for reading in state.readings if reading["content16"] == content16]
     return {
         **flat,
         "published_at": published,
@@ -221,7 +243,6 @@ def _row(
         "discovered_by": [route for route in state.discovered_by.split(",") if route],
         "aliases": [url for url in state.aliases if url != record["canonical_url"]],
         "year": year_of(published),
-        "_years": {year_of(published), *(year_of(_moment(when)) for when in stated)},
     }
 
 
@@ -239,14 +260,20 @@ def _match(state: ArticleState, match: Match, when: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _renamed(states: Iterable[ArticleState]) -> list[tuple[str, str]]:
-    """Return the rows whose content was read again under newer rules and got another name."""
+def _renamed(states: Iterable[ArticleState]) -> list[dict[str, Any]]:
+    """Return marks for the rows whose content was read again under newer rules and got another name."""
     return [
-        (state.article_id, was)
+        {"article_id": state.article_id, "content16": was, "_gone": True}
         for state in states
         for was, _ in state.formerly
         if was not in {step.content16 for step in state.history}
     ]
+
+
+def _years(states: Iterable[ArticleState], rows: Iterable[dict[str, Any]]) -> list[int]:
+    """Return every partition in which a row of these articles is or was, by any reading of any content."""
+    stated = {reading["published_at"] for state in states for reading in state.readings}
+    return sorted({row["year"] for row in rows} | {year_of(_moment(when)) for when in stated})
 
 
 def year_of(moment: datetime | None) -> int:

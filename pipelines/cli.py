@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -56,6 +57,26 @@ def ingest(files: Files, as_json: Json = False) -> None:
 
 
 @app.command()
+def upkeep(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be taken in; write nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Archive what broken runs left behind.
+
+    Takes in every capture in the bucket that no manifest names. A run does so for the articles it meets; this looks
+    at all of them.
+    """
+    from pipelines.cli_show import Watcher, print_report
+    from pipelines.reader import reachable
+    from pipelines.run import upkeep as take_in_left
+
+    settings = reachable(read_settings())
+    with Watcher(quiet=as_json) as watcher:
+        report = take_in_left(settings, watcher.progress, dry_run)
+    print_report(report, settings, as_json, dry_run)
+
+
+@app.command()
 def plan(
     files: Annotated[list[Path] | None, typer.Argument(help="WARC files; or give --day, --since, --until.")] = None,
     day: Day = "", since: Since = "", until: Until = "", source: SourceNames = [], as_json: Json = False,  # noqa: B006
@@ -66,26 +87,16 @@ def plan(
     """
     if files:
         return _ingest(files, as_json, dry=True)
-    import tempfile
-
-    from pipelines.cli_show import Watcher
-    from pipelines.crawls import await_crawl, start_crawl
+    from pipelines.cli_show import Watcher, print_report
     from pipelines.reader import reachable
+    from pipelines.run import plan as rehearse
 
     settings, asked = reachable(read_settings()), _asked(day, since, until, source)
-    with tempfile.TemporaryDirectory(prefix="opeds-plan-") as folder:
-        for name in asked.sources:
-            warc = Path(folder) / f"{name}.warc.gz"
-            arguments = [
-                ("since", str(asked.since)),
-                ("until", str(asked.until)),
-                ("warc", str(warc)),
-                ("progress", "1"),
-            ]
-            with Watcher(quiet=as_json) as watcher:
-                process = start_crawl(name, arguments, Path(folder) / f"{name}.log", _crawl_environment(settings))
-                await_crawl(process, lambda line, name=name, watcher=watcher: watcher.progress(name, line))  # type: ignore[misc]
-        return _ingest(sorted(Path(folder).glob("*.warc.gz")), as_json, dry=True)
+    with Watcher(quiet=as_json) as watcher:
+        report = rehearse(settings, asked, _crawl_environment(settings), watcher.progress)
+    print_report(report, settings, as_json, dry=True)
+    if report.failures:
+        raise SystemExit(1)
 
 
 @app.command(name="list")
@@ -231,10 +242,12 @@ def store_key(role: Annotated[str, typer.Argument(help="reader, writer or admin.
     }
     for name, value in values.items():
         print(f"export {name}={value}")
+    print("unset AWS_SESSION_TOKEN")  # one of another account would spoil these
 
 
 def main() -> None:
     """Run a command; an error of ours is one sentence and an exit code."""
+    signal.signal(signal.SIGTERM, _terminated)
     try:
         app()
     except WrongUsage as error:
@@ -243,6 +256,11 @@ def main() -> None:
     except OpedsError as error:
         print(f"opeds: {error}", file=sys.stderr)
         raise SystemExit(1) from None
+
+
+def _terminated(_signal: int, _frame: object) -> NoReturn:
+    """End as after Ctrl-C, so that crawls are ended too: a scheduler says SIGTERM."""
+    raise SystemExit(143)
 
 
 def _ingest(files: list[Path], as_json: bool, dry: bool) -> None:
@@ -285,6 +303,7 @@ def _crawl_environment(settings: Any) -> dict[str, str]:
         "AWS_ENDPOINT_URL": settings.endpoint,
         "AWS_ACCESS_KEY_ID": settings.access_key,
         "AWS_SECRET_ACCESS_KEY": settings.secret_key,
+        "AWS_SESSION_TOKEN": settings.session_token,
         "AWS_REGION": settings.region,
     }
 

@@ -12,17 +12,15 @@ from dataclasses import asdict
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
-from zoneinfo import ZoneInfo
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.nouns import Outcome, Verdict
+from pipelines.nouns import SEOUL, Outcome, Verdict
 from pipelines.reader import NO_CATALOGUE
 from pipelines.settings import Settings
 
-SEOUL = ZoneInfo("Asia/Seoul")
 ARCHIVED = (Verdict.NEW, Verdict.COPY, Verdict.REVISED)
 EVERY = 25  # outcomes between two plain lines where there is no terminal
 console = Console(highlight=False)
@@ -52,7 +50,7 @@ class Watcher:
         elif not self.quiet and kind is None and self.counts:
             self._plain()
         if kind is KeyboardInterrupt:
-            print("opeds: stopped; what was captured is taken in by the next run", file=sys.stderr)
+            print("opeds: stopped; run it again and it goes on from here", file=sys.stderr)
 
     def progress(self, stage: str, what: str) -> None:
         """Take in one event of a stage: `captured kjd-c…` of a crawl, `NEW kjd-c…` of an ingest."""
@@ -76,13 +74,7 @@ class Watcher:
 def print_report(report: Any, settings: Settings, as_json: bool, dry: bool = False) -> None:
     """Print what a run came to: a table by source, then what deserves a name."""
     if as_json:
-        for outcome in report.outcomes:
-            print(
-                json.dumps(
-                    {k: v for k, v in asdict(outcome).items() if v not in ("", ())}, ensure_ascii=False, sort_keys=True
-                )
-            )
-        return
+        return _print_objects(report)
     outcomes: list[Outcome] = report.outcomes
     _print_counts(outcomes, dry)
     _print_named("recognised as copies", [(o.article_id, _of(o)) for o in outcomes if o.verdict is Verdict.COPY])
@@ -108,6 +100,17 @@ def print_report(report: Any, settings: Settings, as_json: bool, dry: bool = Fal
     elif report.published:
         console.print(f"in {settings.archive}{f' at {settings.endpoint}' if settings.endpoint else ''}, "
                       f"log at {report.published.seq}, catalogue version {report.published.version}")  # fmt: skip
+
+
+def _print_objects(report: Any) -> None:
+    """Print one JSON object a line: each outcome, each day closed, each failure."""
+    objects: list[dict[str, Any]] = [
+        {k: v for k, v in asdict(outcome).items() if v not in ("", ())} for outcome in report.outcomes
+    ]
+    objects += [{"day": d, "complete": c.complete, "missing": c.missing} for d, c in report.closings.items()]
+    objects += [{"failed": what, "reason": why} for what, why in report.failures.items()]
+    for told in objects:
+        print(json.dumps(told, ensure_ascii=False, sort_keys=True))
 
 
 def _print_counts(outcomes: Sequence[Outcome], dry: bool) -> None:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 from pipelines.archive import Archive
 from pipelines.errors import CrawlFailed, NotArchived
-from pipelines.ingest import orphans
 from pipelines.log import RouteReport
 from pipelines.nouns import Outcome, Sighting, Verdict, stamp
 from pipelines.record import to_json
@@ -85,21 +85,19 @@ def read_summary(archive: Archive, key: str) -> Summary:
     try:
         data: dict[str, Any] = json.loads(archive.store.read(key))
     except NotArchived as error:
-        raise CrawlFailed(f"the crawl left no summary ({key}); what it captured is taken in by the next run") from error
+        raise CrawlFailed(
+            f"the crawl left no summary ({key}); run the days again, and what it captured is taken in"
+        ) from error
     del data["schema"]
     data["routes"] = [RouteReport(**report) for report in data["routes"]]
     data["addresses"] = [Tried(**tried) for tried in data["addresses"]]
     return Summary(**data)
 
 
-def sightings(archive: Archive, summary: Summary) -> tuple[list[Sighting], list[Outcome]]:
-    """Return what a crawl saw, with what an interrupted one left of the same articles; and the other outcomes."""
+def sightings(summary: Summary) -> tuple[list[Sighting], list[Outcome]]:
+    """Return the pages a crawl saw, and what came of the addresses that gave none."""
     seen = [_sighting(tried) for tried in summary.addresses if tried.capture_key]
-    now = {sighting.capture_key for sighting in seen if stamped(sighting)}
-    articles = dict.fromkeys(tried.article_id for tried in summary.addresses)
-    left = [orphan for article_id in articles for orphan in orphans(archive, article_id, now)]
-    others = [_outcome(tried) for tried in summary.addresses if not tried.capture_key]
-    return [*left, *seen], others
+    return seen, [_outcome(tried) for tried in summary.addresses if not tried.capture_key]
 
 
 def stamped(sighting: Sighting) -> bool:
@@ -123,52 +121,62 @@ def _outcome(tried: Tried) -> Outcome:
     )  # fmt: skip
 
 
-def start_crawl(
-    source: str, arguments: Iterable[tuple[str, str]], log: Path, environment: dict[str, str]
-) -> subprocess.Popen[str]:
-    """Start `scrapy crawl` in a process group of its own; its progress comes line by line on stdout."""
+@dataclass
+class Crawl:
+    """A `scrapy crawl` at work, in a process group of its own.
+
+    Its progress comes line by line on stdout. It holds our end of a pipe as its stdin: when this process is gone,
+    however it went, the crawl finds the pipe closed and ends as well, leaving its summary.
+    """
+
+    process: subprocess.Popen[str]
+    said: IO[str]  # what it wrote to stderr
+
+    def wait(self, progress: Callable[[str], None]) -> None:
+        """Hand over each line of progress until the crawl ends; end it if we are interrupted.
+
+        Raises `CrawlFailed` with the crawl's own sentence when it refused to start.
+        """
+        assert self.process.stdout is not None
+        try:
+            for line in self.process.stdout:
+                progress(line.strip())
+            if self.process.wait() != 0:
+                self.said.seek(0)
+                said = self.said.read().strip() or f"the crawl ended with code {self.process.returncode}"
+                raise CrawlFailed(said.splitlines()[-1])
+        finally:
+            self.end()
+
+    def end(self) -> None:
+        """Ask the crawl's process group to end, then end it."""
+        if self.process.poll() is not None:
+            return
+        os.killpg(self.process.pid, signal.SIGTERM)
+        try:
+            self.process.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+def start_crawl(source: str, arguments: Iterable[tuple[str, str]], log: Path, environment: dict[str, str]) -> Crawl:
+    """Start `scrapy crawl`; what it logs goes to the file `log`."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "scrapy", "crawl", source, "-s", f"LOG_FILE={log}"]
+    command = [sys.executable, "-m", "scrapy", "crawl", source, "-s", f"LOG_FILE={log}", "-a", "attended=1"]
     for name, value in arguments:
         command += ["-a", f"{name}={value}"]
-    return subprocess.Popen(
+    said = TemporaryFile("w+")  # noqa: SIM115 - it lives as long as the crawl; a pipe that nobody reads meanwhile would stop a talkative crawl
+    process = subprocess.Popen(
         command,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=said,
         text=True,
         process_group=0,
         env=child_environment(SCRAPY_SETTINGS_MODULE="spiders.settings", **environment),
     )
-
-
-def await_crawl(process: subprocess.Popen[str], progress: Callable[[str], None]) -> None:
-    """Hand over each line of progress until the crawl ends; end its whole group if we are interrupted.
-
-    Raises `CrawlFailed` with the crawl's own sentence when it refused to start.
-    """
-    assert process.stdout is not None
-    assert process.stderr is not None
-    try:
-        for line in process.stdout:
-            progress(line.strip())
-        said = process.stderr.read().strip()
-        if process.wait() != 0:
-            raise CrawlFailed(said.splitlines()[-1] if said else f"the crawl ended with code {process.returncode}")
-    finally:
-        end_group(process)
-
-
-def end_group(process: subprocess.Popen[str]) -> None:
-    """Ask the crawl's process group to end, then end it."""
-    if process.poll() is not None:
-        return
-    os.killpg(process.pid, signal.SIGTERM)
-    try:
-        process.wait(GRACE)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    return Crawl(process, said)
 
 
 def days_of(since: date, until: date) -> list[date]:

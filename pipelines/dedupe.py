@@ -7,7 +7,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,6 +19,7 @@ from pipelines.matches import QUOTED, Side, figures, prepared, relation
 from pipelines.nouns import Match, Outcome, Verdict, iso
 from pipelines.settings import Settings
 
+UNDATED = datetime(9000, 1, 1, tzinfo=UTC)  # behind all that have a date: nothing known makes a text the first
 BATCH = 200  # documents between two regroupings of the index
 
 
@@ -61,7 +62,7 @@ def dedupe(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def documents(file: IO[bytes]) -> Iterator[Document]:
-    """Yield the file's documents; where `published_at` is absent, the order of lines is the order of publication."""
+    """Yield the file's documents; those without `published_at` follow the others, in the order of lines."""
     offset = 0
     for number, line in enumerate(iter(file.readline, b""), 1):
         at, offset = offset, offset + len(line)
@@ -81,14 +82,24 @@ def _document(line: bytes, number: int, offset: int) -> Document:
             f"line {number} is no document with `id` and `text` ({type(error).__name__}: {error})"
         ) from error
     source = "".join(c for c in str(data.get("source") or "") if c.isalnum()) or "unknown"
-    return Document(f"{number:010d}", own_id, text, source, str(data.get("published_at") or ""), offset)
+    return Document(f"{number:010d}", own_id, text, source, _moment(data.get("published_at"), number), offset)
+
+
+def _moment(stated: object, number: int) -> str:
+    """Return when a document was published, so that it sorts; without a date, the order of lines says it."""
+    if not stated:
+        return iso(UNDATED + timedelta(seconds=number))
+    try:
+        when = datetime.fromisoformat(str(stated))
+    except ValueError as error:
+        raise WrongUsage(f"line {number}: published_at {stated!r} is no date in ISO 8601") from error
+    return iso(when if when.tzinfo else when.replace(tzinfo=UTC))
 
 
 def _outcome(index: Index, document: Document, file: IO[bytes]) -> Outcome:
-    place_in_file = iso(datetime.fromtimestamp(int(document.key), UTC))  # sorts as the lines do
     outcome = Outcome(
-        Verdict.NEW, document.article_id, document.article_id, fetched_at=place_in_file, content16=document.key,
-        rules8="dedupe", record_key=str(document.offset), published_at=document.when or place_in_file,
+        Verdict.NEW, document.article_id, document.article_id, fetched_at=document.when, content16=document.key,
+        rules8="dedupe", record_key=str(document.offset), published_at=document.when,
     )  # fmt: skip
     hashes = hashes_of(document.text)
     index.publish(outcome, hashes)

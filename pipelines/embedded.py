@@ -22,6 +22,7 @@ from pipelines.errors import OpedsError, StoreUnavailable
 from pipelines.settings import Settings, child_environment
 
 BUCKET = "archive"
+READY = "ready"  # a file beside the pid's: the store that runs has answered a write
 READY_WITHIN = 60.0  # seconds; a restart over data was measured at up to 17
 STOP_WITHIN = 20.0
 PORTS = range(12000, 22000)  # p + 10000 is taken too, for gRPC, and must stay below 32768
@@ -39,6 +40,8 @@ def ensure_running(settings: Settings, role: str = "writer") -> Settings:
     with _lock(folder):
         if not running(folder):
             _start(folder)
+        if not (folder / READY).exists():  # just started, or by a command that was interrupted while it waited
+            _await_ready(folder)
     return reach(settings, role)
 
 
@@ -61,7 +64,7 @@ def running(folder: Path) -> int | None:
     try:
         pid = int((folder / "pid").read_text())
         os.kill(pid, 0)
-    except (FileNotFoundError, ValueError, ProcessLookupError):
+    except (FileNotFoundError, ValueError, ProcessLookupError, PermissionError):  # the last: somebody else's, recycled
         return None
     command = Path(f"/proc/{pid}/cmdline")
     if command.exists() and str(folder).encode() not in command.read_bytes():
@@ -114,6 +117,7 @@ def _start(folder: Path) -> None:
     if not (folder / "security.toml").exists():
         _write_private(folder / "security.toml", _security())
     (folder / "data").mkdir(exist_ok=True)
+    (folder / READY).unlink(missing_ok=True)
     with (folder / "weed.log").open("ab") as log:
         process = subprocess.Popen(
             _command(folder, known["ports"]),
@@ -125,7 +129,6 @@ def _start(folder: Path) -> None:
             env=child_environment(),
         )
     (folder / "pid").write_text(str(process.pid))
-    _await_ready(folder, process, known)
 
 
 def _command(folder: Path, ports: dict[str, int]) -> list[str]:
@@ -152,18 +155,21 @@ def _command(folder: Path, ports: dict[str, int]) -> list[str]:
     ]
 
 
-def _await_ready(folder: Path, process: subprocess.Popen[bytes], known: dict[str, Any]) -> None:
+def _await_ready(folder: Path) -> None:
     """Wait until a write succeeds: the health page answers seconds before the first put does."""
     from pipelines.s3 import client
 
+    known = _known(folder)
     key, secret = known["keys"]["admin"]
     endpoint = f"http://127.0.0.1:{known['ports']['s3']}"
     probe = client(Settings(endpoint=endpoint, access_key=key, secret_key=secret))
     until = time.monotonic() + READY_WITHIN
     while time.monotonic() < until:
-        if process.poll() is not None:
+        pid = running(folder)
+        if pid is None or _reaped(pid):
             raise StoreUnavailable(f"the embedded store ended at once; see {folder / 'weed.log'}")
         if _writable(probe):
+            (folder / READY).touch()
             return
         time.sleep(0.1)
     raise StoreUnavailable(f"the embedded store was not ready after {READY_WITHIN:.0f} s; see {folder / 'weed.log'}")

@@ -34,7 +34,7 @@ MIN_COVERAGE = 0.99
 MIN_BLOCKS, MIN_UNITS = 3, 800  # of an op-ed; a Hangul syllable counts for 2.2 Latin letters
 MAX_BYTES = 10_000_000  # of a page; the largest news page measured has 3 MB
 NOT_OPINION = frozenset({"other_section", "other_press"})  # reasons that say: this is no op-ed
-KINDS = {"editorial": "editorial", "column": "column", "fountain": "fountain", "letter": "letter", "cartoon": "cartoon"}
+KINDS = ("editorial", "column", "fountain", "letter", "cartoon")
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,9 @@ def rules_of(source: Source) -> Rules:
     version = _trafilatura_version()
     shaping = {
         "profiles": [asdict(profile) for profile in source.profiles],
-        "names": [source.publisher, source.names, source.press, str(source.timezone), source.evidence],
+        "names": [source.publisher, source.names, source.press, str(source.timezone), source.evidence, source.own],
+        "addresses": [[a.prefix, a.pattern.pattern, a.time] for a in source.addresses],
+        "spelling": [source.strip, sorted(source.same_host.items())],
         "opinion": source.opinion.pattern if source.opinion else "",
         "trafilatura": version,
         "code": CODE,
@@ -62,6 +64,13 @@ def rules_of(source: Source) -> Rules:
 
 def extract(capture: Capture, place: Place) -> Article:
     """Return the article that a capture shows, by the rules of its source. Never raises for a bad page."""
+    try:
+        return _extracted(capture, place)
+    except Exception as error:  # pages are hostile: what nobody foresaw must cost one page, and be seen
+        return Article(status=Status.REJECT, reasons=(f"error_{type(error).__name__}",))
+
+
+def _extracted(capture: Capture, place: Place) -> Article:
     source = place.source
     if not is_opinion(place):
         return Article(status=Status.REJECT, reasons=("other_section",), publisher=source.publisher)
@@ -131,6 +140,7 @@ def _judged(article: Article, body: Body, source: Source, capture: Capture) -> A
     text = article.text or article.text_ko
     units = _solid([text]) + (HANGUL_WEIGHT - 1) * len(HANGUL.findall(text))
     findings = [
+        (Status.TRUNCATED, "answer_cut_off", capture.truncated),
         (Status.REJECT, "no_text", not text and article.kind != "cartoon"),
         (Status.DRIFT, "no_profile_fits", body.profile is None),
         (Status.DRIFT, "lost_text", body.profile is not None and article.coverage < MIN_COVERAGE and bool(text)),
@@ -314,8 +324,8 @@ def _kind(page: Page, profile: Profile, place: Place, edges: Edges, authors: tup
     """Return the kind by address, by the page's own section, else by the form of the text."""
     section = page.first(*profile.section)
     for text, witness in ((place.canonical_url.rsplit("/", 2)[0], "address"), (_text(section), "section")):
-        for word, kind in KINDS.items():
-            if word in text.lower():
+        for kind in KINDS:
+            if kind in text.lower():
                 return kind, witness
     if edges.bios or (authors and place.source.own):
         return "column", "text"

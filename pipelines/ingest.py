@@ -1,15 +1,17 @@
 """From sightings to outcomes: capture → record → index (publish, commit, then query) → manifest.
 
-Whatever a crash leaves behind is found by the next run and accepted: an object that no manifest names
-is not yet in the archive, and making it again gives the same object.
+Whatever a crash leaves behind is accepted: an object that no manifest names is not yet in the archive, and
+making it again gives the same object. A run takes in what was left of the articles it meets, `upkeep` the rest.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
+from itertools import islice
 
 from pipelines import log
 from pipelines.addresses import Place, place_of
@@ -22,7 +24,7 @@ from pipelines.index import Reading
 from pipelines.matches import QUOTED, Side, figures, prepared, unites
 from pipelines.nouns import Article, Capture, Match, Outcome, Rules, Sighting, Status, Verdict, iso
 from pipelines.record import (
-    captures_prefix,
+    article_of,
     content_sha256,
     quarantine_key,
     record,
@@ -34,6 +36,7 @@ from pipelines.verdict import Step, verdict
 from pipelines.warc import read_capture
 
 Report = Callable[[Outcome], None]
+LEFT = ("left-by-an-earlier-run",)  # the route of a capture that a crash left
 
 
 @dataclass
@@ -46,6 +49,10 @@ class Batch:
     def history(self, article_id: str) -> list[Step]:
         """Return the article's sightings, logged and pending, in the order of capture."""
         return sorted(self._steps(article_id).values())
+
+    def read_by(self, rules: Rules, article_id: str) -> list[Step]:
+        """Return the sightings read by these rules: the only ones a reading of today can be compared with."""
+        return [step for step in self.history(article_id) if step.rules8 == rules.rules8]
 
     def remember(self, article_id: str, step: Step) -> None:
         """Add a sighting; a re-reading takes the place of what it re-read."""
@@ -109,22 +116,38 @@ def _ingest_part(
     return outcomes
 
 
-def orphans(archive: Archive, article_id: str, named_now: Iterable[str]) -> list[Sighting]:
-    """Return the captures of an article that no manifest names: left by a run that was cut off."""
-    keys = [key for key in archive.store.keys(captures_prefix(article_id)) if key not in set(named_now)]
-    left = sorted(set(keys) - archive.index.named(keys))
-    return [_orphan(archive, article_id, key) for key in left]
+def ingest_left(archive: Archive, part: Part, keys: Iterable[str], report: Report) -> list[Outcome]:
+    """Take in those captures of `keys` that no manifest names: a run that was cut off left them.
+
+    One that cannot be read is told as FAILED, and stays as it lies: `opeds verify` is about those.
+    """
+    done: list[Outcome] = []
+    waiting = iter(keys)
+    while some := list(islice(waiting, log.PART_SIZE)):
+        left = sorted(set(some) - archive.index.named(some))
+        found = [_left(archive, key) for key in left]
+        seen = [one for one in found if isinstance(one, Sighting)]
+        if found:
+            name = f"{part.name}-{hashlib.sha256(left[0].encode()).hexdigest()[:8]}"  # the list shrinks: no number
+            unread = [one for one in found if isinstance(one, Outcome)]
+            done += ingest(archive, replace(part, name=name), seen, unread, report)
+    return done
 
 
-def _orphan(archive: Archive, article_id: str, key: str) -> Sighting:
-    capture = read_capture(archive.store.read(key), key)
-    return Sighting(article_id, capture.url, capture.fetched_at, key, routes=("left-by-an-earlier-run",))
+def _left(archive: Archive, key: str) -> Sighting | Outcome:
+    """Return the sighting that a capture is, or why it cannot be one."""
+    article_id = article_of(key)
+    try:
+        capture = read_capture(archive.store.read(key), key)
+    except (NotArchived, UnreadableWarc) as error:
+        return Outcome(Verdict.FAILED, "", article_id, routes=LEFT, reasons=(str(error),))
+    return Sighting(article_id, capture.url, capture.fetched_at, key, LEFT)
 
 
 def _decide(batch: Batch, sighting: Sighting) -> list[Outcome]:
     """Return the outcome of one sighting, behind a REREAD for each sighting read under older rules."""
     archive = batch.archive
-    place = place_of(sighting.url, archive.sources.values())
+    place = _place(archive, sighting.url, sighting.article_id)
     if place is None:
         return [_outcome(sighting, Verdict.NOT_AN_OPED, reasons=("no_source_knows_this_address",))]
     rules = rules_of(place.source)
@@ -135,6 +158,7 @@ def _decide(batch: Batch, sighting: Sighting) -> list[Outcome]:
         capture = read_capture(archive.store.read(sighting.capture_key), sighting.capture_key)
     except (NotArchived, UnreadableWarc) as error:
         return [_outcome(sighting, Verdict.FAILED, reasons=(str(error),), capture_key="")]
+    place = _place(archive, capture.url, sighting.article_id) or place  # the record knows the capture alone
     if _better_known(archive, place):
         return [_outcome(sighting, Verdict.ALIAS, target=place.article_id)]
     article = extract(capture, place)
@@ -142,6 +166,12 @@ def _decide(batch: Batch, sighting: Sighting) -> list[Outcome]:
         return [_set_aside(archive, sighting, article, place, capture, rules)]
     rereads = _rereads(batch, place, rules)
     return [*rereads, _archived(batch, sighting, article, place, capture, rules)]
+
+
+def _place(archive: Archive, url: str, article_id: str) -> Place | None:
+    """Return what an address names, provided that it names this article."""
+    place = place_of(url, archive.sources.values())
+    return place if place and place.article_id == article_id else None
 
 
 def _known_content(batch: Batch, sighting: Sighting, rules: Rules) -> str:
@@ -152,7 +182,7 @@ def _known_content(batch: Batch, sighting: Sighting, rules: Rules) -> str:
 
 def _seen(batch: Batch, sighting: Sighting, content16: str, rules: Rules) -> Outcome:
     """A kept payload again: unchanged, or back to an earlier form; either way nothing to write."""
-    found = verdict(content16, sighting.fetched_at, batch.history(sighting.article_id))
+    found = verdict(content16, sighting.fetched_at, batch.read_by(rules, sighting.article_id))
     _remember(batch, sighting, content16, rules)
     return _outcome(sighting, found, content16=content16, rules8=rules.rules8)
 
@@ -185,14 +215,14 @@ def _archived(
     batch: Batch, sighting: Sighting, article: Article, place: Place, capture: Capture, rules: Rules
 ) -> Outcome:
     content16 = content_sha256(article)[:16]
-    history = batch.history(place.article_id)
+    history = batch.read_by(rules, place.article_id)
     found = verdict(content16, sighting.fetched_at, history)
     outcome = _outcome(
         sighting, found, content16=content16, rules8=rules.rules8, reasons=article.reasons,
         published_at=iso(article.published_at) if article.published_at else "", listed=_listed(article),
     )  # fmt: skip
     _remember(batch, sighting, content16, rules)
-    if any((step.content16, step.rules8) == (content16, rules.rules8) for step in history):
+    if any(step.content16 == content16 for step in history):
         return outcome  # known: a return to an earlier text, or another dress around the same one
     outcome = replace(outcome, record_key=record_key(place.article_id, content16, rules))
     body = record(article, place, capture, sighting.capture_key, rules)
@@ -242,7 +272,8 @@ def _compared(archive: Archive, article: Article, article_id: str, candidate: Re
 def _rereads(batch: Batch, place: Place, rules: Rules) -> list[Outcome]:
     """Read all earlier sightings again when our rules changed: only equal rules can be compared.
 
-    So our progress is never mistaken for the newspaper's correction.
+    So our progress is never mistaken for the newspaper's correction. A sighting that today's rules refuse
+    keeps its reading, and is compared with nothing.
     """
     stale = [step for step in batch.history(place.article_id) if step.rules8 != rules.rules8]
     return [outcome for step in stale for outcome in _reread(batch, place, step, rules)]
@@ -253,6 +284,7 @@ def _reread(batch: Batch, place: Place, step: Step, rules: Rules) -> list[Outcom
         capture = read_capture(batch.archive.store.read(step.capture_key), step.capture_key)
     except (NotArchived, UnreadableWarc):
         return []
+    place = _place(batch.archive, capture.url, place.article_id) or place
     article = extract(capture, place)
     content16 = content_sha256(article)[:16]
     if article.status not in {Status.OK, Status.REVIEW}:
@@ -291,8 +323,3 @@ def _outcome(sighting: Sighting, found: Verdict, **more: object) -> Outcome:
         capture_key=sighting.capture_key, routes=sighting.routes, aliases=sighting.aliases,
     )  # fmt: skip
     return replace(told, **more)  # type: ignore[arg-type]
-
-
-def now() -> datetime:
-    """Return this instant: edges ask for it, nothing else does."""
-    return datetime.now(UTC)

@@ -94,7 +94,8 @@ def entries(store: Store, after: int = 0) -> Iterator[tuple[int, Manifest]]:
 def _plain(manifest: Manifest) -> dict[str, Any]:
     data = asdict(manifest)
     data["outcomes"] = [
-        {name: value for name, value in outcome.items() if value not in ("", ())} for outcome in data["outcomes"]
+        {name: value for name, value in outcome.items() if name == "url" or value not in ("", ())}
+        for outcome in data["outcomes"]
     ]
     return {"schema": SCHEMA, **data}
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from functools import cached_property
+from zoneinfo import ZoneInfo
 
+SEOUL = ZoneInfo("Asia/Seoul")  # the newspaper's zone: its days, whatever the source or the machine
 STAMP = "%Y%m%dT%H%M%SZ"  # times in keys: UTC, whole seconds
 
 
@@ -23,6 +25,16 @@ def stamp(moment: datetime) -> str:
 def iso(moment: datetime) -> str:
     """Return an aware moment as ISO 8601 in UTC with whole seconds: `2026-06-01T03:04:05Z`."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def now() -> datetime:
+    """Return this instant: the outermost steps ask for it, nothing else does."""
+    return datetime.now(UTC)
+
+
+def today() -> date:
+    """Return the newspaper's day."""
+    return now().astimezone(SEOUL).date()
 
 
 class Status(StrEnum):
@@ -52,15 +64,22 @@ class Verdict(StrEnum):
     FAILED = "FAILED"
 
 
+CONTENT = frozenset({Verdict.NEW, Verdict.UNCHANGED, Verdict.REVISED, Verdict.COPY})  # say what a page held
+
+
 @dataclass(frozen=True)
 class Capture:
-    """One HTTP response. `payload` is the body with transfer and content coding removed."""
+    """One HTTP response. `payload` is the body with transfer and content coding removed.
+
+    `truncated` says that the answer was not recorded to its end.
+    """
 
     url: str
     fetched_at: datetime
     status: int
     headers: tuple[tuple[str, str], ...]
     payload: bytes = field(repr=False)
+    truncated: bool = False
 
     @cached_property
     def payload_sha256(self) -> str:

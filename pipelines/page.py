@@ -15,6 +15,7 @@ from lxml.etree import XPath
 from lxml.html import HtmlElement
 
 ARTICLE_TYPES = re.compile(r"(Article|Posting|Report|Review)$")
+_NO_TEXT = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200b\u2060\ufeff\ud800-\udfff]")  # not: white space
 _COMMA_BEFORE_END = re.compile(r",\s*([}\]])")
 
 
@@ -79,13 +80,15 @@ def _compiled(selector: str) -> XPath:
 
 
 def collapse(text: str) -> str:
-    """Return text with white space collapsed, no-break and zero-width ones included.
+    """Return text with white space collapsed, no-break ones included, and characters that are none left out.
 
-    >>> collapse(" a\\u00a0 b\\u200b\\n")
+    Zero-width and control characters go (an escape sequence would steer a reader's terminal), and half surrogate
+    pairs, which JSON may hold but no file can.
+
+    >>> collapse(" a\\u00a0 b\\u200b\\x1b\\n")
     'a b'
     """
-    whole = text.encode("utf-8", "ignore").decode()  # JSON may hold half a surrogate pair, which no file can
-    return " ".join(whole.replace("\u200b", "").replace("\ufeff", "").split())
+    return " ".join(_NO_TEXT.sub("", text).split())
 
 
 def people(page: Page) -> list[Said]:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from pipelines.catalogue import Location, location, open_table
+from pipelines import catalogue
+from pipelines.catalogue import location
 from pipelines.embedded import ensure_running
 from pipelines.errors import NotArchived, WrongUsage
+from pipelines.nouns import SEOUL
 from pipelines.settings import Settings
 
 Row = dict[str, Any]
@@ -29,29 +31,12 @@ class Wanted:
 
 def reachable(settings: Settings) -> Settings:
     """Return settings that reach the archive, with the embedded store running."""
-    if settings.archive.startswith("memory:"):
-        raise WrongUsage("an archive in memory ends with its process; set OPEDS_ARCHIVE to s3://… or file://…")
     return ensure_running(settings) if settings.embedded else settings
 
 
 def query(settings: Settings, table: str, sql: str) -> list[Row]:
-    """Run SQL over a catalogue table, which it calls `t`; an empty archive gives no rows."""
-    import pyarrow as pa
-    from deltalake import QueryBuilder
-
-    opened = open_table(_location(settings, table))
-    if opened is None:
-        return []
-    result = QueryBuilder().register("t", opened).execute(sql)
-    rows: list[Row] = pa.table(result).to_pylist()
-    return rows
-
-
-def _location(settings: Settings, table: str) -> Location:
-    found = location(settings, table)
-    if found is None:
-        raise WrongUsage("an archive in memory has no catalogue; set OPEDS_ARCHIVE to s3://… or file://…")
-    return found
+    """Run SQL over one of the archive's tables, which it calls `t`; an empty archive gives no rows."""
+    return catalogue.query(location(settings, table), sql)
 
 
 def opeds(settings: Settings, wanted: Wanted) -> list[Row]:
@@ -83,9 +68,7 @@ def _primary_first(rows: list[Row]) -> list[Row]:
 
 
 def _fits(row: Row, wanted: Wanted, places: Sequence[Row]) -> bool:
-    from zoneinfo import ZoneInfo
-
-    day = row["published_at"].astimezone(ZoneInfo("Asia/Seoul")).date() if row["published_at"] else None
+    day = row["published_at"].astimezone(SEOUL).date() if row["published_at"] else None
     names = " ".join(author["name"] for author in row["authors"] or ()).casefold()
     return (
         (wanted.since is None or (day is not None and day >= wanted.since))

@@ -42,6 +42,16 @@ def captures_prefix(article_id: str) -> str:
     return f"captures/{_folders(article_id)}/"
 
 
+def article_of(key: str) -> str:
+    """Return the article whose capture, record or rejection lies at a key.
+
+    >>> article_of("captures/kjd/c2068163/20240613T000000Z-0123456789abcdef.warc.gz")
+    'kjd-c2068163'
+    """
+    _, source, native, _ = key.split("/", 3)
+    return f"{source}-{native}"
+
+
 def record_key(article_id: str, content16: str, rules: Rules) -> str:
     """Return the key of a record."""
     return f"articles/{_folders(article_id)}/{content16}-{rules.rules8}.json"

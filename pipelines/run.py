@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-import subprocess
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
+from tempfile import TemporaryDirectory
 
 from pipelines import log
 from pipelines.addresses import is_opinion, place_of
-from pipelines.archive import Archive, catch_up, open_archive
+from pipelines.archive import Archive, catch_up, open_archive, rehearsal
 from pipelines.catalogue import Published, publish
 from pipelines.crawls import (
+    Crawl,
     Summary,
-    await_crawl,
     crawl_key,
     days_of,
-    end_group,
     read_summary,
     sightings,
-    stamped,
     start_crawl,
 )
 from pipelines.errors import CrawlFailed, OpedsError, UnreadableWarc, WrongUsage
-from pipelines.ingest import Part, ingest, now
+from pipelines.ingest import Part, ingest, ingest_left
 from pipelines.keep import keep
-from pipelines.nouns import Outcome, Sighting, Verdict, iso, stamp
+from pipelines.nouns import Outcome, Sighting, Verdict, iso, now, stamp, today
+from pipelines.record import captures_prefix
 from pipelines.settings import Settings
 from pipelines.sources import Source, source_named
-from pipelines.store import Overlay
-from pipelines.warc import capture_of, exchanges
+from pipelines.warc import Exchange, capture_of, exchanges
 
 Progress = Callable[[str, str], None]  # (stage, what): the command line draws it
 
@@ -97,28 +97,28 @@ def _crawl_all(
 ) -> dict[str, Summary]:  # fmt: skip
     """Run one crawl for each source at the same time: each site still gets one request after another."""
     done: dict[str, Summary] = {}
-    running: list[subprocess.Popen[str]] = []
+    running: list[Crawl] = []
     until = asked.until.isoformat()
 
-    def crawl(name: str) -> None:
-        arguments = [("since", asked.since.isoformat()), ("until", until), ("run", run_id), ("progress", "1")]
-        process = start_crawl(name, arguments, settings.home / "logs" / f"{run_id}-{name}.log", dict(environment))
-        running.append(process)
+    def crawl_one(name: str) -> None:
+        arguments = [("since", asked.since.isoformat()), ("until", until), ("run", run_id)]
+        crawl = start_crawl(name, arguments, settings.home / "logs" / f"{run_id}-{name}.log", dict(environment))
+        running.append(crawl)
         try:
-            await_crawl(process, lambda line: progress(name, line))
+            crawl.wait(partial(progress, name))
             done[name] = read_summary(archive, crawl_key(name, until, run_id))
         except OpedsError as error:
             report.failures[name] = str(error)
 
-    threads = [threading.Thread(target=crawl, args=(name,)) for name in asked.sources]
+    threads = [threading.Thread(target=crawl_one, args=(name,)) for name in asked.sources]
     for thread in threads:
         thread.start()
     try:
         for thread in threads:
             thread.join()
     except BaseException:
-        for process in running:
-            end_group(process)
+        for crawl in running:
+            crawl.end()
         raise
     if len(report.failures) == len(asked.sources):
         raise CrawlFailed("; ".join(f"{name}: {why}" for name, why in sorted(report.failures.items())))
@@ -126,8 +126,12 @@ def _crawl_all(
 
 
 def _ingest_summary(archive: Archive, summary: Summary, run_id: str, progress: Progress, report: Report) -> None:
-    """Log one crawl's outcomes, a part for each day."""
-    seen, others = sightings(archive, summary)
+    """Log one crawl's outcomes, a part for each day; then what an earlier, broken crawl left of these articles."""
+
+    def told(outcome: Outcome) -> None:
+        progress("ingest", f"{outcome.verdict.value} {outcome.article_id}")
+
+    seen, others = sightings(summary)
     days = {tried.article_id: tried.day or summary.until for tried in summary.addresses}
     crawl = crawl_key(summary.source, summary.until, summary.run)
     for day in sorted({*days.values()}):
@@ -137,8 +141,11 @@ def _ingest_summary(archive: Archive, summary: Summary, run_id: str, progress: P
             part,
             [s for s in seen if days[s.article_id] == day],
             [o for o in others if days[o.article_id] == day],
-            lambda outcome: progress("ingest", f"{outcome.verdict.value} {outcome.article_id}"),
+            told,
         )
+    left = Part(run_id, f"{summary.source}-left", summary.until, iso(now()))
+    of_these = (captures_prefix(article_id) for article_id in dict.fromkeys(t.article_id for t in summary.addresses))
+    report.outcomes += ingest_left(archive, left, (key for p in of_these for key in archive.store.keys(p)), told)
 
 
 def _close(
@@ -188,68 +195,96 @@ def closing_of(day: date, sources: Iterable[Source], summaries: Mapping[str, Sum
 def ingest_files(settings: Settings, files: Sequence[Path], progress: Progress, dry: bool = False) -> Report:
     """Take the op-eds out of anyone's WARC files: copy their captures, log the outcomes, publish.
 
-    With `dry` everything is decided and nothing written. Raises `UnreadableWarc` behind what could be read.
+    With `dry` everything is decided and nothing written. A file that breaks off is taken in up to there, and told
+    among the failures; one that cannot be opened raises `WrongUsage` before anything is done.
     """
-    archive = open_archive(settings)
-    if not dry:
-        return _ingest_files(archive, settings, files, progress)
-    with archive.index.dry():
-        return _ingest_files(replace(archive, store=Overlay(archive.store)), None, files, progress)
-
-
-def _ingest_files(archive: Archive, settings: Settings | None, files: Sequence[Path], progress: Progress) -> Report:
-    report = Report()
-    run_id = new_run_id()
-    for number, path in enumerate(files, 1):
-        broken: UnreadableWarc | None = None
-        found: list[Sighting] = []
+    for path in files:
         try:
-            found = _copied(archive, path, report, found)
-        except UnreadableWarc as error:
-            broken = error
-        part = Part(run_id, f"file-{number}-{path.name}", now().date().isoformat(), iso(now()))
-        fresh = _not_yet_logged(archive, found, report)
-        report.outcomes += ingest(
-            archive, part, fresh, [], lambda o: progress("ingest", f"{o.verdict.value} {o.article_id}")
-        )
-        if broken:
-            report.failures[str(path)] = str(broken)
-    if settings is not None:
-        report.published = publish(archive, settings)
+            path.open("rb").close()
+        except OSError as error:
+            raise WrongUsage(f"cannot read {path}: {error.strerror}") from error
+    report, run_id = Report(), new_run_id()
+    with _opened(settings, dry) as archive:
+        for number, path in enumerate(files, 1):
+            _ingest_file(archive, path, f"{run_id}-{number}", progress, report)
+        report.published = None if dry else publish(archive, settings)
     return report
 
 
-def _copied(archive: Archive, path: Path, report: Report, found: list[Sighting]) -> list[Sighting]:
-    """Copy the op-ed captures of a file into the bucket; return their sightings, and count the rest."""
+def _opened(settings: Settings, dry: bool) -> AbstractContextManager[Archive]:
+    return rehearsal(settings) if dry else nullcontext(open_archive(settings))
+
+
+def _ingest_file(archive: Archive, path: Path, run_id: str, progress: Progress, report: Report) -> None:
+    """Take in one file, in parts as they fill, so that memory does not grow with it."""
+    part = Part(run_id, path.name, today().isoformat(), iso(now()))
+    waiting: dict[tuple[str, datetime], Sighting] = {}
+
+    def take() -> None:
+        done = ingest(archive, replace(part, name=f"{part.name}-{len(report.outcomes)}"), waiting.values(), [], told)
+        report.outcomes += done
+        waiting.clear()
+
+    def told(outcome: Outcome) -> None:
+        progress("ingest", f"{outcome.verdict.value} {outcome.article_id}")
+
     try:
-        stream = path.open("rb")
-    except OSError as error:
-        raise WrongUsage(f"cannot read {path}: {error.strerror}") from error
-    with stream:
-        for exchange in exchanges(stream, str(path)):
-            place = place_of(exchange.url, archive.sources.values())
-            why = (
-                "of another site" if place is None else "of another section" if not is_opinion(place)
-                else f"answered {exchange.status}" if exchange.status != 200 else ""
-            )  # fmt: skip
-            if why or place is None:
-                report.skipped[why] = report.skipped.get(why, 0) + 1
-                continue
-            capture = capture_of(exchange)
-            key = keep(archive.store, place.article_id, exchange, capture)
-            found.append(Sighting(place.article_id, capture.url, capture.fetched_at, key))
-    return found
+        with path.open("rb") as stream:
+            for exchange in exchanges(stream, str(path)):
+                sighting = _copied(archive, exchange, report)
+                if sighting:
+                    waiting[sighting.article_id, sighting.fetched_at] = sighting
+                if len(waiting) == log.PART_SIZE:
+                    take()
+    except UnreadableWarc as error:
+        report.failures[str(path)] = str(error)
+    take()
 
 
-def _not_yet_logged(archive: Archive, found: list[Sighting], report: Report) -> list[Sighting]:
-    """Leave out what a manifest tells already, so that a file taken in twice adds nothing."""
-    named = archive.index.named(sighting.capture_key for sighting in found)
-    fresh: dict[tuple[str, datetime], Sighting] = {}
-    for sighting in found:
-        logged = stamped(sighting) and sighting.capture_key in named
-        logged |= any(step.fetched_at == sighting.fetched_at for step in archive.index.history(sighting.article_id))
-        if logged:
-            report.skipped["archived before"] = report.skipped.get("archived before", 0) + 1
-        else:
-            fresh[sighting.article_id, sighting.fetched_at] = sighting
-    return list(fresh.values())
+def _copied(archive: Archive, exchange: Exchange, report: Report) -> Sighting | None:
+    """Copy an answer that shows an op-ed into the bucket; count any other, and what a manifest tells already."""
+    place = place_of(exchange.url, archive.sources.values())
+    why = (
+        "of another site" if place is None else "of another section" if not is_opinion(place)
+        else f"answered {exchange.status}" if exchange.status != 200
+        else "archived before" if archive.index.seen(place.article_id, iso(exchange.fetched_at)) else ""
+    )  # fmt: skip
+    if why or place is None:
+        report.skipped[why] = report.skipped.get(why, 0) + 1
+        return None
+    capture = capture_of(exchange)
+    key = keep(archive.store, place.article_id, exchange, capture)
+    return Sighting(place.article_id, capture.url, capture.fetched_at, key)
+
+
+def plan(settings: Settings, asked: Asked, environment: Mapping[str, str], progress: Progress) -> Report:
+    """Say what `run` would archive: fetch the pages into files that are removed, decide, write nothing."""
+    report, run_id = Report(), new_run_id()
+    with TemporaryDirectory(prefix="opeds-plan-") as folder, rehearsal(settings) as archive:
+        for name in asked.sources:
+            warc = Path(folder) / f"{name}.warc.gz"
+            days = [("since", asked.since.isoformat()), ("until", asked.until.isoformat())]
+            crawl = start_crawl(name, [*days, ("warc", str(warc))], warc.with_suffix(".log"), dict(environment))
+            try:
+                crawl.wait(partial(progress, name))
+                _ingest_file(archive, warc, run_id, progress, report)
+            except CrawlFailed as error:
+                report.failures[name] = str(error)
+    return report
+
+
+def upkeep(settings: Settings, progress: Progress, dry: bool = False) -> Report:
+    """Take in every capture that no manifest names, whatever run left it, and publish.
+
+    Lists all captures of the archive, which no daily run does.
+    """
+    report = Report()
+    part = Part(new_run_id(), "left", today().isoformat(), iso(now()))
+
+    def told(outcome: Outcome) -> None:
+        progress("ingest", f"{outcome.verdict.value} {outcome.article_id}")
+
+    with _opened(settings, dry) as archive:
+        report.outcomes = ingest_left(archive, part, archive.store.keys("captures/"), told)
+        report.published = None if dry else publish(archive, settings)
+    return report

@@ -8,8 +8,9 @@ import random
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from pipelines.errors import AlreadyArchived, NotArchived, OpedsError, StoreUnavailable, UnsafeStore
+from pipelines.errors import AlreadyArchived, NotArchived, OpedsError, StoreUnavailable, UnsafeStore, WrongUsage
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
@@ -105,6 +106,8 @@ def client(settings: Settings) -> S3Client:
     import boto3
     from botocore.config import Config
 
+    if settings.endpoint and urlsplit(settings.endpoint).scheme not in {"http", "https"}:
+        raise WrongUsage(f"AWS_ENDPOINT_URL={settings.endpoint} is no address; write it as http://localhost:8333")
     return boto3.client(
         "s3",
         endpoint_url=settings.endpoint or None,

@@ -20,7 +20,7 @@ class Settings:
     """
 
     archive: str = ""
-    index: str = ""
+    index: str = field(default="", repr=False)  # a database's address holds its password
     sources: str = ""
     contact: str = ""
     home: Path = HOME
@@ -39,8 +39,8 @@ class Settings:
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """Return the settings of this process; unset and empty are the same.
 
-    >>> read_settings({"OPEDS_ARCHIVE": "memory:"}).archive
-    'memory:'
+    >>> read_settings({"OPEDS_ARCHIVE": "s3://opeds"}).archive
+    's3://opeds'
     """
     return Settings(
         archive=environ.get("OPEDS_ARCHIVE", ""),

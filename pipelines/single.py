@@ -8,8 +8,7 @@ from typing import Any
 from pipelines.addresses import Place, place_of
 from pipelines.errors import WrongUsage
 from pipelines.extract import extract
-from pipelines.ingest import now
-from pipelines.nouns import Capture
+from pipelines.nouns import Capture, now
 from pipelines.record import described
 from pipelines.settings import Settings
 from pipelines.sources import Source, load_sources
@@ -24,12 +23,12 @@ def extracted(body: bytes, url: str, fetched_at: str, settings: Settings) -> dic
     except ValueError as error:
         raise WrongUsage(f"{fetched_at!r} is no moment; write it as 2026-06-01T09:30:00+09:00") from error
     when = when if when.tzinfo else when.replace(tzinfo=UTC)
-    place = place_of(url, load_sources(settings.sources).values()) or _nowhere(url)
+    place = place_of(url, load_sources(settings.sources).values()) or nowhere(url)
     article = extract(Capture(url, when, 200, (), body), place)
     told = {name: value for name, value in described(article, place).items() if name not in DROPPED}
     return {**told, "url": url, "extractor": f"opeds/{article.profile or 'none'}"}
 
 
-def _nowhere(url: str) -> Place:
+def nowhere(url: str) -> Place:
     source = Source(name="unknown", publisher="", hosts=(), addresses=())
     return Place(source, "", "", url, 0)

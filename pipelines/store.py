@@ -131,15 +131,13 @@ def open_store(settings: Settings) -> Store:
 
         settings = ensure_running(settings)
     parts = urlsplit(settings.archive)
-    if parts.scheme == "memory":
-        return MemoryStore()
     if parts.scheme == "file" and parts.path:
         return _folder(Path(unquote(parts.path)))
     if parts.scheme == "s3" and parts.netloc:
         from pipelines.s3 import S3Store
 
         return S3Store(settings, bucket=parts.netloc, prefix=parts.path.strip("/"))
-    raise WrongUsage(f"OPEDS_ARCHIVE={settings.archive!r}: use s3://bucket[/prefix], file:///folder or memory:")
+    raise WrongUsage(f"OPEDS_ARCHIVE={settings.archive!r}: use s3://bucket[/prefix] or file:///folder")
 
 
 def _folder(root: Path) -> FolderStore:

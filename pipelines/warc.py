@@ -41,13 +41,15 @@ class Exchange:
     body: bytes
     method: str = "GET"
     request_headers: Headers = ()
+    truncated: str = ""  # why the record ends before the answer did, in WARC's words
 
 
 def capture_of(exchange: Exchange) -> Capture:
     """Return the capture of an exchange: its payload with content coding removed."""
     payload = decoded(exchange.body, exchange.headers)
-    return Capture(exchange.url, exchange.fetched_at.astimezone(UTC).replace(microsecond=0), exchange.status,
-                   exchange.headers, payload)  # fmt: skip
+    when = exchange.fetched_at.astimezone(UTC).replace(microsecond=0)
+    cut = bool(exchange.truncated) or len(payload) >= MAX_PAYLOAD
+    return Capture(exchange.url, when, exchange.status, exchange.headers, payload, cut)
 
 
 def page_file(exchange: Exchange, notes: dict[str, Any]) -> bytes:
@@ -136,14 +138,11 @@ def _exchange(record: ArcWarcRecord) -> Exchange:
     url = record.rec_headers.get_header("WARC-Target-URI") or ""
     when = record.rec_headers.get_header("WARC-Date") or ""
     status = record.http_headers.get_statuscode()
-    truncated = record.rec_headers.get_header("WARC-Truncated")
     raw = record.content_stream() if _chunked(record) else record.raw_stream
     body = raw.read(MAX_PAYLOAD + 1)
     headers = tuple((str(k), str(v)) for k, v in record.http_headers.headers)
     if _chunked(record):  # warcio undid both codings
         headers = tuple((k, v) for k, v in headers if k.lower() not in {"transfer-encoding", "content-encoding"})
-    if truncated:
-        headers += (("WARC-Truncated", truncated),)
     return Exchange(
         url=url.strip("<>"),
         fetched_at=iso_date_to_datetime(when).replace(tzinfo=UTC),
@@ -151,6 +150,7 @@ def _exchange(record: ArcWarcRecord) -> Exchange:
         reason=record.http_headers.statusline.partition(" ")[2],
         headers=headers,
         body=body,
+        truncated=record.rec_headers.get_header("WARC-Truncated") or ("length" if len(body) > MAX_PAYLOAD else ""),
     )
 
 
@@ -207,6 +207,8 @@ def _record(
     concurrent: str = "",
 ) -> ArcWarcRecord:
     headers = _warc_headers(exchange, kind)
+    if exchange.truncated and kind == "response":
+        headers["WARC-Truncated"] = exchange.truncated
     if concurrent:
         headers["WARC-Concurrent-To"] = concurrent
     return _writer().create_warc_record(

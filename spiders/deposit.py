@@ -62,7 +62,10 @@ class Deposit:
 
     async def process_item(self, item: Page) -> Page:
         """Keep one page; the bucket is waited for outside of the event loop."""
-        await asyncio.to_thread(self._keep, item)
+        try:
+            await asyncio.to_thread(self._keep, item)
+        except OpedsError as error:
+            item.tried.result, item.tried.reason = "failed", str(error)
         self.spider.say(item.tried.result, item.tried.article_id)
         return item
 
@@ -81,7 +84,7 @@ class Deposit:
 
     def spider_closed(self, reason: str) -> None:
         """Write the crawl's WARC and, last of all, its summary: without one the crawl counts as cut off."""
-        summary = self.spider.finished(reason, datetime.now(UTC))
+        summary = self.spider.finished(reason)
         warc = crawl_file(self.spider.answers, self.sightings)
         if self.store is None:
             with Path(self.spider.warc).open("ab") as file:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from urllib.parse import urljoin, urlsplit
@@ -16,6 +16,7 @@ from pipelines.page import collapse, select
 from pipelines.sources import Route
 
 Element = etree._Element
+MAX_PAGES = 200  # of one route; it is reported as not read back far enough behind that
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +94,34 @@ Reader = Callable[[Route, bytes, ZoneInfo], Iterator[Entry]]
 READERS: dict[str, Reader] = {"list": listed, "feed": fed, "news-sitemap": mapped, "json": channelled}
 
 
-def read_back_to(first: date, found: Iterable[Entry]) -> bool:
-    """Whether a page of entries reaches back before the first day asked for, so that none is missing."""
+@dataclass(frozen=True, slots=True)
+class Next:
+    """What follows from a page of a route: whether the days are covered, what is wrong, whether to ask on."""
+
+    reached: bool = False
+    error: str = ""
+    go_on: bool = False
+
+
+def after(route: Route, page: int, found: Sequence[Entry], fresh: bool, first: date) -> Next:
+    """Return what follows from page `page` of a route; `fresh` says whether it showed anything the earlier did not.
+
+    The days are covered when a page reaches back before the first of them, or when the pages end: with an empty
+    one (a 404 is the caller's). Anything else proves nothing: a site may ignore the page's number, or lose its dates.
+    """
     days = [entry.day for entry in found if entry.day]
-    return bool(days) and min(days) < first
+    if not found:
+        lost = "0 items: has the layout changed, or is the page made by a script?"
+        return Next(reached=page > 1, error="" if page > 1 else lost)
+    if not days:
+        return Next(error="no entry has a date that can be read: has the layout changed?")
+    if min(days) < first:
+        return Next(reached=True)
+    if not route.next:
+        return Next(error=f"shows nothing before {min(days)}, and has no further page")
+    if not fresh:
+        return Next(error=f"page {page} shows nothing new: the site may ignore the page's number")
+    return Next(go_on=True) if page < MAX_PAGES else Next(error=f"goes on behind page {MAX_PAGES}")
 
 
 def _joined(base: str, link: str) -> str:

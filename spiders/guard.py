@@ -12,6 +12,7 @@ from scrapy.resolver import CachingThreadedResolver
 from scrapy.utils.httpobj import urlparse_cached
 from twisted.internet.error import DNSLookupError
 
+_wanted: set[str] = set()  # hosts of sources that say `loopback`; offsite requests do not get this far
 _refused: dict[str, str] = {}  # names and the inward address they resolved to: the resolver's error loses it
 
 
@@ -45,7 +46,7 @@ class GuardedResolver(CachingThreadedResolver):
         """Resolve a name, or fail when the answer points inward."""
 
         def checked(address: str) -> str:
-            if name not in self.allowed and not is_public(address):
+            if name not in self.allowed | _wanted and not is_public(address):
                 _refused[name] = address
                 raise DNSLookupError(f"{name} resolves to {address}")
             return address
@@ -68,6 +69,7 @@ class NoInwardAddress:
         """Let pass, or raise `IgnoreRequest` with the reason."""
         host = urlparse_cached(request).hostname or ""
         if getattr(self.crawler.spider, "loopback", False):
+            _wanted.add(host)
             return
         if host == "localhost" or host.endswith(".localhost"):
             raise IgnoreRequest(f"refused: {host} is this machine")

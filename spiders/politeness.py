@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import Counter
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from scrapy import Request
 from scrapy.downloadermiddlewares.retry import RetryMiddleware
 from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
+from scrapy.exceptions import IgnoreRequest
 from scrapy.http import Response
+from scrapy.utils.httpobj import urlparse_cached
 from scrapy.utils.misc import build_from_crawler
 from twisted.internet.defer import Deferred
 
 NOTHING = b"User-agent: *\nDisallow: /"
+REFUSALS = 3
 MAX_WAIT = 300.0  # seconds; a server that asks for more is left alone by the limit on retries
 
 
@@ -35,15 +40,44 @@ class CarefulRobots(RobotsTxtMiddleware):
             waiting.callback(parser)
 
 
+class StopWhenRefused:
+    """Leaves a host alone that answered 401 or 403 several times in a row: it does not want us."""
+
+    def __init__(self) -> None:
+        self.refusals: Counter[str] = Counter()
+
+    def process_request(self, request: Request) -> None:
+        """Let pass, or raise `IgnoreRequest`."""
+        host = urlparse_cached(request).netloc
+        if self.refusals[host] >= REFUSALS:
+            raise IgnoreRequest(f"{host} refused {REFUSALS} requests in a row, so we stopped asking it")
+
+    def process_response(self, request: Request, response: Response) -> Response:
+        """Count."""
+        host = urlparse_cached(request).netloc
+        self.refusals[host] = self.refusals[host] + 1 if response.status in {401, 403} else 0
+        return response
+
+
 class PatientRetry(RetryMiddleware):
-    """Waits as long as `Retry-After` says before it tries again."""
+    """Waits as long as `Retry-After` says, with everything else meant for that host, before it tries again."""
 
     async def process_response(self, request: Request, response: Response) -> Request | Response:  # type: ignore[override]
         """Return the answer, or after the wait a request for another try."""
         again = super().process_response(request, response)
         if again is not response:
-            await asyncio.sleep(retry_after(response.headers.get("Retry-After"), datetime.now(UTC)))
+            seconds = retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
+            self._hold(request, seconds)
+            await asyncio.sleep(seconds)
         return again
+
+    def _hold(self, request: Request, seconds: float) -> None:
+        """Keep the host's slot closed meanwhile: it asked us, not one request, to wait."""
+        assert self.crawler.engine is not None
+        slot = self.crawler.engine.downloader.slots.get(request.meta.get("download_slot", ""))
+        if slot and seconds:
+            slot.lastseen = time.monotonic() + seconds
+            slot.delay = slot.delay or 0.01  # a slot without delay never looks at the clock
 
 
 def retry_after(header: bytes | None, now: datetime) -> float:

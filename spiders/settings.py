@@ -42,10 +42,12 @@ DOWNLOADER_MIDDLEWARES = {
     "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
     "spiders.politeness.CarefulRobots": 100,
     "spiders.guard.NoInwardAddress": 110,
+    "spiders.politeness.StopWhenRefused": 120,
     "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
     "spiders.politeness.PatientRetry": 550,
     "spiders.guard.NameRefusal": 560,
     "spiders.wire.Wire": 999,
 }
+EXTENSIONS = {"spiders.attended.Attended": 100}
 ITEM_PIPELINES = {"spiders.deposit.Deposit": 100}
 LOG_LEVEL = "INFO"

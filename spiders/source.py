@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date
 from secrets import token_hex
-from typing import Any, ClassVar, NoReturn, Self
+from typing import Any, NoReturn, Self
 
 from scrapy import Request, Spider
 from scrapy.crawler import Crawler
@@ -22,13 +23,11 @@ from pipelines.addresses import Place, canonical_url, is_opinion, place_of
 from pipelines.crawls import Summary, Tried
 from pipelines.errors import OpedsError
 from pipelines.log import RouteReport
-from pipelines.nouns import iso, stamp
+from pipelines.nouns import iso, now, stamp
 from pipelines.settings import read_settings
 from pipelines.sources import Route, Source, load_sources, source_named
 from pipelines.warc import Exchange
-from spiders.discovery import Entry, Unreadable, entries, read_back_to
-
-MAX_PAGES = 200  # of one list; a list that goes on longer is reported as not read back far enough
+from spiders.discovery import Entry, Unreadable, after, entries
 
 
 @dataclass(frozen=True)
@@ -43,24 +42,23 @@ class SourceSpider(Spider):
     """Crawl one source for the days `since`…`until` (in the source's zone; default: today), or given addresses.
 
     Arguments: `-a since=2026-06-01 -a until=2026-06-07`, or `-a url=https://…` (several with spaces between);
-    `-a warc=FILE` writes everything to one local WARC file instead of the bucket; `-a run=ID` names the crawl.
+    `-a warc=FILE` writes everything to one local WARC file instead of the bucket; `-a run=ID` names the crawl;
+    `-a attended=1` tells progress on stdout, and ends the crawl when stdin is closed: for a parent process.
     """
 
-    source: ClassVar[Source]
-
     def __init__(
-        self, since: str = "", until: str = "", url: str = "", warc: str = "", run: str = "", progress: str = ""
+        self, since: str = "", until: str = "", url: str = "", warc: str = "", run: str = "", attended: str = ""
     ) -> None:
         super().__init__()
-        now = datetime.now(UTC)
+        began = now()
         self.place_source = self._load()
-        zone = self.place_source.timezone
-        self.since = _day(since, "since") if since else now.astimezone(zone).date()
-        self.until = _day(until, "until") if until else (self.since if since else now.astimezone(zone).date())
+        today = began.astimezone(self.place_source.timezone).date()
+        self.since = _day(since, "since") if since else today
+        self.until = _day(until, "until") if until else (self.since if since else today)
         if self.until < self.since:
             refuse(f"until={until} lies before since={since}")
         self.urls = url.split()
-        self.warc, self.progress = warc, bool(progress)
+        self.warc, self.attended = warc, bool(attended)
         self.loopback = self.place_source.loopback
         self.allowed_domains = [*self.place_source.hosts, *self.place_source.same_host]
         self.answers: list[Exchange] = []
@@ -68,18 +66,18 @@ class SourceSpider(Spider):
         self.outside: dict[str, set[str]] = {}  # addresses of other days or sections, by route
         self.reports: dict[str, RouteReport] = {}
         self.summary = Summary(
-            run=run or f"{stamp(now)}-{token_hex(2)}",
+            run=run or f"{stamp(began)}-{token_hex(2)}",
             source=self.name,
             since=self.since.isoformat(),
             until=self.until.isoformat(),
-            started_at=iso(now),
+            started_at=iso(began),
         )
         self._check_urls()
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
         """Make the spider; the delay comes from the source's file."""
-        unknown = set(kwargs) - {"since", "until", "url", "warc", "run", "progress"}
+        unknown = set(kwargs) - {"since", "until", "url", "warc", "run", "attended"}
         if unknown:
             refuse(f"unknown argument {sorted(unknown)[0]}; there are since, until, url, warc, run")
         spider = super().from_crawler(crawler, *args, **kwargs)
@@ -133,22 +131,19 @@ class SourceSpider(Spider):
         except Unreadable as error:
             self._report(route, [], error=str(error))
             return
-        fresh = [entry for entry in found if canonical_url(entry.url, self.place_source) not in self._shown(route)]
+        shown = self._shown(route)
+        fresh = any(canonical_url(entry.url, self.place_source) not in shown for entry in found)
         for entry in found:
             yield from self._discovered(entry, route.name)
         if route.carries_text:
             self.summary.entries += [{"route": route.name, "url": e.url, "title": e.title} for e in found]
-        if not found and page == 1:
-            self._report(route, [], error="0 items: has the layout changed, or is the page made by a script?")
-            return
-        ended = not fresh or not route.next
-        reached = read_back_to(self.since, found) or (ended and route.kind in {"list", "json"})
-        self._report(route, found, reached=reached)
-        if not reached and not ended and page < MAX_PAGES:
+        step = after(route, page, found, fresh, self.since)
+        self._report(route, found, step.reached, step.error)
+        if step.go_on:
             yield self._route_request(route, route.next.format(page=page + 1), page + 1)
 
     def _shown(self, route: Route) -> set[str]:
-        """Return what the route showed so far: a page that brings nothing fresh is the list's end."""
+        """Return what the route showed so far."""
         return {url for url, tried in self.by_url.items() if route.name in tried.routes} | self.outside.get(
             route.name, set()
         )
@@ -196,35 +191,38 @@ class SourceSpider(Spider):
     def parse_page(self, response: Response, key: str) -> Iterator[Page]:
         """Hand a page over as it came, under the address that answered."""
         tried = self.by_url[key]
-        tried.status, tried.fetched_at = response.status, iso(response.meta["exchange"].fetched_at)
+        exchange: Exchange | None = response.meta.get("exchange")  # spiders/wire.py: of an answer 200 alone
+        tried.status, tried.fetched_at = response.status, iso(exchange.fetched_at if exchange else now())
         place = place_of(response.url, [self.place_source])
-        if "partial" in response.flags:
+        if exchange is None:
+            tried.result, tried.reason = "failed", f"HTTP {response.status} is no whole page"
+        elif "partial" in response.flags:
             tried.result, tried.reason = "failed", "the answer broke off"
         elif place is None:
             tried.result, tried.reason = "gone", f"leads to {response.url}, which is no article"
         elif place.article_id != tried.article_id:
-            yield from self._moved(tried, place, response)
+            yield from self._moved(tried, place, exchange)
         else:
             tried.aliases = sorted({key, canonical_url(response.url, self.place_source)} - {tried.url})
-            yield Page(tried, response.meta["exchange"])
+            yield Page(tried, exchange)
         if tried.result:
             self.say(tried.result, tried.article_id)
 
-    def _moved(self, tried: Tried, place: Place, response: Response) -> Iterator[Page]:
+    def _moved(self, tried: Tried, place: Place, exchange: Exchange) -> Iterator[Page]:
         """An address that leads to another article is that one's alias; the article itself is kept once."""
         tried.result, tried.target = "alias", place.article_id
         if place.canonical_url not in self.by_url:
             arrived = Tried(place.canonical_url, place.article_id, list(tried.routes), tried.day, tried.title)
             arrived.status, arrived.fetched_at = tried.status, tried.fetched_at
             self.by_url[place.canonical_url] = arrived
-            yield Page(arrived, response.meta["exchange"])
+            yield Page(arrived, exchange)
 
     def page_failed(self, failure: Failure) -> Iterator[Page]:
         """Note why a page could not be had."""
         request: Request = failure.request  # type: ignore[attr-defined]
         tried = self.by_url[request.cb_kwargs["key"]]
         tried.result, tried.reason = _why(failure)
-        tried.fetched_at = iso(datetime.now(UTC))
+        tried.fetched_at = iso(now())
         if isinstance(failure.value, HttpError):
             tried.status = failure.value.response.status
         self.say(tried.result, tried.article_id)
@@ -232,14 +230,15 @@ class SourceSpider(Spider):
 
     def say(self, what: str, article_id: str) -> None:
         """Tell a waiting parent process how far we are."""
-        if self.progress:
-            print(what, article_id, flush=True)
+        if self.attended:
+            with suppress(BrokenPipeError):  # the parent is gone: spiders/attended.py ends the crawl
+                print(what, article_id, flush=True)
 
-    def finished(self, reason: str, now: datetime) -> Summary:
+    def finished(self, reason: str) -> Summary:
         """Return the crawl's own account."""
         tried = list(self.by_url.values())
         results = [t.result or "not asked for" for t in tried]
-        self.summary.finished_at, self.summary.finish_reason = iso(now), reason
+        self.summary.finished_at, self.summary.finish_reason = iso(now()), reason
         self.summary.routes = list(self.reports.values())
         self.summary.addresses = tried
         self.summary.counts = {result: results.count(result) for result in sorted(set(results))}
@@ -267,8 +266,7 @@ def _why(failure: Failure) -> tuple[str, str]:
         host = urlparse_cached(error.response).hostname
         if status in {404, 410}:
             return "gone", f"HTTP {status}"
-        refused = f"; {host} refuses us, so we stop asking" if status in {401, 403} else ""
-        return "failed", f"HTTP {status}{refused}"
+        return "failed", f"HTTP {status} from {host}"
     if isinstance(error, IgnoreRequest) and "robots.txt" in str(error):
         return "disallowed", "robots.txt forbids it, or cannot be read"
     return "failed", str(error) or type(error).__name__

@@ -218,9 +218,7 @@ def take_in(archive: Archive, *captures: Capture, run: str = "") -> list[Outcome
 
 def state(settings: Settings) -> tuple[set[tuple[str, ...]], set[str]]:
     """Return what makes two buckets equal (design §11), and the orphans, of which there must be none."""
-    where = location(settings, "articles")
-    assert where
-    table = open_table(where)
+    table = open_table(location(settings, "articles"))
     rows = (
         table.to_pyarrow_table(columns=["article_id", "content16", "oped_id", "role", "is_latest"]).to_pylist()
         if table

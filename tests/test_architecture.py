@@ -22,8 +22,8 @@ ONLY = {  # one module knows each
     "boto3": {"s3.py"},
     "trafilatura": {"extract.py"},
     "warcio": {"warc.py"},
-    "sqlalchemy": {"index.py"},
-    "deltalake": {"catalogue.py", "reader.py"},
+    "sqlalchemy": {"tables.py", "apply.py", "index.py"},
+    "deltalake": {"catalogue.py"},
     "rich": {"cli_show.py"},
     "typer": {"cli.py"},
 }

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from infra.newsstand.server import parse_clock, running
+from pipelines.run import upkeep
 from pipelines.settings import Settings
 from tests.conftest import ROOT, environment_of, state
 
@@ -87,6 +88,21 @@ def test_killed_at_random_moments(run: Runner, undisturbed: tuple[set[tuple[str,
     moments = [random.Random(7 * n).uniform(0.05, 1.5) for n in range(5)]
     wrong = [problem for seconds in moments if (problem := _after_a_kill(run, TODAY, undisturbed[0], seconds=seconds))]
     assert not wrong
+
+
+def test_what_a_killed_run_left_is_not_lost_when_its_day_is_never_run_again(
+    run: Runner, undisturbed: tuple[set[tuple[str, ...]], int]
+) -> None:
+    rows, calls = undisturbed
+    kept = set()
+    for n in range(calls // 3, calls, calls // 6):
+        _, settings = run(kill_at=n)
+        upkeep(settings, lambda *_: None)
+        found, orphans = state(settings)
+        assert not orphans
+        assert {(row[0], row[1]) for row in found} <= {(row[0], row[1]) for row in rows}
+        kept |= {row[0] for row in found}
+    assert kept == {row[0] for row in rows}
 
 
 def _after_a_kill(run: Runner, clock: str, rows: set[tuple[str, ...]], **kill: Any) -> str:

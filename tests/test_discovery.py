@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from pipelines.sources import Route
-from spiders.discovery import Entry, Unreadable, entries, read_back_to
+from spiders.discovery import MAX_PAGES, Entry, Unreadable, after, entries
 from spiders.guard import is_public
 from tests.conftest import SOURCES
 
@@ -50,10 +50,34 @@ def test_entities_of_a_feed_are_not_expanded() -> None:
     assert [entry.title for entry in read("feed", bomb.encode())] == [""]
 
 
-def test_a_list_is_read_back_far_enough_when_it_shows_an_older_day() -> None:
-    shown = [Entry("u", date(2026, 6, 3), ""), Entry("v", date(2026, 6, 2), ""), Entry("w", None, "")]
-    assert not read_back_to(date(2026, 6, 2), shown)
-    assert read_back_to(date(2026, 6, 3), shown)
+SHOWN = [Entry("u", date(2026, 6, 3), ""), Entry("v", date(2026, 6, 2), ""), Entry("w", None, "")]
+UNDATED = [Entry("u", None, ""), Entry("v", None, "")]
+PAGED = Route("x", "list", "", next="?page={page}")
+
+
+def test_a_list_is_read_back_far_enough_when_it_shows_an_older_day_or_ends_with_an_empty_page() -> None:
+    assert after(PAGED, 1, SHOWN, True, date(2026, 6, 3)).reached
+    assert not after(PAGED, 1, SHOWN, True, date(2026, 6, 2)).reached
+    assert after(PAGED, 1, SHOWN, True, date(2026, 6, 2)).go_on
+    assert after(PAGED, 2, [], False, date(2026, 6, 2)).reached
+
+
+@pytest.mark.parametrize(
+    ("route", "page", "found", "fresh", "error"),
+    [
+        (PAGED, 1, [], False, "0 items"),
+        (PAGED, 1, UNDATED, True, "no entry has a date"),
+        (PAGED, 2, SHOWN, False, "page 2 shows nothing new"),
+        (PAGED, MAX_PAGES, SHOWN, True, "goes on behind page 200"),
+        (Route("x", "list", ""), 1, SHOWN, True, "has no further page"),
+    ],
+)
+def test_what_proves_nothing_is_told_and_never_counts_as_read(
+    route: Route, page: int, found: list[Entry], fresh: bool, error: str
+) -> None:
+    step = after(route, page, found, fresh, date(2026, 6, 2))
+    assert error in step.error
+    assert (step.reached, step.go_on) == (False, False)
 
 
 def test_routes_serve_the_days_they_can_show() -> None:

@@ -1,7 +1,9 @@
 """What arrives, in whatever order, and what is kept of it."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from io import BytesIO
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,16 +11,18 @@ from hypothesis import strategies as st
 
 from pipelines import extract as reading
 from pipelines import log
-from pipelines.archive import Archive, catch_up, open_archive
+from pipelines.archive import Archive, catch_up, open_archive, rehearsal
 from pipelines.catalogue import publish
 from pipelines.crawls import Summary, Tried, sightings
 from pipelines.index import open_index
-from pipelines.ingest import orphans
-from pipelines.nouns import Outcome, Verdict
+from pipelines.ingest import Part, ingest, ingest_left
+from pipelines.keep import keep
+from pipelines.nouns import Outcome, Sighting, Verdict
 from pipelines.reader import query, versions_of
+from pipelines.run import upkeep
 from pipelines.settings import Settings
-from pipelines.store import MemoryStore, Overlay, identify
-from pipelines.warc import page_file
+from pipelines.store import MemoryStore, identify
+from pipelines.warc import exchanges, page_file
 from tests.conftest import C_URL, DAUM_URL, SOURCES, capture, exchange, page, prose, state, take_in
 
 A, B = page(prose(1)), page([*prose(1)[:-1], "The ministry has since found the money."])
@@ -129,16 +133,94 @@ def test_a_part_already_logged_is_skipped(archive: Archive) -> None:
     assert archive.index.seq() == last
 
 
-def test_what_a_cut_off_run_left_is_taken_in_by_the_next(archive: Archive, folder: Settings) -> None:
-    left = capture(A, DAYS[0])
+def left_by_a_crash(archive: Archive, body: bytes = A) -> str:
+    """Deposit a page as a crawl does that is killed before it tells of it; return its key."""
+    left = capture(body, DAYS[0])
     key = f"captures/kjd/c2068163/20240614T000000Z-{left.payload_sha256[:16]}.warc.gz"
     archive.store.create(key, page_file(exchange(left), {}))
-    tried = Tried(C_URL, "kjd-c2068163", ["editorials"], "2024-06-13", "", "kept", "", 200, "2024-06-15T00:00:00Z", key)
-    summary = Summary("r", "kjd", "2024-06-13", "2024-06-13", "", addresses=[tried])
-    seen, _ = sightings(archive, summary)
-    assert [sighting.fetched_at.day for sighting in seen] == [14, 15]
+    return key
+
+
+def test_what_a_broken_run_left_is_taken_in_by_upkeep(archive: Archive, folder: Settings) -> None:
+    key = left_by_a_crash(archive)
     assert state(folder)[1] == {key}
-    assert orphans(archive, "kjd-c2068163", set())
+    assert verdicts(upkeep(folder, lambda *_: None, dry=True).outcomes) == ["NEW"]
+    assert state(folder)[1] == {key}, "a dry run"
+    (outcome,) = upkeep(folder, lambda *_: None).outcomes
+    assert (outcome.verdict, outcome.routes) == (Verdict.NEW, ("left-by-an-earlier-run",))
+    assert state(folder)[1] == set()
+    assert upkeep(folder, lambda *_: None).outcomes == []
+
+
+def test_a_left_capture_that_cannot_be_read_stops_nothing(archive: Archive, folder: Settings) -> None:
+    bad = "captures/kjd/c2068162/20240614T000000Z-0123456789abcdef.warc.gz"
+    archive.store.create(bad, b"no warc")
+    left_by_a_crash(archive)
+    assert verdicts(upkeep(folder, lambda *_: None).outcomes) == ["NEW", "FAILED"]
+    assert archive.index.named([bad]) == set(), "it stays as it lies"
+
+
+def test_a_kept_payload_that_no_manifest_names_counts_at_both_moments(archive: Archive, folder: Settings) -> None:
+    key = left_by_a_crash(archive)
+    tried = Tried(C_URL, "kjd-c2068163", ["editorials"], "2024-06-13", "", "kept", "", 200, "2024-06-15T00:00:00Z", key)
+    seen, _ = sightings(Summary("r", "kjd", "2024-06-13", "2024-06-13", "", addresses=[tried]))
+    assert [(sighting.fetched_at.day, sighting.capture_key) for sighting in seen] == [(15, key)]
+
+
+def test_one_page_that_nobody_foresaw_does_not_stop_the_others(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = reading._headline
+
+    def stumbles(page: object, profile: object, source: object) -> object:
+        if b"stumble" in html_of(page):
+            raise KeyError("nobody thought of this")
+        return original(page, profile, source)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(reading, "_headline", stumbles)
+    bad = capture(page([*prose(3), "Here they stumble."]), DAYS[0], C_URL.replace("2068163", "2068164"))
+    outcomes = take_in(archive, bad, capture(A, DAYS[0]))
+    assert verdicts(outcomes) == ["NEW", "REJECTED"]
+    assert outcomes[1].reasons == ("reject", "error_KeyError")
+    assert outcomes[1].record_key
+
+
+def html_of(page: object) -> bytes:
+    from lxml.html import tostring
+
+    return bytes(tostring(page.tree))  # type: ignore[attr-defined]
+
+
+def test_a_record_names_the_address_that_answered(archive: Archive) -> None:
+    better = "https://koreajoongangdaily.joins.com/2019/12/17/editorials/Slug/3071610.html"
+    worse = "https://koreajoongangdaily.joins.com/news/article/article.aspx?aid=3071610"
+    arrived = capture(A, DAYS[0], better)
+    key = keep(archive.store, "kjd-a3071610", exchange(arrived), arrived)
+    sighting = Sighting("kjd-a3071610", worse, arrived.fetched_at, key)
+    ingest(archive, Part("r", "p", "2019-12-17", "2026-01-01T00:00:00Z"), [sighting], [], lambda _: None)
+    (record,) = [json.loads(archive.store.read(k)) for k in archive.store.keys("articles/")]
+    assert (record["url"], record["canonical_url"]) == (better, better)
+
+
+def test_an_answer_that_was_not_recorded_to_its_end_is_set_aside_as_truncated(archive: Archive) -> None:
+    whole = exchange(capture(A, DAYS[0]))
+    body = page_file(replace(whole, truncated="length"), {})
+    (read,) = exchanges(BytesIO(body), "x")
+    assert read.truncated == "length"
+    assert read.headers == whole.headers
+    archive.store.create(f"captures/kjd/c2068163/20240614T000000Z-{'0' * 16}.warc.gz", body)
+    (outcome,) = ingest_left(
+        archive, Part("r", "left", "", "2026-01-01T00:00:00Z"), archive.store.keys("captures/"), lambda _: None
+    )
+    assert (outcome.verdict, outcome.reasons) == (Verdict.REJECTED, ("truncated", "answer_cut_off"))
+
+
+def test_an_older_404_logged_late_does_not_end_a_page_that_answers(archive: Archive, folder: Settings) -> None:
+    take_in(archive, capture(A, DAYS[2]))
+    for n, moment in enumerate(("2024-06-15T00:00:00Z", "2024-06-20T00:00:00Z")):
+        gone = Outcome(Verdict.GONE, C_URL, "kjd-c2068163", moment)
+        ingest(archive, Part(f"gone-{n}", "p", "", "2026-01-01T00:00:00Z"), [], [gone], lambda _: None)
+        assert bool(archive.index.state_of("kjd-c2068163").gone_at) == bool(n)
 
 
 def test_a_page_that_cannot_be_trusted_is_set_aside_with_its_reasons(archive: Archive) -> None:
@@ -181,11 +263,13 @@ def test_our_own_new_rules_are_not_taken_for_the_papers_correction(
     assert len(versions) == 1, "an old citation goes on resolving"
 
 
-def test_a_dry_run_decides_the_same_and_leaves_no_trace(archive: Archive) -> None:
+def test_a_dry_run_decides_the_same_leaves_no_trace_and_holds_up_nobody(archive: Archive, folder: Settings) -> None:
     take_in(archive, capture(A, DAYS[0]))
     keys, seq = list(archive.store.keys("")), archive.index.seq()
-    with archive.index.dry():
-        planned = take_in(replace(archive, store=Overlay(archive.store)), capture(B, DAYS[1]))
+    with rehearsal(folder) as dry:
+        planned = take_in(dry, capture(B, DAYS[1]))
+        assert not archive.index.logged("somebody", "else"), "the index is free meanwhile"
+        archive.index.publish(replace(planned[0], article_id="kjd-c1"), [1, 2, 3])
     assert verdicts(planned) == ["REVISED"]
     assert (list(archive.store.keys("")), archive.index.seq()) == (keys, seq)
     assert verdicts(take_in(archive, capture(B, DAYS[1]))) == ["REVISED"]
@@ -196,7 +280,8 @@ def test_an_index_that_was_lost_is_made_again_from_log_and_records(archive: Arch
     publish(archive, folder)
     before = state(folder)
     fresh = replace(
-        archive, index=open_index(Settings(index=f"sqlite:///{folder.home}/fresh.sqlite"), identify(archive.store))
+        archive,
+        index=open_index(Settings(index=f"sqlite:///{folder.home}/fresh.sqlite"), identify(archive.store), ["kjd"]),
     )
     catch_up(fresh)
     assert fresh.index.history("kjd-c2068163") == archive.index.history("kjd-c2068163")
@@ -210,9 +295,9 @@ def test_an_index_of_another_archive_is_refused(archive: Archive, folder: Settin
     from pipelines.errors import ForeignIndex
 
     url = f"sqlite:///{folder.home}/one.sqlite"
-    open_index(Settings(index=url), "one").engine.dispose()
+    open_index(Settings(index=url), "one", []).engine.dispose()
     with pytest.raises(ForeignIndex):
-        open_index(Settings(index=url), "two")
+        open_index(Settings(index=url), "two", [])
 
 
 def test_a_number_taken_meanwhile_is_passed_over() -> None:

@@ -33,7 +33,9 @@ def test_a_week_and_a_second_look_four_days_later(
     before = list(open_store(bucket).keys(""))
 
     again = opeds("run", *WEEK, "--json", settings=bucket)
-    verdicts = [json.loads(line)["verdict"] for line in again.out.splitlines()]
+    told = [json.loads(line) for line in again.out.splitlines()]
+    assert [line["complete"] for line in told if "day" in line] == [True] * 7
+    verdicts = [line["verdict"] for line in told if "verdict" in line]
     assert sorted(set(verdicts)) == ["REJECTED", "UNCHANGED"]
     new = set(open_store(bucket).keys("")) - set(before)
     assert not [key for key in new if key.startswith(("articles/", "captures/", "quarantine/"))]
@@ -69,7 +71,8 @@ def test_a_plan_fetches_and_writes_nothing(opeds: Command, newsstand: World, fol
     planned = opeds("plan", "--day", "2026-06-02", settings=folder)
     assert planned.code == 0, planned.err
     assert "a dry run" in planned.out
-    assert [key for key in open_store(folder).keys("") if key != "archive.json"] == []
+    assert list(open_store(folder).keys("")) == []
+    assert not (folder.home / "index").exists()
     assert opeds("list", settings=folder).out.startswith("no op-ed fits")
 
 

@@ -1,17 +1,18 @@
 """Crawls over real sockets: what is fetched, what is refused, what is kept."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from warcio.checker import Checker
 
-from pipelines.crawls import Summary, Tried
+from pipelines.crawls import Summary, Tried, start_crawl
 from pipelines.log import RouteReport
 from pipelines.settings import Settings
 from pipelines.store import open_store
 from pipelines.warc import exchanges, read_capture
-from tests.conftest import SEED_PAGE, Command, Ran, World
+from tests.conftest import SEED_PAGE, Command, Ran, World, environment_of
 
 DAY = ("-a", "since=2026-06-02", "-a", "until=2026-06-02")
 DAUM_SEED = "https://v.daum.net/v/20240626200145724"
@@ -113,6 +114,8 @@ def test_the_seed_page_is_crawled_like_any_other(
         ("refuse-403@/news/", {"failed": 3}),
         ("ua-403", {"captured": 3}),
         ("zero-bytes@2594899$", {"captured": 3}),
+        ("dateless@/section/", {"captured": 20}),
+        ("partial-206@2594899$", {"captured": 2, "failed": 1}),
     ],
 )
 def test_faults(fault: str, expected: dict[str, int], scrapy: Command, newsstand: World, folder: Settings) -> None:
@@ -124,8 +127,65 @@ def test_faults(fault: str, expected: dict[str, int], scrapy: Command, newsstand
         assert not [path for path in newsstand.paths() if path.startswith("/news/2026")]
     if fault == "empty-listing":
         assert [route.error[:7] for route in told.routes if route.expected] == ["0 items"] * 2
+    if fault == "dateless@/section/":
+        assert [route.error[:8] for route in told.routes if route.expected] == ["no entry"] * 2
+        assert not any(route.reached for route in told.routes if route.expected)
     if fault == "refuse-403@/news/":
         assert len([path for path in newsstand.paths() if path.startswith("/news/")]) == 3, "403 is no reason to insist"
+
+
+def test_a_site_that_refuses_is_left_alone(scrapy: Command, newsstand: World, folder: Settings) -> None:
+    newsstand.stand.stand.fault("refuse-403@/news/")
+    scrapy("crawl", "kjd", "-a", "since=2026-06-01", "-a", "until=2026-06-07", settings=folder)
+    told = summary_of(folder)
+    asked = len([path for path in newsstand.paths() if path.startswith("/news/")])
+    assert 3 <= asked <= 4, "one may be on its way when the third refusal arrives"
+    assert sum("so we stopped asking" in tried.reason for tried in told.addresses) == told.counts["failed"] - asked
+
+
+def test_a_list_that_ignores_the_page_number_is_not_read_back(
+    scrapy: Command, newsstand: World, folder: Settings
+) -> None:
+    newsstand.stand.stand.fault("ignores-page@editorials")
+    scrapy("crawl", "kjd", "-a", "since=2026-05-20", "-a", "until=2026-05-20", settings=folder)
+    told = {route.route: route for route in summary_of(folder).routes}
+    assert "page 2 shows nothing new" in told["editorials"].error
+    assert (told["editorials"].reached, told["columns"].reached) == (False, True)
+
+
+def test_retry_after_holds_the_whole_site(scrapy: Command, newsstand: World, folder: Settings) -> None:
+    newsstand.stand.stand.fault("rate-429@/news/*1")
+    scrapy("crawl", "kjd", *DAY, settings=folder)
+    asked = [entry for entry in newsstand.stand.stand.log if entry["path"].startswith("/news/")]
+    refused = next(n for n, entry in enumerate(asked) if entry["status"] == 429)
+    moments = [datetime.fromisoformat(entry["time"]) for entry in asked]
+    assert len(asked) == 4
+    assert (moments[refused + 1] - moments[refused]).total_seconds() >= 1.9
+
+
+def test_a_crawl_ends_with_the_process_that_started_it(newsstand: World, folder: Settings, tmp_path: Path) -> None:
+    newsstand.stand.stand.fault("slow")
+    days = [("since", "2026-06-01"), ("until", "2026-06-07"), ("run", "r1")]
+    crawl = start_crawl("kjd", days, tmp_path / "log", environment_of(folder) | newsstand.environment)
+    assert crawl.process.stdin is not None
+    assert crawl.process.stdout is not None
+    assert crawl.process.stdout.readline()
+    crawl.process.stdin.close()  # what the kernel does when a parent is killed
+    crawl.wait(lambda line: None)
+    assert summary_of(folder).finish_reason == "parent_gone"
+
+
+def test_an_inward_site_is_asked_when_its_source_file_allows_it(
+    scrapy: Command, newsstand: World, folder: Settings, tmp_path: Path
+) -> None:
+    sources = tmp_path / "inward"
+    sources.mkdir()
+    (sources / "kjd.toml").write_text(INWARD.replace("delay = 0", "delay = 0\nloopback = true"))
+    url = f"http://127.0.0.1:{newsstand.stand.server_address[1]}/news/2026-06-02/opinion/editorials/x/2594828"
+    scrapy(
+        "crawl", "kjd", "-a", f"url={url}", settings=folder, http_proxy="", https_proxy="", OPEDS_SOURCES=str(sources)
+    )
+    assert any(path.endswith("/2594828") for path in newsstand.paths())
 
 
 def test_moved_addresses_are_aliases_of_one_article(scrapy: Command, newsstand: World, folder: Settings) -> None:

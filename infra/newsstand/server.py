@@ -28,6 +28,7 @@ SENT = {
     "ua-403": "403 for clients that do not say who they are",
     "truncated": "bodies are cut short of their Content-Length",
     "overlap": "lists have moved on by three items when their second page is asked for",
+    "ignores-page": "every page of a list is its first",
     "slow": "answers come after two seconds",
     "restless": "every page carries other advertising at every request",
 }
@@ -84,7 +85,8 @@ class Stand:
         """Return the answer to a request, with the names of the faults that are done while sending."""
         with self.lock:
             sending = {rule.name for rule in self.rules if rule.name in SENT and rule.hits(url)}
-            request = asked(url, referer, shift=3 if "overlap" in sending else 0)
+            known = re.sub(r"[?&](page|pgi)=\d+", "", url) if "ignores-page" in sending else url
+            request = asked(known, referer, shift=3 if "overlap" in sending else 0)
             right = answer(request, self.world, self.clock, self.given)
             for rule in self.rules:
                 if rule.name in FAULTS:

@@ -232,6 +232,13 @@ def _feed_dates(request: Asked, right: Answer, world: World) -> Answer:
     return replace(right, body=pages.feed(items, odd=True).encode()) if request.path == "/xmls/joins" else right
 
 
+def _dateless(request: Asked, right: Answer, world: World) -> Answer:
+    listing = request.path.startswith(LIST_PATHS[:1]) or request.path.rstrip("/") == "/opinion"
+    return (
+        replace(right, body=right.body.replace(b"media-date", b"when").replace(b"<time", b"<b")) if listing else right
+    )
+
+
 def _robots(request: Asked, right: Answer, world: World) -> Answer:
     text = b"User-agent: *\nDisallow: /opinion/\nDisallow: /news/\nDisallow: /v/\n"
     return replace(right, body=text) if request.path == "/robots.txt" else right
@@ -242,6 +249,8 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "feed-404": ("the feed answers 404", lambda q, right, w: NOT_FOUND if q.path == "/xmls/joins" else right),
     "feed-odd-dates": ("the feed writes dates as a neighbour paper does", _feed_dates),
     "moved-301": ("era-C addresses lead to the new host", moved),
+    "dateless": ("lists have lost their dates", _dateless),
+    "partial-206": ("articles answer 206", _html_only(lambda q, right, w: replace(right, status=206))),
     "empty-listing": ("lists are pages made by a script", _on_lists(html("<html><body><script>load()</script></body></html>"))),
     "euc-kr": ("articles in EUC-KR; only their meta says so", _html_only(_euc_kr)),
     "robots-deny": ("robots.txt forbids the op-eds", _robots),

@@ -13,11 +13,11 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipelines.errors import BadSourceFile, UnknownSource
+from pipelines.nouns import SEOUL
 
 SHIPPED = Path(__file__).parent
 KINDS_OF_ROUTE = {"list", "feed", "news-sitemap", "json"}
 BEGINNING, END = dt.date.min, dt.date.max
-SEOUL = ZoneInfo("Asia/Seoul")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,104 @@
+"""The tables of the index, one text for SQLite and PostgreSQL. Everything in them can be made again from the log."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from pipelines.verdict import Step
+
+META = sa.MetaData()
+STATE = sa.Table("state", META, sa.Column("name", sa.Text, primary_key=True), sa.Column("value", sa.Text))
+ARTICLE = sa.Table(
+    "article", META,
+    sa.Column("article_id", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("own", sa.Boolean, nullable=False, default=False),
+    sa.Column("published_at", sa.Text),       # UTC; the earliest that any capture states
+    sa.Column("first_seen", sa.Text),
+    sa.Column("oped_id", sa.Text, index=True),
+    sa.Column("gone_at", sa.Text),
+    sa.Column("first_archived_at", sa.Text),
+    sa.Column("discovered_by", sa.Text),
+    sa.Column("changed", sa.Integer, nullable=False, index=True),  # the last manifest that changed anything here
+)  # fmt: skip
+READING = sa.Table(
+    "reading", META,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("article_id", sa.Text, nullable=False),
+    sa.Column("content16", sa.Text, nullable=False),
+    sa.Column("rules8", sa.Text, nullable=False),
+    sa.Column("record_key", sa.Text, nullable=False),
+    sa.Column("published_at", sa.Text),
+    sa.Column("listed", sa.Boolean, nullable=False, default=True),
+    sa.Column("seq", sa.Integer),             # of the manifest that names it; null until then
+    sa.UniqueConstraint("article_id", "content16", "rules8"),
+)  # fmt: skip
+SIGHTING = sa.Table(
+    "sighting", META,
+    sa.Column("article_id", sa.Text, primary_key=True),
+    sa.Column("fetched_at", sa.Text, primary_key=True),
+    sa.Column("content16", sa.Text, primary_key=True),  # empty for a page that was set aside
+    sa.Column("rules8", sa.Text),
+    sa.Column("capture_key", sa.Text),
+)  # fmt: skip
+CAPTURE = sa.Table(
+    "capture", META,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("article_id", sa.Text, index=True),
+    sa.Column("seq", sa.Integer),
+)  # fmt: skip
+ADDRESS = sa.Table(
+    "address", META, sa.Column("url", sa.Text, primary_key=True), sa.Column("article_id", sa.Text, index=True)
+)
+FORMERLY = sa.Table(
+    "formerly", META,
+    sa.Column("article_id", sa.Text, primary_key=True),
+    sa.Column("was", sa.Text, primary_key=True),
+    sa.Column("content16", sa.Text),
+)  # fmt: skip
+SHINGLE = sa.Table(
+    "shingle", META,
+    sa.Column("hash", sa.BigInteger, primary_key=True),
+    sa.Column("reading", sa.Integer, primary_key=True),
+    sqlite_with_rowid=False,
+)  # fmt: skip
+MATCH = sa.Table(
+    "match", META,
+    sa.Column("one", sa.Text, primary_key=True),
+    sa.Column("one16", sa.Text, primary_key=True),
+    sa.Column("two", sa.Text, primary_key=True, index=True),
+    sa.Column("two16", sa.Text, primary_key=True),
+    sa.Column("figures", sa.JSON, nullable=False),
+)  # fmt: skip
+PART = sa.Table(
+    "part", META,
+    sa.Column("run", sa.Text, primary_key=True),
+    sa.Column("part", sa.Text, primary_key=True),
+    sa.Column("seq", sa.Integer),
+)  # fmt: skip
+
+
+def insert(c: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+    """Insert rows, leaving those that exist as they are."""
+    if not rows:
+        return
+    if c.dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert as postgres_insert
+
+        c.execute(postgres_insert(table).on_conflict_do_nothing(), rows)
+    else:
+        from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+        c.execute(sqlite_insert(table).on_conflict_do_nothing(), rows)
+
+
+def history_of(c: sa.Connection, article_id: str) -> list[Step]:
+    """Return an article's sightings that gave a content, in the order of capture."""
+    query = sa.select(SIGHTING).where(SIGHTING.c.article_id == article_id, SIGHTING.c.content16 != "")
+    return sorted(
+        Step(datetime.fromisoformat(row.fetched_at), row.content16, row.rules8, row.capture_key)
+        for row in c.execute(query)
+    )
