@@ -6,9 +6,10 @@ In order, and in which module:
     bucket as it arrives (`warc`; `keep` keeps a payload once). Nothing is understood yet, so all below can be redone.
 2.  An address names an article: `addresses` gives its id (`kjd-c2068163`) and its one spelling. What is known of
     each place, addresses, lists and layouts, is data in `sources`.
-3.  `extract(capture, place)` reads the article: `page` what the page says of itself, `blocks` its paragraphs,
-    `edges` what stands before and after the argument, `dates` its moments. Never a guess; never an error.
-    A page that cannot be trusted becomes a rejection, set aside with its reasons.
+3.  `extract(capture, place)` reads the article: `page` what the page says of itself, `blocks` its paragraphs (chosen
+    by a layout in `sources`, else by `readings`, which is trafilatura, and `generic`), `edges` what stands around the
+    argument, `fields` and `dates` the rest. Never a guess; never an error. `judge` says how far to trust it: a page
+    that cannot be trusted becomes a rejection, set aside with its reasons.
 4.  `verdict` compares with what was seen just before and just after: NEW, UNCHANGED or REVISED.
 5.  `record` makes one JSON object of article, capture and rules: the same bytes whenever it is made.
 6.  `fingerprint` sketches the text. The `index` publishes the sketch, commits, and only then asks for others like

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from lxml.html import HtmlElement
@@ -30,11 +30,20 @@ LINKS, LINK_SHARE = 3, 0.8  # a block of that many links, taking that share of i
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One paragraph, or the place of a figure (`text` is then what its image says)."""
+    """One paragraph, or the place of a figure (`text` is then what its image says).
+
+    `node` is the block-level element that the text begins in; `links` are the texts of its links.
+    """
 
     kind: Kind
     text: str
     links: tuple[str, ...] = ()
+    node: HtmlElement | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def linked(self) -> float:
+        """Which part of the text is link."""
+        return sum(map(len, self.links)) / len(self.text) if self.text else 0.0
 
 
 class _Writer:
@@ -44,19 +53,38 @@ class _Writer:
         self.blocks: list[Block] = []
         self.parts: list[str] = []
         self.links: list[str] = []
+        self.begun: HtmlElement | None = None
+
+    def text(self, text: str | None, element: HtmlElement | None) -> None:
+        """Take in running text that stands directly in an element."""
+        if not text or (self.begun is None and text.isspace()):
+            return
+        self.parts.append(text)
+        if self.begun is None:
+            self.begun = element
 
     def cut(self) -> None:
+        if self.begun is None:
+            return self.links.clear()
         text = collapse("".join(self.parts))
         if text:
-            linked = sum(len(link) for link in self.links)
-            listing = len(self.links) >= LINKS and linked > LINK_SHARE * len(text)
-            self.blocks.append(Block("links" if listing else "p", text, tuple(self.links)))
+            block = Block("p", text, tuple(self.links), _block_level(self.begun))
+            listing = len(self.links) >= LINKS and block.linked > LINK_SHARE
+            self.blocks.append(replace(block, kind="links") if listing else block)
         self.parts.clear()
         self.links.clear()
+        self.begun = None
+        return None
 
     def figure(self, text: str) -> None:
         self.cut()
         self.blocks.append(Block("figure", collapse(text)))
+
+
+def _block_level(element: HtmlElement | None) -> HtmlElement | None:
+    while element is not None and element.tag not in BLOCKS:
+        element = element.getparent()
+    return element
 
 
 def blocks_of(body: HtmlElement, dropped: frozenset[HtmlElement] = frozenset()) -> list[Block]:
@@ -69,9 +97,9 @@ def blocks_of(body: HtmlElement, dropped: frozenset[HtmlElement] = frozenset()) 
     writer = _Writer()
     for event, element in _walk(body, dropped):
         if event == "text":
-            writer.parts.append(element.text or "")
+            writer.text(element.text, element)
         elif event == "tail":
-            writer.parts.append(element.tail or "")
+            writer.text(element.tail, element.getparent())
         elif event == "image":
             writer.figure(element.get("alt") or "")
         elif event == "link":

@@ -76,7 +76,10 @@ def print_report(report: Any, settings: Settings, as_json: bool, dry: bool = Fal
     if as_json:
         return _print_objects(report)
     outcomes: list[Outcome] = report.outcomes
-    _print_counts(outcomes, dry)
+    if outcomes:
+        _print_counts(outcomes, dry)
+    else:
+        console.print("nothing new came in")
     _print_named("recognised as copies", [(o.article_id, _of(o)) for o in outcomes if o.verdict is Verdict.COPY])
     _print_named(
         "corrected since",

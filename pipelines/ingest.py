@@ -17,10 +17,11 @@ from pipelines import log
 from pipelines.addresses import Place, place_of
 from pipelines.archive import Archive, catch_up
 from pipelines.errors import AlreadyArchived, NotArchived, UnreadableWarc
-from pipelines.extract import NOT_OPINION, extract, rules_of
+from pipelines.extract import extract, rules_of
 from pipelines.fingerprint import hashes_of
 from pipelines.groups import Member
 from pipelines.index import Reading
+from pipelines.judge import NOT_OPINION
 from pipelines.matches import QUOTED, Side, figures, prepared, unites
 from pipelines.nouns import Article, Capture, Match, Outcome, Rules, Sighting, Status, Verdict, iso
 from pipelines.record import (

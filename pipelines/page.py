@@ -76,7 +76,12 @@ def select(element: HtmlElement, selector: str) -> list[HtmlElement]:
 
 @cache
 def _compiled(selector: str) -> XPath:
-    return XPath(GenericTranslator().css_to_xpath(selector, prefix="descendant::"))
+    return XPath(css_to_xpath(selector))
+
+
+def css_to_xpath(selector: str) -> str:
+    """Return the XPath of a CSS selector; raise `cssselect.SelectorError` for one that is none."""
+    return GenericTranslator().css_to_xpath(selector, prefix="descendant::")
 
 
 def collapse(text: str) -> str:

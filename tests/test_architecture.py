@@ -20,7 +20,7 @@ NEVER = {
 LATER = {"pipelines": {"boto3", "botocore", "trafilatura", "deltalake", "pyarrow"}}  # inside functions: they are slow
 ONLY = {  # one module knows each
     "boto3": {"s3.py"},
-    "trafilatura": {"extract.py"},
+    "trafilatura": {"readings.py"},
     "warcio": {"warc.py"},
     "sqlalchemy": {"tables.py", "apply.py", "index.py"},
     "deltalake": {"catalogue.py"},

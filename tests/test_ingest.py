@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines import extract as reading
-from pipelines import log
+from pipelines import fields, log
 from pipelines.archive import Archive, catch_up, open_archive, rehearsal
 from pipelines.catalogue import publish
 from pipelines.crawls import Summary, Tried, sightings
@@ -170,14 +170,14 @@ def test_a_kept_payload_that_no_manifest_names_counts_at_both_moments(archive: A
 def test_one_page_that_nobody_foresaw_does_not_stop_the_others(
     archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = reading._headline
+    original = fields.headline
 
     def stumbles(page: object, profile: object, source: object) -> object:
         if b"stumble" in html_of(page):
             raise KeyError("nobody thought of this")
         return original(page, profile, source)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(reading, "_headline", stumbles)
+    monkeypatch.setattr(fields, "headline", stumbles)
     bad = capture(page([*prose(3), "Here they stumble."]), DAYS[0], C_URL.replace("2068163", "2068164"))
     outcomes = take_in(archive, bad, capture(A, DAYS[0]))
     assert verdicts(outcomes) == ["NEW", "REJECTED"]
@@ -245,13 +245,13 @@ def test_our_own_new_rules_are_not_taken_for_the_papers_correction(
     publish(archive, folder)
     (before,) = query(folder, "articles", "SELECT content16 FROM t")
 
-    original = reading._headline
+    original = fields.headline
 
     def better(page: object, profile: object, source: object) -> object:
         said = original(page, profile, source)  # type: ignore[arg-type]
         return said and replace(said, value=f"{said.value}, as newer rules read it")
 
-    monkeypatch.setattr(reading, "_headline", better)
+    monkeypatch.setattr(fields, "headline", better)
     monkeypatch.setattr(reading, "CODE", "next")
     outcomes = take_in(archive, capture(A.replace(b"</body>", b"<i></i></body>"), DAYS[1]))
     publish(archive, folder)

@@ -12,10 +12,18 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from cssselect import SelectorError
+
 from pipelines.errors import BadSourceFile, UnknownSource
 from pipelines.nouns import SEOUL
+from pipelines.page import css_to_xpath
 
 SHIPPED = Path(__file__).parent
+SELECTORS = (
+    "body", "headline", "deck", "byline", "bio", "section", "date", "modified", "caption", "related", "drop", "wall",
+    "copyright",
+)  # fmt: skip
+LANGUAGES = {"split", "en", "ko"}
 KINDS_OF_ROUTE = {"list", "feed", "news-sitemap", "json"}
 BEGINNING, END = dt.date.min, dt.date.max
 
@@ -56,19 +64,30 @@ class Route:
 
 @dataclass(frozen=True)
 class Profile:
-    """How one layout is read: CSS selectors, alternatives in order."""
+    """How one layout is read: CSS selectors, alternatives in order. Field by field: docs/adding-a-source.md.
+
+    `furniture` holds regular expressions: whole blocks of the site's own wording, wherever they stand.
+    `title_in_text` matches the headlines that are none, because the real one is the body's first line. `language`
+    is `split`, `en` or `ko`.
+    """
 
     name: str
     body: tuple[str, ...]
     headline: tuple[str, ...] = ()
     deck: tuple[str, ...] = ()
     byline: tuple[str, ...] = ()
+    bio: tuple[str, ...] = ()
     section: tuple[str, ...] = ()
     date: tuple[str, ...] = ()
     modified: tuple[str, ...] = ()
     caption: tuple[str, ...] = ()
+    related: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
+    wall: tuple[str, ...] = ()
     copyright: tuple[str, ...] = ()
+    furniture: tuple[str, ...] = ()
+    title_in_text: str = ""
+    language: str = "split"
     valid_from: dt.date = BEGINNING
     valid_until: dt.date = END
 
@@ -85,6 +104,7 @@ class Source:
     profiles: tuple[Profile, ...] = ()
     names: tuple[str, ...] = ()
     press: tuple[str, ...] = ()
+    press_in: tuple[str, ...] = ("og:article:author", "og:site_name")
     same_host: Mapping[str, str] = field(default_factory=dict)
     timezone: ZoneInfo = SEOUL
     delay: float = 5.0
@@ -134,12 +154,12 @@ def read_source(path: Path) -> Source:
         raise BadSourceFile(f"{path}: cannot be read: {error}") from error
     except KeyError as error:
         raise BadSourceFile(f"{path}: {error.args[0]} is missing") from error
-    except (TypeError, ValueError, re.error, ZoneInfoNotFoundError) as error:
+    except (TypeError, ValueError, re.error, ZoneInfoNotFoundError, SelectorError) as error:
         raise BadSourceFile(f"{path}: {error}") from error
 
 
 def _source(data: dict[str, Any]) -> Source:
-    lists = ("hosts", "names", "press", "strip")
+    lists = ["hosts", "names", "press", "strip", *(["press_in"] if "press_in" in data else [])]
     made: dict[str, Any] = {
         "addresses": tuple(_address(rank, item) for rank, item in enumerate(data.pop("address"))),
         "routes": tuple(_route(item) for item in data.pop("route", [])),
@@ -170,7 +190,14 @@ def _profile(item: dict[str, Any]) -> Profile:
     made: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in _dated(item).items()
     }
-    return Profile(**made)
+    profile = Profile(**made)
+    for selector in (s for name in SELECTORS for s in getattr(profile, name)):
+        css_to_xpath(selector)  # a misspelt one must be told here, not on some page
+    for pattern in (*profile.furniture, profile.title_in_text):
+        re.compile(pattern)
+    if profile.language not in LANGUAGES:
+        raise ValueError(f"profile {profile.name}: language {profile.language!r} is none of {sorted(LANGUAGES)}")
+    return profile
 
 
 def _dated(item: dict[str, Any]) -> dict[str, Any]:

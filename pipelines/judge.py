@@ -1,0 +1,176 @@
+"""How far a reading can be trusted: every doubt with its reason, the gravest decides."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from lxml.html import HtmlElement
+
+from pipelines.blocks import HANGUL, HANGUL_WEIGHT, Block
+from pipelines.fields import OPINION, Dates
+from pipelines.nouns import Article, Capture, Status
+from pipelines.page import Page, select
+from pipelines.sources import Profile, Source
+
+MIN_COVERAGE = 0.99
+MIN_BLOCKS, MIN_UNITS = 3, 800  # of an op-ed; a Hangul syllable counts for 2.2 Latin letters
+PROSE = 80
+GALLERY = 5  # pictures
+NOT_OPINION = frozenset({"other_section", "other_press", "photo_gallery"})  # reasons that say: this is no op-ed
+SHORT_KINDS = frozenset({"cartoon", "letter"})
+MISSING = re.compile(
+    r"\b(?:page|article|content) (?:(?:is|was|could) )?(?:not|no longer) (?:be )?(?:found|available|exist)"
+    r"|\bnot found\b|\b404\b"
+    r"|찾을 수 없|존재하지 않|삭제된 (?:기사|페이지)",
+    re.IGNORECASE,
+)
+REFUSED = re.compile(
+    r"\b(?:403|500|502|503)\b|\b(?:forbidden|access denied|service unavailable|bad gateway|just a moment)\b"
+    r"|internal server error|are you (?:a robot|human)",
+    re.IGNORECASE,
+)
+WALL = re.compile(
+    r"\b(?:subscribe|sign in|log in|register) (?:now )?to (?:continue|read|keep) |\bsubscribers? only\b"
+    r"|only (?:for|to) subscribers",
+    re.IGNORECASE,
+)
+SCRIPTED = re.compile(r"enable javascript|javascript (?:is )?(?:required|disabled)", re.IGNORECASE)
+INTERFACE = re.compile(
+    r"글자크기|타임톡|파란원을|Translated by kakao|무단\s*전재|To write comments, please log in|Standards Board Policy"
+    r"|print dictionary print|\(0/250자\)"
+)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a judgement rests on besides the article."""
+
+    page: Page
+    capture: Capture
+    source: Source
+    profile: Profile | None
+    nodes: Sequence[HtmlElement]
+    blocks: Sequence[Block]
+    dates: Dates
+    section: str
+    address_says: bool  # that it is opinion
+
+
+def judged(article: Article, seen: Evidence) -> Article:
+    """Return the article with its status and every reason for it."""
+    found = [*_no_article(article, seen), *_cut(article, seen), *_drifted(article, seen), *_doubtful(article, seen)]
+    gravest = max((status for status, _ in found), key=list(Status).index, default=Status.OK)
+    return replace(article, status=gravest, reasons=tuple(reason for _, reason in found))
+
+
+Finding = tuple[Status, str]
+
+
+def _no_article(article: Article, seen: Evidence) -> Iterator[Finding]:
+    if seen.section and not OPINION.search(seen.section) and not seen.address_says:
+        yield Status.REJECT, "other_section"
+    pictures = sum(block.kind == "figure" for block in seen.blocks)
+    if pictures >= GALLERY and is_short(article) and article.kind != "cartoon":
+        yield Status.REJECT, "photo_gallery"
+    titles = f"{article.headline} {seen.page.tree.findtext('.//title') or ''}"
+    if is_short(article) and MISSING.search(titles):
+        yield Status.REJECT, "soft_404"
+    elif is_short(article) and REFUSED.search(titles):
+        yield Status.REJECT, "error_page"
+    if not _words(article) and not (article.kind == "cartoon" and article.images):
+        yield Status.REJECT, "script_shell" if _is_shell(seen.page) else "no_text"
+    elif seen.profile is None and is_short(article) and _is_shell(seen.page):
+        yield Status.REJECT, "script_shell"
+
+
+def _cut(article: Article, seen: Evidence) -> Iterator[Finding]:
+    if seen.capture.truncated:
+        yield Status.TRUNCATED, "answer_cut_off"
+    if _is_walled(seen):
+        yield Status.TRUNCATED if is_short(article) else Status.REVIEW, "paywall"
+
+
+def _drifted(article: Article, seen: Evidence) -> Iterator[Finding]:
+    if seen.profile is None:
+        yield Status.DRIFT, "no_profile_fits"
+    elif _words(article) and article.coverage < MIN_COVERAGE:
+        yield Status.DRIFT, "lost_text"
+
+
+def _doubtful(article: Article, seen: Evidence) -> Iterator[Finding]:
+    text = _words(article)
+    beside = seen.profile is not None and any(True for _ in _beside(seen))
+    future = bool(article.published_at and article.published_at > seen.capture.fetched_at)
+    otherwise = bool(seen.section and not OPINION.search(seen.section) and seen.address_says)
+    doubts = [
+        ("no_headline", not article.headline),
+        ("no_date", article.published_at is None),
+        ("short", article.kind not in SHORT_KINDS and is_short(article)),
+        ("no_evidence_of_opinion", seen.source.evidence and article.kind == "unknown"),
+        ("from_the_future", future),
+        ("dates_disagree", bool(seen.dates.others)),
+        ("section_says_otherwise", otherwise),
+        ("interface_in_text", bool(INTERFACE.search(text))),
+        ("text_beside_body", beside),
+        ("beginning_missing", _lacks_its_beginning(article, seen.page)),
+    ]
+    yield from ((Status.REVIEW, reason) for reason, holds in doubts if holds)
+
+
+def is_short(article: Article) -> bool:
+    """Whether a text is shorter than an op-ed is."""
+    text = _words(article)
+    letters = len("".join(text.split())) + (HANGUL_WEIGHT - 1) * len(HANGUL.findall(text))
+    return text.count("\n\n") + 1 < MIN_BLOCKS or letters < MIN_UNITS
+
+
+def _words(article: Article) -> str:
+    return article.text or article.text_ko
+
+
+def _is_shell(page: Page) -> bool:
+    """Whether a page would be made by its scripts: it says so, or has hardly anything else."""
+    said = " ".join(element.text_content() for element in select(page.tree, "noscript"))
+    roots = select(page.tree, "#root, #app, #__next, #__nuxt")
+    return bool(SCRIPTED.search(said)) or any(not root.text_content().strip() for root in roots)
+
+
+def _is_walled(seen: Evidence) -> bool:
+    free = seen.page.linked.get("isAccessibleForFree")
+    closed = free is False or (isinstance(free, str) and free.strip().lower() == "false")
+    shown = seen.profile is not None and any(select(seen.page.tree, selector) for selector in seen.profile.wall)
+    asked = any(WALL.search(block.text) for block in seen.blocks[-3:] if len(block.text) < 2 * PROSE)
+    return closed or shown or asked
+
+
+def _beside(seen: Evidence) -> Iterator[str]:
+    """Yield prose next to the body that is not in it: a second container, or a body that ended too early."""
+    nodes = set(seen.nodes)
+    for node in seen.nodes:
+        parent = node.getparent()
+        for sibling in parent if parent is not None and parent.tag not in {"body", "main"} else ():
+            if (
+                sibling in nodes
+                or sibling.tag not in {"p", "div", "section"}
+                or any(n in nodes for n in sibling.iter())
+            ):
+                continue
+            text = " ".join(sibling.itertext()).strip() if sibling.tag == "p" else _paragraph_in(sibling)
+            if len(text) >= PROSE and re.search(r"[.!?][’”\"')]*$", text) and not INTERFACE.search(text):
+                yield text
+
+
+def _paragraph_in(element: HtmlElement) -> str:
+    """Return the first paragraph of prose in a container, or an empty string."""
+    texts = (" ".join(p.itertext()).strip() for p in element.iter("p"))
+    return next((text for text in texts if len(text) >= 2 * PROSE), "")
+
+
+def _lacks_its_beginning(article: Article, page: Page) -> bool:
+    """Whether the page's own summary quotes a beginning that the text does not have, while it has the end."""
+    said = page.meta("og:description", "description")
+    words = re.sub(r"\W+", " ", said.value).casefold().split()[:8] if said else []
+    text = re.sub(r"\W+", " ", f"{article.deck} {article.text}").casefold()
+    return len(words) == 8 and bool(text.strip()) and is_short(article) and " ".join(words) not in text

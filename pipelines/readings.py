@@ -1,0 +1,85 @@
+"""How trafilatura reads: the one module that knows it. It parses pages, reads bodies, finds the text of any page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from lxml.etree import ParserError, SubElement, strip_elements
+from lxml.html import Element as new_element
+from lxml.html import HtmlElement, HTMLParser, document_fromstring
+
+from pipelines.nouns import Capture
+from pipelines.page import collapse
+
+if TYPE_CHECKING:
+    from trafilatura.settings import Extractor
+
+MAX_BYTES = 10_000_000  # of a page; the largest news page measured has 3 MB
+UNREAD = ("script", "style", "svg", "nav", "footer", "aside", "iframe", "template")
+PROSE = 80  # characters from which on a line is prose, not interface
+MIN_PROSE = 0.5  # of a reading: with less of it, the quick reading took the page's furniture for its text
+
+
+def parsed(capture: Capture) -> HtmlElement | None:
+    """Parse a page once. Unknown or broken input gives None, never an error.
+
+    UTF-8 that an HTTP header promises is believed when it holds; everything else is left to the library, which looks
+    at what the page says and at its bytes.
+    """
+    from trafilatura.utils import load_html
+
+    if not capture.payload.strip() or len(capture.payload) > MAX_BYTES:
+        return None
+    declared = capture.header("content-type").lower().partition("charset=")[2].strip(" \"';")
+    if declared in {"utf-8", "utf8"}:
+        try:
+            return document_fromstring(capture.payload.decode("utf-8-sig"), parser=HTMLParser(huge_tree=False))
+        except (UnicodeDecodeError, ValueError, ParserError):
+            pass  # the header lies, or the page declares its own encoding
+    tree: HtmlElement | None = load_html(capture.payload)
+    return tree
+
+
+def read_paragraphs(paragraphs: Iterable[str]) -> list[str]:
+    """Return paragraphs as trafilatura reads them from plain blocks; what it drops shows as lost coverage."""
+    page = new_element("html")
+    article = SubElement(SubElement(page, "body"), "article")
+    for paragraph in paragraphs:
+        SubElement(article, "p").text = paragraph
+    return _lines(page, fast=True) if len(article) else []
+
+
+def read_whole(tree: HtmlElement) -> list[str]:
+    """Return the lines of any page's text as trafilatura finds them, without knowledge of the page.
+
+    Scripts, drawings and menus are taken out of the tree first: the library copies and searches it several times.
+    """
+    strip_elements(tree, *UNREAD, with_tail=False)
+    lines = _lines(tree, fast=True)
+    prose = sum(len(line) for line in lines if len(line) >= PROSE)
+    return lines if prose >= MIN_PROSE * sum(map(len, lines)) else _lines(tree, fast=False)
+
+
+def _lines(tree: HtmlElement, fast: bool) -> list[str]:
+    from trafilatura import bare_extraction
+
+    document = bare_extraction(tree, options=_extractor(fast))
+    text = document.text if document is not None and not isinstance(document, dict) else ""
+    return [collapse(line) for line in (text or "").split("\n") if line.strip()]
+
+
+@cache
+def _extractor(fast: bool) -> Extractor:
+    """No metadata, so no date logic that would be frozen here; no comments; nothing remembered between pages."""
+    from trafilatura.settings import Extractor
+
+    return Extractor(output_format="python", comments=False, fast=fast, tables=True)
+
+
+@cache
+def library_version() -> str:
+    """Return the version of trafilatura, which is part of the rules."""
+    return version("trafilatura")
