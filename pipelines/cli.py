@@ -161,15 +161,24 @@ def extract(
     page: Annotated[str, typer.Argument(help="An HTML file; - is standard input.")],
     url: Annotated[str, typer.Option(help="The address it was served at.")],
     fetched_at: Annotated[str, typer.Option(help="When, in ISO 8601.  [default: now]")] = "",
+    explain: Annotated[bool, typer.Option("--explain", help="Say how it came about instead of printing JSON.")] = False,
 ) -> None:
-    """Read one page by hand; print what would be kept of it."""
+    """Read one page by hand; print what would be kept of it.
+
+    --explain shows which layout fitted, which rule took which block, which witness gave each field.
+    """
     from pipelines.single import extracted
 
     try:
         body = sys.stdin.buffer.read() if page == "-" else Path(page).read_bytes()
     except OSError as error:
         raise WrongUsage(f"cannot read {page}: {error.strerror}") from error
-    _print_json([extracted(body, url, fetched_at, read_settings())])
+    reading, told = extracted(body, url, fetched_at, read_settings())
+    if explain:
+        from pipelines.cli_show import print_explanation
+
+        return print_explanation(reading)
+    _print_json([told])
 
 
 @app.command()

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
 from rich.markup import escape
@@ -20,6 +20,9 @@ from rich.table import Table
 from pipelines.nouns import SEOUL, Outcome, Verdict
 from pipelines.reader import NO_CATALOGUE
 from pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from pipelines.extract import Reading
 
 ARCHIVED = (Verdict.NEW, Verdict.COPY, Verdict.REVISED)
 EVERY = 25  # outcomes between two plain lines where there is no terminal
@@ -199,6 +202,34 @@ def print_oped(versions: Sequence[dict[str, Any]], places: Sequence[dict[str, An
             change = f" · {step['kind_of_change']} changed since {step['previous'][:8]}" if step["previous"] else ""
             console.print(f"  {name}  {_local(step['from'])} to {_local(step['to'])}{change}", soft_wrap=True)
     console.print(f"[dim]captured {_local(row['fetched_at'])} as {row['capture_key']}[/]", soft_wrap=True)
+
+
+def print_explanation(reading: Reading) -> None:
+    """Print how a reading came about, from the page to its status."""
+    article = reading.article
+    colour = {"ok": "green", "review": "yellow"}.get(article.status.value, "red")
+    console.print(
+        f"[{colour}]{article.status.value}[/]{escape(': ' + ', '.join(article.reasons)) if article.reasons else ''}"
+    )
+    console.print("[bold]body[/]")
+    for line in reading.tried:
+        console.print(f"  {escape(line)}")
+    console.print("[bold]fields[/]  (and who said so)")
+    for field_, witness in article.witnesses:
+        value = getattr(article, field_, "")
+        if field_ == "text":
+            paragraphs = len([p for p in f"{article.text}\n\n{article.text_ko}".split("\n\n") if p])
+            value = f"{article.word_count} words, {paragraphs} paragraphs, coverage {article.coverage}"
+        elif field_ == "authors":
+            value = ", ".join(author.name for author in article.authors)
+        console.print(f"  {field_:24} {escape(_short(str(value)))}  [dim]{escape(witness)}[/]", soft_wrap=True)
+    console.print(f"[bold]taken off[/]  ({len(reading.removed)} blocks)")
+    for rule, text in reading.removed:
+        console.print(f"  {rule:24} {escape(_short(text))}", soft_wrap=True)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 90 else f"{text[:87]}…"
 
 
 def print_days(rows: Sequence[dict[str, Any]], settings: Settings) -> None:

@@ -15,7 +15,7 @@ from pipelines.page import collapse, split_names
 from pipelines.sources import Profile
 
 _WORD = r"[A-Z][\w’'.-]*?"
-_NAME = rf"{_WORD}(?:\s+{_WORD}){{1,3}}"
+_NAME = rf"{_WORD}(?:\s+{_WORD}){{1,3}}?"
 _KOREAN_NAME = r"[가-힣]{2,4}\s?(?:기자|논설위원|논설실장|특파원|교수|칼럼니스트)"
 _ROLE = (
     r"an?\b|the\b|one\b|currently\b|former\b|formerly\b|now\b|professor\b|chief\b|senior\b|head\b|director\b|deputy\b"
@@ -35,12 +35,13 @@ BY_LINE = re.compile(
     rf"(?:By|BY)\s+({_NAME}(?:(?:,| and|,? AND)\s+{_NAME})*)(?:,? (?:Staff [Ww]riter|Columnist|STAFF WRITER))?"
     rf"\s*(?:[\[(]+\s*({_MAIL})\s*[\])]+)?$"
 )
-NAME_AND_MAIL = re.compile(rf"({_NAME}|{_KOREAN_NAME})\s*[\[(<]*({_MAIL})[\])>]*$")
+NAME_AND_MAIL = re.compile(rf"(?!By |BY )({_NAME}|{_KOREAN_NAME})\s*[\[(<]*({_MAIL})[\])>]*$")
 MAIL = re.compile(rf"[\[(<]*\s*({_MAIL})\s*[\])>]*$")
 PRINT_EDITION = re.compile(
     r"(?:The )?(?:Korea )?JoongAng (?:Ilbo|Daily), [A-Z][a-z]+\.? \d{1,2}(?:, \d{4})?, Pages? \w?\d+\.?$"
 )
-TRANSLATOR = re.compile(r"\(?Translat(?:ed|ion) by [^.]{3,80}\.?\)?$")
+_TRANSLATORS = r"(?:[A-Z][\w’'-]+|staff|team|and|of|the)"
+TRANSLATOR = re.compile(rf"\(?Translat(?:ed|ion) by (?:the |our )?{_TRANSLATORS}(?:,? {_TRANSLATORS})*\.?\)?$")
 COPYRIGHT = re.compile(r"(?:Copyright\b|저작권자|ⓒ|©).{0,120}$|.{0,80}무단\s*전재.{0,40}$", re.IGNORECASE)
 CORRECTION = re.compile(
     r"\W*(?:Correction|Clarification|Editor['’]s note"

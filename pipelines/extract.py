@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 
 from lxml.html import HtmlElement
@@ -21,7 +21,7 @@ from pipelines.edges import take_edges
 from pipelines.generic import generic_blocks
 from pipelines.judge import Evidence, judged
 from pipelines.nouns import Article, Capture, Rules, Status
-from pipelines.page import Page, Said, read_page, select
+from pipelines.page import Page, Said, collapse, read_page, select
 from pipelines.readings import library_version, parsed, read_paragraphs, read_whole
 from pipelines.sources import Profile, Source
 
@@ -37,11 +37,12 @@ class Body:
     nodes: list[HtmlElement] = field(default_factory=list)
     profile: Profile | None = None
     selector: str = "generic"
+    dropped: list[tuple[str, HtmlElement]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Reading:
-    """An article, and how it came about: what was tried for the body, what was taken off, by which rule."""
+    """An article, and how it came about: what was tried for the body, what was taken out, by which selector or rule."""
 
     article: Article
     tried: tuple[str, ...] = ()
@@ -74,7 +75,7 @@ def read(capture: Capture, place: Place) -> Reading:
     try:
         return _read(capture, place)
     except Exception as error:  # pages are hostile: what nobody foresaw must cost one page, and be seen
-        return _refused(f"error_{type(error).__name__}", place.source)
+        return _refused(f"unforeseen_{type(error).__name__}", place.source)
 
 
 def _refused(reason: str, source: Source) -> Reading:
@@ -97,7 +98,7 @@ def _read(capture: Capture, place: Place) -> Reading:
 
 
 def _reading(capture: Capture, place: Place, page: Page, body: Body, tried: tuple[str, ...]) -> Reading:
-    source, profile = place.source, body.profile or GENERIC
+    source, profile = place.source, body.profile or _elsewhere(place.source, capture)
     title = fields.headline(page, profile, source)
     outside = fields.signed_outside(page, profile, source)
     edges = take_edges(body.blocks, title.value if title else "", profile, outside[0])
@@ -134,7 +135,7 @@ def _reading(capture: Capture, place: Place, page: Page, body: Body, tried: tupl
         text_ko="\n\n".join(korean),
         captions=fields.captions(body.nodes, profile, edges),
         images=fields.images(body.nodes),
-        related=(*_related(page, profile), *edges.related),
+        related=tuple(dict.fromkeys([*_related(page, profile), *edges.related])),
         correction_note=edges.correction_note,
         translator_note=edges.translator_note,
         print_edition=edges.print_edition,
@@ -147,7 +148,9 @@ def _reading(capture: Capture, place: Place, page: Page, body: Body, tried: tupl
         profile=profile.name,
     )
     seen = Evidence(page, capture, source, body.profile, body.nodes, body.blocks, dates, section, _address_says(place))
-    return Reading(judged(article, seen), tried, tuple(edges.removed))
+    dropped = ((selector, collapse(element.text_content())) for selector, element in body.dropped)
+    removed = (*((f"drop {selector}", text) for selector, text in dropped if text), *edges.removed)
+    return Reading(judged(article, seen), tried, removed)
 
 
 def _body(page: Page, place: Place, when: datetime, tried: list[str]) -> Body:
@@ -156,15 +159,23 @@ def _body(page: Page, place: Place, when: datetime, tried: list[str]) -> Body:
     for profile in source.profiles_at(when.astimezone(source.timezone).date()):
         for selector in profile.body:
             nodes = _outermost(select(page.tree, selector))
-            blocks = [block for node in nodes for block in blocks_of(node, _dropped(node, profile))]
+            dropped = [found for node in nodes for found in _dropped(node, profile)]
+            without = frozenset(element for _, element in dropped)
+            blocks = [block for node in nodes for block in blocks_of(node, without)]
             if any(block.kind == "p" for block in blocks) or (blocks and _is_cartoon(page, profile, place)):
                 tried.append(f"{profile.name}: {selector}: hit")
-                return Body(blocks, nodes, profile, selector)
+                return Body(blocks, nodes, profile, selector, dropped)
             tried.append(f"{profile.name}: {selector}: {'empty' if nodes else 'not on the page'}")
     tried.append("generic: no profile fits, so trafilatura found the text")
     whole = page.tree.find("body")
     lines = read_whole(page.tree)
     return Body(generic_blocks(blocks_of(whole if whole is not None else page.tree), lines))
+
+
+def _elsewhere(source: Source, capture: Capture) -> Profile:
+    """Return what may still hold of a page whose body nobody knows: the selectors of the layout last in force."""
+    inforce = next(iter(source.profiles_at(capture.fetched_at.astimezone(source.timezone).date())), GENERIC)
+    return replace(inforce, name="generic", body=())
 
 
 def _is_cartoon(page: Page, profile: Profile, place: Place) -> bool:
@@ -178,10 +189,9 @@ def _outermost(nodes: list[HtmlElement]) -> list[HtmlElement]:
     return [node for node in nodes if not any(parent in found for parent in node.iterancestors())]
 
 
-def _dropped(node: HtmlElement, profile: Profile) -> frozenset[HtmlElement]:
-    return frozenset(
-        element for selector in (*profile.drop, *profile.bio, *profile.related) for element in select(node, selector)
-    )
+def _dropped(node: HtmlElement, profile: Profile) -> list[tuple[str, HtmlElement]]:
+    selectors = (*profile.drop, *profile.bio, *profile.related)
+    return [(selector, element) for selector in selectors for element in select(node, selector)]
 
 
 def _related(page: Page, profile: Profile) -> Iterator[str]:

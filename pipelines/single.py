@@ -7,7 +7,7 @@ from typing import Any
 
 from pipelines.addresses import Place, place_of
 from pipelines.errors import WrongUsage
-from pipelines.extract import extract
+from pipelines.extract import Reading, read
 from pipelines.nouns import Capture, now
 from pipelines.record import described
 from pipelines.settings import Settings
@@ -16,17 +16,20 @@ from pipelines.sources import Source, load_sources
 DROPPED = frozenset({"content_sha256", "profile"})
 
 
-def extracted(body: bytes, url: str, fetched_at: str, settings: Settings) -> dict[str, Any]:
-    """Return one page's reading under the record's names; an address of no source is read generically."""
+def extracted(body: bytes, url: str, fetched_at: str, settings: Settings) -> tuple[Reading, dict[str, Any]]:
+    """Return one page's reading with its explanation, and the article under the record's names.
+
+    An address of no source is read generically.
+    """
     try:
         when = datetime.fromisoformat(fetched_at) if fetched_at else now()
     except ValueError as error:
         raise WrongUsage(f"{fetched_at!r} is no moment; write it as 2026-06-01T09:30:00+09:00") from error
     when = when if when.tzinfo else when.replace(tzinfo=UTC)
     place = place_of(url, load_sources(settings.sources).values()) or nowhere(url)
-    article = extract(Capture(url, when, 200, (), body), place)
-    told = {name: value for name, value in described(article, place).items() if name not in DROPPED}
-    return {**told, "url": url, "extractor": f"opeds/{article.profile or 'none'}"}
+    reading = read(Capture(url, when, 200, (), body), place)
+    told = {name: value for name, value in described(reading.article, place).items() if name not in DROPPED}
+    return reading, {**told, "url": url, "extractor": f"opeds/{reading.article.profile or 'none'}"}
 
 
 def nowhere(url: str) -> Place:

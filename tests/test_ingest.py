@@ -181,7 +181,7 @@ def test_one_page_that_nobody_foresaw_does_not_stop_the_others(
     bad = capture(page([*prose(3), "Here they stumble."]), DAYS[0], C_URL.replace("2068163", "2068164"))
     outcomes = take_in(archive, bad, capture(A, DAYS[0]))
     assert verdicts(outcomes) == ["NEW", "REJECTED"]
-    assert outcomes[1].reasons == ("reject", "error_KeyError")
+    assert outcomes[1].reasons == ("reject", "unforeseen_KeyError")
     assert outcomes[1].record_key
 
 
