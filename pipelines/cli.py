@@ -76,6 +76,46 @@ def upkeep(
     print_report(report, settings, as_json, dry_run)
 
 
+Write = Annotated[bool, typer.Option("--write", help="Write the difference; without it, it is only shown.")]
+OneSource = Annotated[str, typer.Option("--source", help="Only this source.  [default: all]")]
+
+
+@app.command()
+def rederive(
+    ids: Annotated[list[str] | None, typer.Argument(metavar="ID…", help="Only these articles.")] = None,
+    source: OneSource = "", write: Write = False, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Read archived pages again by today's rules.
+
+    Shows what would change, field by field; --write logs it. A content that gets another name keeps the old one, so
+    that citations go on resolving.
+    """
+    from pipelines.cli_show import Watcher, print_differences
+    from pipelines.reader import reachable
+    from pipelines.run import rederive as read_again
+
+    settings = reachable(read_settings())
+    with Watcher(quiet=as_json) as watcher:
+        found, report = read_again(settings, source, ids or [], write, watcher.progress)
+    print_differences(found, report, write, as_json)
+
+
+@app.command()
+def retry(source: OneSource = "", write: Write = False, as_json: Json = False) -> None:
+    """Read set-aside pages again by today's rules.
+
+    Shows which would pass now; --write archives those.
+    """
+    from pipelines.cli_show import Watcher, print_differences
+    from pipelines.reader import reachable
+    from pipelines.run import retry as try_again
+
+    settings = reachable(read_settings())
+    with Watcher(quiet=as_json) as watcher:
+        found, report = try_again(settings, source, write, watcher.progress)
+    print_differences(found, report, write, as_json)
+
+
 @app.command()
 def plan(
     files: Annotated[list[Path] | None, typer.Argument(help="WARC files; or give --day, --since, --until.")] = None,

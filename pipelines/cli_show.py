@@ -23,6 +23,7 @@ from pipelines.settings import Settings
 
 if TYPE_CHECKING:
     from pipelines.extract import Reading
+    from pipelines.rederive import Difference
 
 ARCHIVED = (Verdict.NEW, Verdict.COPY, Verdict.REVISED)
 EVERY = 25  # outcomes between two plain lines where there is no terminal
@@ -202,6 +203,37 @@ def print_oped(versions: Sequence[dict[str, Any]], places: Sequence[dict[str, An
             change = f" · {step['kind_of_change']} changed since {step['previous'][:8]}" if step["previous"] else ""
             console.print(f"  {name}  {_local(step['from'])} to {_local(step['to'])}{change}", soft_wrap=True)
     console.print(f"[dim]captured {_local(row['fetched_at'])} as {row['capture_key']}[/]", soft_wrap=True)
+
+
+def print_differences(found: Sequence[Difference], report: Any, written: bool, as_json: bool) -> None:
+    """Print what today's rules make of captures, beside what stands in the archive."""
+    if as_json:
+        for one in found:
+            print(json.dumps({k: v for k, v in asdict(one).items() if k not in {"before", "after"}}, sort_keys=True))
+        return
+    for one in found:
+        named = f" {one.was[:8]} → {one.now[:8]}" if one.was and one.was != one.now else ""
+        console.print(f"[bold]{one.article_id}[/]{named}  [dim]{escape(one.capture_key)}[/]", soft_wrap=True)
+        if one.refused:
+            console.print(f"  [red]refused today:[/] {escape(', '.join(one.refused))}")
+            continue
+        for field_ in one.fields:
+            before, after = _around(one.before.get(field_), one.after.get(field_))
+            console.print(f"  {field_:16} [red]{escape(before)}[/] → [green]{escape(after)}[/]", soft_wrap=True)
+    refused = sum(bool(one.refused) for one in found)
+    console.print(f"{len(found)} captures to name, {refused} of them refused by today's rules")
+    if report.outcomes:
+        console.print(f"written: {len(report.outcomes)} outcomes, catalogue version {report.published.version}")
+    elif refused < len(found) and not written:
+        console.print("nothing was written; --write does it")
+
+
+def _around(before: object, after: object) -> tuple[str, str]:
+    """Return two values as short texts, cut to where they begin to differ."""
+    one, two = (v if isinstance(v, str) else json.dumps(v, ensure_ascii=False, sort_keys=True) for v in (before, after))
+    same = next((n for n, (a, b) in enumerate(zip(one, two, strict=False)) if a != b), min(len(one), len(two)))
+    start = max(0, same - 20)
+    return tuple(_short(("…" if start else "") + text[start:]) for text in (one, two))  # type: ignore[return-value]
 
 
 def print_explanation(reading: Reading) -> None:

@@ -118,6 +118,14 @@ class Index:
         with self._connection() as c:
             return history_of(c, article_id)
 
+    def stale(self, source: str, rules8: str) -> list[str]:
+        """Return the articles of a source with a sighting that was read by other rules."""
+        other = (SIGHTING.c.rules8 != rules8, SIGHTING.c.content16 != "", ARTICLE.c.source == source)
+        joined = SIGHTING.join(ARTICLE, ARTICLE.c.article_id == SIGHTING.c.article_id)
+        query = sa.select(SIGHTING.c.article_id).select_from(joined).where(*other).distinct().order_by("article_id")
+        with self._connection() as c:
+            return list(c.scalars(query))
+
     def named(self, keys: Iterable[str]) -> set[str]:
         """Return those of the capture keys that a manifest names."""
         with self._connection() as c:

@@ -154,7 +154,7 @@ def _decide(batch: Batch, sighting: Sighting) -> list[Outcome]:
     rules = rules_of(place.source)
     known = _known_content(batch, sighting, rules)
     if known:
-        return [*_rereads(batch, place, rules), _seen(batch, sighting, known, rules)]
+        return [*reread(batch, place, rules), _seen(batch, sighting, known, rules)]
     try:
         capture = read_capture(archive.store.read(sighting.capture_key), sighting.capture_key)
     except (NotArchived, UnreadableWarc) as error:
@@ -165,7 +165,7 @@ def _decide(batch: Batch, sighting: Sighting) -> list[Outcome]:
     article = extract(capture, place)
     if article.status not in {Status.OK, Status.REVIEW}:
         return [_set_aside(archive, sighting, article, place, capture, rules)]
-    rereads = _rereads(batch, place, rules)
+    rereads = reread(batch, place, rules)
     return [*rereads, _archived(batch, sighting, article, place, capture, rules)]
 
 
@@ -270,17 +270,17 @@ def _compared(archive: Archive, article: Article, article_id: str, candidate: Re
     return Match(candidate.article_id, candidate.content16, found) if found.shared >= QUOTED else None
 
 
-def _rereads(batch: Batch, place: Place, rules: Rules) -> list[Outcome]:
+def reread(batch: Batch, place: Place, rules: Rules) -> list[Outcome]:
     """Read all earlier sightings again when our rules changed: only equal rules can be compared.
 
     So our progress is never mistaken for the newspaper's correction. A sighting that today's rules refuse
     keeps its reading, and is compared with nothing.
     """
     stale = [step for step in batch.history(place.article_id) if step.rules8 != rules.rules8]
-    return [outcome for step in stale for outcome in _reread(batch, place, step, rules)]
+    return [outcome for step in stale for outcome in _reread_one(batch, place, step, rules)]
 
 
-def _reread(batch: Batch, place: Place, step: Step, rules: Rules) -> list[Outcome]:
+def _reread_one(batch: Batch, place: Place, step: Step, rules: Rules) -> list[Outcome]:
     try:
         capture = read_capture(batch.archive.store.read(step.capture_key), step.capture_key)
     except (NotArchived, UnreadableWarc):

@@ -30,6 +30,9 @@ from pipelines.ingest import Part, ingest, ingest_left
 from pipelines.keep import keep
 from pipelines.nouns import Outcome, Sighting, Verdict, iso, now, stamp, today
 from pipelines.record import captures_prefix
+from pipelines.rederive import Difference, differences, quarantined, stale
+from pipelines.rederive import retry as archive_accepted
+from pipelines.rederive import write as write_rereads
 from pipelines.settings import Settings
 from pipelines.sources import Source, source_named
 from pipelines.warc import Exchange, capture_of, exchanges
@@ -271,6 +274,37 @@ def plan(settings: Settings, asked: Asked, environment: Mapping[str, str], progr
             except CrawlFailed as error:
                 report.failures[name] = str(error)
     return report
+
+
+def rederive(
+    settings: Settings, source: str, ids: Sequence[str], write: bool, progress: Progress
+) -> tuple[list[Difference], Report]:
+    """Read archived pages again by today's rules; say what differs and, with `write`, log it and publish."""
+    archive, report = open_archive(settings), Report()
+    articles = stale(archive, source, ids)
+    found = []
+    for difference in differences(archive, articles):
+        found.append(difference)
+        progress("read again", difference.article_id)
+    if write and articles:
+        part = Part(new_run_id(), "rederive", today().isoformat(), iso(now()))
+        report.outcomes = write_rereads(archive, part, articles, lambda a: progress("written", a))
+        report.published = publish(archive, settings)
+    return found, report
+
+
+def retry(settings: Settings, source: str, write: bool, progress: Progress) -> tuple[list[Difference], Report]:
+    """Read set-aside pages again by today's rules; say what became of each and, with `write`, archive what passes."""
+    archive, report = open_archive(settings), Report()
+    found = []
+    for difference in quarantined(archive, source):
+        found.append(difference)
+        progress("read again", difference.article_id)
+    if write and any(not one.refused for one in found):
+        part = Part(new_run_id(), "retry", today().isoformat(), iso(now()))
+        report.outcomes = archive_accepted(archive, part, found, lambda a: progress("archived", a))
+        report.published = publish(archive, settings)
+    return found, report
 
 
 def upkeep(settings: Settings, progress: Progress, dry: bool = False) -> Report:

@@ -213,7 +213,8 @@ def test_an_article_put_into_any_dress_comes_back(
     end = "".join(f"<p>{line}</p>" for line in tail)
     page = (
         "<html><head><meta charset='utf-8'><title>On ferries</title></head><body>"
-        "<a class='article-publish-date'>Published: 13 Jun. 2024, 20:09</a><div id='article_body'><h1 class='view-article-title'>On ferries</h1>"
+        "<a class='article-publish-date'>Published: 13 Jun. 2024, 20:09</a>"
+        "<div id='article_body'><h1 class='view-article-title'>On ferries</h1>"
         f"{head}{dressed}{end}</div></body></html>"
     )
     article = read(capture(page.encode(), "2024-06-14T00:00:00", C_URL))

@@ -1,0 +1,110 @@
+"""New rules over an old archive: shown first, then written; what was set aside gets another chance."""
+
+from dataclasses import replace
+
+import pytest
+
+from pipelines import extract as reading
+from pipelines import fields
+from pipelines.archive import Archive
+from pipelines.catalogue import publish
+from pipelines.nouns import Verdict
+from pipelines.reader import query, versions_of
+from pipelines.run import rederive, retry
+from pipelines.settings import Settings
+from tests.conftest import Command, World, capture, page, prose, state, take_in
+
+DAYS = [f"2024-06-{day}T00:00:00" for day in range(14, 20)]
+QUIET = lambda *_: None  # noqa: E731
+
+
+@pytest.fixture
+def better_headlines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rules of tomorrow, which read headlines otherwise."""
+    original = fields.headline
+
+    def better(page: object, profile: object, source: object) -> object:
+        said = original(page, profile, source)  # type: ignore[arg-type]
+        return said and replace(said, value=f"{said.value}!")
+
+    monkeypatch.setattr(fields, "headline", better)
+    monkeypatch.setattr(reading, "CODE", "tomorrow")
+
+
+def test_nothing_differs_while_the_rules_are_the_same(archive: Archive, folder: Settings) -> None:
+    take_in(archive, capture(page(prose(1)), DAYS[0]))
+    assert rederive(folder, "", [], write=True, progress=QUIET)[0] == []
+
+
+def test_the_difference_is_shown_first_and_written_then(
+    archive: Archive, folder: Settings, request: pytest.FixtureRequest
+) -> None:
+    changed = page([*prose(1)[:-1], "The ministry has since found the money."])
+    take_in(archive, capture(page(prose(1)), DAYS[0]), capture(changed, DAYS[1]))
+    publish(archive, folder)
+    before = {row["content16"] for row in query(folder, "articles", "SELECT content16 FROM t")}
+    request.getfixturevalue("better_headlines")
+    keys = list(archive.store.keys(""))
+    shown, report = rederive(folder, "kjd", [], write=False, progress=QUIET)
+    assert [one.fields for one in shown] == [("headline",)] * 2
+    assert (report.outcomes, list(archive.store.keys(""))) == ([], keys)
+    _, report = rederive(folder, "", ["kjd-c2068163"], write=True, progress=QUIET)
+    assert [outcome.verdict for outcome in report.outcomes] == [Verdict.REREAD] * 2
+    rows = query(folder, "articles", "SELECT content16, formerly, headline, previous FROM t ORDER BY first_seen")
+    assert {row["formerly"][0] for row in rows} == before
+    assert all(row["headline"].endswith("!") for row in rows)
+    assert rows[1]["previous"] == rows[0]["content16"], "still one correction, and the newspaper's"
+    assert versions_of(folder, f"kjd-c2068163@{min(before)}")[0]
+    assert state(folder)[1] == set()
+    assert rederive(folder, "", [], write=True, progress=QUIET)[0] == []
+
+
+def test_what_todays_rules_refuse_keeps_its_reading_and_is_no_correction(
+    archive: Archive, folder: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_in(archive, capture(page(prose(1)), DAYS[0]))
+    monkeypatch.setattr(reading, "CODE", "stricter")
+    monkeypatch.setattr("pipelines.judge.MIN_BLOCKS", 99)
+    monkeypatch.setattr("pipelines.judge.MISSING", __import__("re").compile("ferry"))
+    (one,) = rederive(folder, "", [], write=True, progress=QUIET)[0]
+    assert one.refused == ("reject", "soft_404", "short")
+    monkeypatch.undo()
+    monkeypatch.setattr(reading, "CODE", "stricter")
+    later = page([*prose(1)[:-1], "Another end."])
+    monkeypatch.setattr("pipelines.ingest.reread", lambda *_: [])  # as if the old capture were refused still
+    (outcome,) = take_in(archive, capture(later, DAYS[1]))
+    assert outcome.verdict is Verdict.NEW, "readings by unlike rules are not compared"
+    publish(archive, folder)
+    (row,) = query(folder, "articles", "SELECT kind_of_change FROM t WHERE is_latest")
+    assert row["kind_of_change"] == "read_by_other_rules"
+
+
+def test_a_page_that_was_set_aside_is_archived_when_rules_are_mended(
+    archive: Archive, folder: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.judge.MISSING", __import__("re").compile("ferry"))
+    monkeypatch.setattr("pipelines.judge.MIN_BLOCKS", 99)
+    (outcome,) = take_in(archive, capture(page(prose(1)), DAYS[0]))
+    assert outcome.verdict is Verdict.REJECTED
+    shown, report = retry(folder, "", write=True, progress=QUIET)
+    assert [one.refused for one in shown] == [("reject", "soft_404", "short")], "still refused, and told so"
+    assert report.outcomes == []
+    monkeypatch.undo()
+    monkeypatch.setattr(reading, "CODE", "mended")
+    (shown,) = retry(folder, "kjd", write=False, progress=QUIET)[0]
+    assert not shown.refused
+    _, report = retry(folder, "", write=True, progress=QUIET)
+    assert [(o.verdict, o.routes) for o in report.outcomes] == [(Verdict.NEW, ("retried",))]
+    assert len(query(folder, "articles", "SELECT article_id FROM t")) == 1
+    assert retry(folder, "", write=True, progress=QUIET)[0] == [], "resolved"
+
+
+def test_the_commands_say_what_they_did(opeds: Command, newsstand: World, folder: Settings) -> None:
+    newsstand.stand.stand.fault("empty-body@/2594899$")
+    opeds("run", "--day", "2026-06-02", "--source", "kjd", settings=folder)
+    assert "0 captures to name" in opeds("rederive", settings=folder).out
+    told = opeds("retry", settings=folder).out
+    assert "kjd-c2594899" in told
+    assert "refused today: drift, no_profile_fits" in told
+    unknown = opeds("rederive", "kjd-c1", settings=folder)
+    assert (unknown.code, "is not in the archive" in unknown.err) == (1, True)
