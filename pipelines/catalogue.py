@@ -16,7 +16,7 @@ from pipelines.archive import Archive, catch_up
 from pipelines.errors import StalePublisher, StoreUnavailable
 from pipelines.index import ArticleState
 from pipelines.matches import Side, relation
-from pipelines.nouns import SEOUL, Match
+from pipelines.nouns import SEOUL, Match, Verdict
 from pipelines.settings import Settings
 from pipelines.store import Store
 from pipelines.verdict import steps
@@ -301,6 +301,11 @@ def run_row(seq: int, manifest: log.Manifest) -> dict[str, Any]:
         "missing": list(closing.missing) if closing else [],
         "warnings": list(closing.warnings) if closing else [],
         "outcomes": [{"verdict": name, "count": count} for name, count in sorted(counts.items())],
+        "set_aside": [
+            {"article_id": o.article_id, "url": o.url, "fetched_at": _moment(o.fetched_at), "reasons": list(o.reasons)}
+            for o in manifest.outcomes
+            if o.verdict is Verdict.REJECTED
+        ],
     }
 
 
@@ -344,9 +349,11 @@ def run_schema() -> pa.Schema:
     """Return the columns of `catalogue/runs`."""
     import pyarrow as pa
 
-    text = pa.string()
+    text, when = pa.string(), pa.timestamp("us", tz="UTC")
     counts = pa.list_(pa.struct([("verdict", text), ("count", pa.int64())]))
+    aside = pa.struct([("article_id", text), ("url", text), ("fetched_at", when), ("reasons", pa.list_(text))])
     return pa.schema([
-        ("seq", pa.int64()), ("run", text), ("part", text), ("day", text), ("logged_at", pa.timestamp("us", tz="UTC")),
+        ("seq", pa.int64()), ("run", text), ("part", text), ("day", text), ("logged_at", when),
         ("complete", pa.bool_()), ("missing", pa.list_(text)), ("warnings", pa.list_(text)), ("outcomes", counts),
+        ("set_aside", pa.list_(aside)),
     ])  # fmt: skip

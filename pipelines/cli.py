@@ -187,13 +187,21 @@ def show(
 
 @app.command()
 def status(as_json: Json = False) -> None:
-    """Show the calendar: days read whole, what is missing."""
-    from pipelines.cli_show import print_days
-    from pipelines.reader import days, reachable
+    """Show the calendar, what is missing, and which layouts drifted.
+
+    Drift: what the last pages of a source lack that earlier ones had, with their addresses.
+    """
+    from dataclasses import asdict
+
+    from pipelines.cli_show import print_days, print_drift
+    from pipelines.reader import days, drifted, reachable
 
     settings = reachable(read_settings())
-    rows = days(settings)
-    _print_json(rows) if as_json else print_days(rows, settings)
+    rows, found = days(settings), drifted(settings)
+    if as_json:
+        return _print_json([*rows, *({"drift": asdict(finding)} for finding in found)])
+    print_days(rows, settings)
+    print_drift(found)
 
 
 @app.command()

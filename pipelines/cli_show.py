@@ -22,6 +22,7 @@ from pipelines.reader import NO_CATALOGUE
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
+    from pipelines.drift import Finding
     from pipelines.extract import Reading
     from pipelines.rederive import Difference
 
@@ -285,6 +286,18 @@ def print_days(rows: Sequence[dict[str, Any]], settings: Settings) -> None:
     console.print(
         f"[yellow]days never run in between:[/] {', '.join(gaps)}" if gaps else "[dim]no day in between was left out[/]"
     )
+
+
+def print_drift(found: Sequence[Finding]) -> None:
+    """Name every field that is found less often than before, or elsewhere, with pages to look at."""
+    for one in found:
+        what = f"{one.source} {one.field}: {one.before:.0%} of pages before, {one.now:.0%} of the last"
+        label = "[red]drift[/]" if one.grave else "[yellow]moved[/]"
+        console.print(f"{label} {escape(what)}, by {escape(one.selector or 'nothing')}", soft_wrap=True)
+        for url in one.urls:
+            console.print(f"  {escape(url)}", soft_wrap=True)
+    if any(one.grave for one in found):
+        console.print("`opeds doctor SOURCE` says which selectors still hold")
 
 
 def _gaps(days: list[str]) -> list[str]:

@@ -68,7 +68,8 @@ def _left_out(blocks: Sequence[Block], kept: Sequence[int]) -> list[int]:
         block = blocks[at]
         if at in taken or block.node is None or not _is_text(block):
             continue
-        inside = at < kept[-1] and any(parent in containers for parent in _above(block.node, NEAR))
+        levels = NEAR if at < kept[-1] else 1  # behind the last only what stands in the same container itself
+        inside = any(parent in containers for parent in _above(block.node, levels))
         dress = _dress(block.node)
         if inside or (dress[-1] and dresses[dress] >= DRESSED_ALIKE):
             found.append(at)

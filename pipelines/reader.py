@@ -9,6 +9,7 @@ from typing import Any
 
 from pipelines import catalogue
 from pipelines.catalogue import location
+from pipelines.drift import Finding, Observation, drift
 from pipelines.embedded import ensure_running
 from pipelines.errors import NotArchived, WrongUsage
 from pipelines.nouns import SEOUL
@@ -98,6 +99,28 @@ def versions_of(settings: Settings, article_id: str) -> tuple[list[Row], list[Ro
     oped = rows[-1]["oped_id"]
     places = query(settings, "articles", f"SELECT * FROM t WHERE oped_id = '{oped}' AND is_latest")  # noqa: S608
     return sorted(rows, key=lambda row: (row["is_latest"], row["first_seen"])), _primary_first(places)
+
+
+def drifted(settings: Settings) -> list[Finding]:
+    """Return what the last pages of each source lack that earlier ones had: a layout may have changed."""
+    archived = query(settings, "articles", "SELECT source, canonical_url, first_seen, witnesses, captions FROM t")
+    seen = [
+        Observation(row["source"], row["canonical_url"], row["first_seen"].isoformat(), _witnessed(row))
+        for row in archived
+    ]
+    known = {one.url for one in seen}
+    for row in query(settings, "runs", "SELECT set_aside FROM t"):
+        for one in row["set_aside"] or ():
+            if one["url"] not in known:  # once set aside, however often it was looked at
+                known.add(one["url"])
+                when, reasons = one["fetched_at"].isoformat(), tuple(one["reasons"])
+                seen.append(Observation(one["article_id"].partition("-")[0], one["url"], when, (), reasons))
+    return drift(seen)
+
+
+def _witnessed(row: Row) -> tuple[tuple[str, str], ...]:
+    said = [(one["field"], one["witness"]) for one in row["witnesses"] or ()]
+    return (*said, *([("captions", "body")] if row["captions"] else []))
 
 
 def days(settings: Settings) -> list[Row]:

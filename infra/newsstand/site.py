@@ -213,6 +213,14 @@ def _euc_kr(request: Asked, right: Answer, world: World) -> Answer:
     return replace(right, body=text.encode("euc-kr", "xmlcharrefreplace"), kind="text/html")
 
 
+def _body_moved(request: Asked, right: Answer, world: World) -> Answer:
+    """Leave the body's node empty and put its paragraphs into another."""
+    body = right.body
+    for known in (b"<div id='article_body'>", b"<div class='article-body'>", b"<div class='article_view'>"):
+        body = body.replace(known, known + b"</div><div class='story-text'>")
+    return replace(right, body=body)
+
+
 def _emptied(request: Asked, right: Answer, world: World) -> Answer:
     return replace(
         right, body=b"<html><head><title>Korea JoongAng Daily</title></head><body><header>menu</header></body></html>"
@@ -256,6 +264,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "robots-deny": ("robots.txt forbids the op-eds", _robots),
     "robots-503": ("robots.txt answers 503", lambda q, r, w: Answer(503) if q.path == "/robots.txt" else r),
     "redesign": ("classes and ids have other names", _html_only(redesigned)),
+    "moved-body": ("the body's node is empty, its paragraphs stand in another", _html_only(_body_moved)),
     "empty-body": ("articles have no text", _html_only(_emptied)),
     "lazy-body": ("articles show their last paragraph only", _html_only(_lazy)),
     "zero-bytes": ("articles are empty answers", _html_only(lambda q, right, w: replace(right, body=b""))),
