@@ -242,6 +242,37 @@ def dedupe(
     _print_json(answers(file))
 
 
+@app.command()
+def doctor(
+    source: Annotated[str, typer.Argument(help="The source to look at, as `scrapy list` names it.")],
+    until: Annotated[str, typer.Option(help="Last day to look for.  [default: today in Seoul]")] = "",
+    days: Annotated[int, typer.Option(min=1, help="How many days back.")] = 3,
+    pages: Annotated[int, typer.Option(min=1, max=20, help="How many pages to fetch.")] = 3,
+    into: Annotated[Path, typer.Option(help="A folder for what it saw.")] = Path("doctor"),
+    as_json: Json = False,
+) -> None:
+    """Look whether what we know of a site still holds.
+
+    For the first live run and every later doubt: fetches robots.txt, the start addresses and a few pages, politely;
+    says of each route and each field which selector works, and which line of the source file to change. Proposes a
+    profile for pages that none fits. Keeps what it saw as WARC and as fixture folders; writes nothing to an archive.
+    Ends with 1 when something does not hold.
+    """
+    from datetime import timedelta
+
+    from pipelines.cli_show import Watcher, print_examination
+    from pipelines.nouns import today
+    from pipelines.run import Asked
+    from pipelines.run import doctor as examine
+
+    last = _day(until) if until else today()
+    asked = Asked(last - timedelta(days=days - 1), last, (source,))
+    with Watcher(quiet=as_json) as watcher:
+        found = examine(read_settings(), asked, pages, into, {}, watcher.progress)
+    if not print_examination(found, into, as_json):
+        raise SystemExit(1)
+
+
 app.add_typer(store_app, name="store")
 
 

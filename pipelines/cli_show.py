@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -22,6 +23,7 @@ from pipelines.reader import NO_CATALOGUE
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
+    from pipelines.doctor import Check, Examination
     from pipelines.drift import Finding
     from pipelines.extract import Reading
     from pipelines.rederive import Difference
@@ -263,6 +265,51 @@ def print_explanation(reading: Reading) -> None:
 
 def _short(text: str) -> str:
     return text if len(text) <= 90 else f"{text[:87]}…"
+
+
+def print_examination(found: Examination, into: Path, as_json: bool) -> bool:
+    """Print what a look at a site told; return whether all of it holds."""
+    sound = not any(route.said for route in found.routes if route.expected) and all(
+        page.reading.article.status.value in {"ok", "review"} for page in found.pages
+    )
+    if as_json:
+        pages = [{"url": p.url, "status": p.reading.article.status, "reasons": p.reading.article.reasons,
+                  "checks": [asdict(c) for c in p.checks]} for p in found.pages]  # fmt: skip
+        told = {"robots": found.robots, "routes": [asdict(r) for r in found.routes], "pages": pages,
+                "proposal": found.proposal, "holds": sound and bool(found.pages)}  # fmt: skip
+        print(json.dumps(told, ensure_ascii=False, sort_keys=True))
+        return sound and bool(found.pages)
+    console.print(f"robots.txt answered {found.robots or 'nothing'}")
+    for route in found.routes:
+        colour = "red" if route.expected else "yellow"
+        mark = f"[{colour}]{escape(route.said)}[/]" if route.said else "[green]works[/]"
+        console.print(f"[bold]route {route.name}[/] HTTP {route.status or '–'}, {route.entries} entries: {mark}")
+        console.print(f"  [dim]{escape(route.url)}[/]", soft_wrap=True)
+        _print_checks(route.checks)
+    for page in found.pages:
+        article = page.reading.article
+        colour = {"ok": "green", "review": "yellow"}.get(article.status.value, "red")
+        why = f": {', '.join(article.reasons)}" if article.reasons else ""
+        console.print(f"[bold]page[/] {escape(page.url)}", soft_wrap=True)
+        console.print(f"  [{colour}]{article.status.value}[/]{escape(why)} by {article.profile or 'nothing'}; "
+                      f"{article.word_count} words, {escape(_short(article.headline) or 'no headline')}")  # fmt: skip
+        _print_checks(page.checks)
+    if not found.pages:
+        console.print("[red]no page was fetched:[/] no route showed one, or all refused")
+    if found.proposal:
+        console.print("[bold]no profile fits; this one would, by these pages:[/]  (put it first among the profiles)")
+        console.print(found.proposal, markup=False, soft_wrap=True)
+    console.print(f"what was seen lies in {into}/: the WARC, and each page as a fixture folder. Not for publication.")
+    return sound and bool(found.pages)
+
+
+def _print_checks(checks: Sequence[Check]) -> None:
+    for one in checks:
+        missing = "[red]✗[/]" if one.needed and not one.hits else "[yellow]–[/]"
+        mark = "[green]✓[/]" if one.hits == one.of and one.hits else missing
+        of = f" {one.hits} of {one.of}" if one.of > 1 else ""
+        line = f"  [dim]line {one.line} of the source file[/]" if one.line and one.hits < one.of else ""
+        console.print(f"  {mark} {one.name:22} {escape(one.selector)}{of}{line}", soft_wrap=True)
 
 
 def print_days(rows: Sequence[dict[str, Any]], settings: Settings) -> None:

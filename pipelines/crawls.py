@@ -83,11 +83,16 @@ def summary_body(summary: Summary) -> bytes:
 def read_summary(archive: Archive, key: str) -> Summary:
     """Return a crawl's summary; raise `CrawlFailed` when the crawl left none."""
     try:
-        data: dict[str, Any] = json.loads(archive.store.read(key))
+        return parse_summary(archive.store.read(key))
     except NotArchived as error:
         raise CrawlFailed(
             f"the crawl left no summary ({key}); run the days again, and what it captured is taken in"
         ) from error
+
+
+def parse_summary(body: bytes) -> Summary:
+    """Return a summary from its JSON."""
+    data: dict[str, Any] = json.loads(body)
     del data["schema"]
     data["routes"] = [RouteReport(**report) for report in data["routes"]]
     data["addresses"] = [Tried(**tried) for tried in data["addresses"]]

@@ -21,10 +21,12 @@ from pipelines.crawls import (
     Summary,
     crawl_key,
     days_of,
+    parse_summary,
     read_summary,
     sightings,
     start_crawl,
 )
+from pipelines.doctor import Examination, examine, save_pages
 from pipelines.errors import CrawlFailed, OpedsError, UnreadableWarc, WrongUsage
 from pipelines.ingest import Part, ingest, ingest_left
 from pipelines.keep import keep
@@ -34,7 +36,7 @@ from pipelines.rederive import Difference, differences, quarantined, stale
 from pipelines.rederive import retry as archive_accepted
 from pipelines.rederive import write as write_rereads
 from pipelines.settings import Settings
-from pipelines.sources import Source, source_named
+from pipelines.sources import Source, load_sources, source_named
 from pipelines.warc import Exchange, capture_of, exchanges
 
 Progress = Callable[[str, str], None]  # (stage, what): the command line draws it
@@ -274,6 +276,27 @@ def plan(settings: Settings, asked: Asked, environment: Mapping[str, str], progr
             except CrawlFailed as error:
                 report.failures[name] = str(error)
     return report
+
+
+def doctor(
+    settings: Settings, asked: Asked, pages: int, into: Path, environment: Mapping[str, str], progress: Progress
+) -> Examination:
+    """Look at a site without an archive: a small, polite crawl into `into`, examined selector by selector.
+
+    Leaves there the WARC, the crawl's account and each page as a fixture folder. Raises `CrawlFailed`.
+    """
+    (name,) = asked.sources
+    source = source_named(load_sources(settings.sources), name)
+    into.mkdir(parents=True, exist_ok=True)
+    warc = into / f"{name}.warc.gz"
+    days = [("since", asked.since.isoformat()), ("until", asked.until.isoformat())]
+    arguments = [*days, ("warc", str(warc)), ("pages", str(pages))]
+    start_crawl(name, arguments, warc.with_suffix(".log"), dict(environment)).wait(partial(progress, name))
+    summary = parse_summary(Path(f"{warc}.json").read_bytes())
+    with warc.open("rb") as stream:
+        found = examine(source, summary, list(exchanges(stream, str(warc))))
+    save_pages(found, into)
+    return found
 
 
 def rederive(

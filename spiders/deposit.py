@@ -89,6 +89,7 @@ class Deposit:
         if self.store is None:
             with Path(self.spider.warc).open("ab") as file:
                 file.write(warc)
+            Path(f"{self.spider.warc}.json").write_bytes(summary_body(summary))
             return
         try:
             self.store.create(crawl_key(summary.source, summary.until, summary.run, "warc.gz"), warc)

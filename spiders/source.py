@@ -29,6 +29,8 @@ from pipelines.sources import Route, Source, load_sources, source_named
 from pipelines.warc import Exchange
 from spiders.discovery import Entry, Unreadable, after, entries
 
+MAX_FETCHED = 100_000  # pages of one crawl
+
 
 @dataclass(frozen=True)
 class Page:
@@ -42,13 +44,15 @@ class SourceSpider(Spider):
     """Crawl one source for the days `since`…`until` (in the source's zone; default: today), or given addresses.
 
     Arguments: `-a since=2026-06-01 -a until=2026-06-07`, or `-a url=https://…` (several with spaces between);
-    `-a warc=FILE` writes everything to one local WARC file instead of the bucket; `-a run=ID` names the crawl;
+    `-a warc=FILE` writes everything to one local WARC file instead of the bucket, and the crawl's account beside it;
+    `-a run=ID` names the crawl; `-a pages=3` fetches three of the pages it finds and no more;
     `-a attended=1` tells progress on stdout, and ends the crawl when stdin is closed: for a parent process.
     """
 
     def __init__(
-        self, since: str = "", until: str = "", url: str = "", warc: str = "", run: str = "", attended: str = ""
-    ) -> None:
+        self, since: str = "", until: str = "", url: str = "", warc: str = "", run: str = "", pages: str = "",
+        attended: str = "",
+    ) -> None:  # fmt: skip
         super().__init__()
         began = now()
         self.place_source = self._load()
@@ -58,6 +62,7 @@ class SourceSpider(Spider):
         if self.until < self.since:
             refuse(f"until={until} lies before since={since}")
         self.urls = url.split()
+        self.left = int(pages) if pages.isdigit() else MAX_FETCHED
         self.warc, self.attended = warc, bool(attended)
         self.loopback = self.place_source.loopback
         self.allowed_domains = [*self.place_source.hosts, *self.place_source.same_host]
@@ -77,9 +82,9 @@ class SourceSpider(Spider):
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
         """Make the spider; the delay comes from the source's file."""
-        unknown = set(kwargs) - {"since", "until", "url", "warc", "run", "attended"}
+        unknown = set(kwargs) - {"since", "until", "url", "warc", "run", "pages", "attended"}
         if unknown:
-            refuse(f"unknown argument {sorted(unknown)[0]}; there are since, until, url, warc, run")
+            refuse(f"unknown argument {sorted(unknown)[0]}; there are since, until, url, warc, run, pages")
         spider = super().from_crawler(crawler, *args, **kwargs)
         crawler.settings.set("DOWNLOAD_DELAY", spider.place_source.delay, priority="spider")
         crawler.settings.set("AUTOTHROTTLE_START_DELAY", spider.place_source.delay, priority="spider")
@@ -176,17 +181,18 @@ class SourceSpider(Spider):
         if tried is None:
             tried = self.by_url[key] = Tried(url=key, article_id=place.article_id, title=entry.title)
             self.say("found", place.article_id)
-            yield Request(
-                entry.url,
-                callback=self.parse_page,
-                errback=self.page_failed,
-                cb_kwargs={"key": key},
-                meta={"page": True},
-            )
+            self.left -= 1
+            if self.left >= 0:
+                yield self._page_request(entry.url, key)
         tried.day = tried.day or (entry.day.isoformat() if entry.day else "")
         tried.title = tried.title or entry.title
         if route not in tried.routes:
             tried.routes.append(route)
+
+    def _page_request(self, url: str, key: str) -> Request:
+        return Request(
+            url, callback=self.parse_page, errback=self.page_failed, cb_kwargs={"key": key}, meta={"page": True}
+        )
 
     def parse_page(self, response: Response, key: str) -> Iterator[Page]:
         """Hand a page over as it came, under the address that answered."""

@@ -113,6 +113,7 @@ class Source:
     own: bool = False
     evidence: bool = False
     loopback: bool = False
+    file: str = ""
 
     def profiles_at(self, day: dt.date) -> list[Profile]:
         """Return the profiles in the order to try for a capture of that day: those in force first."""
@@ -149,7 +150,7 @@ def read_source(path: Path) -> Source:
     """Read one source file; raise `BadSourceFile` with the reason."""
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
-        return _source(data)
+        return _source({**data, "file": str(path)})
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise BadSourceFile(f"{path}: cannot be read: {error}") from error
     except KeyError as error:

@@ -1,0 +1,288 @@
+"""Does what we know of a site still hold? Each route and each field of a few fresh pages, selector by selector.
+
+A page that no profile fits gets a proposed one, with the evidence for each line. Nothing is written to the archive.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from lxml.html import HtmlElement
+
+from pipelines import fields
+from pipelines.addresses import place_of
+from pipelines.blocks import Block, blocks_of
+from pipelines.crawls import Summary
+from pipelines.dates import day, moment
+from pipelines.extract import Reading, read
+from pipelines.generic import FURNITURE, PROSE, generic_blocks
+from pipelines.nouns import Capture
+from pipelines.page import collapse, read_page, select
+from pipelines.readings import parsed, read_whole
+from pipelines.sources import Profile, Route, Source
+from pipelines.warc import Exchange, capture_of
+
+READ_BY_SELECTOR = ("headline", "deck", "byline", "section", "date", "modified", "caption")
+NEEDED = frozenset({"body", "headline", "date"})
+SHORT = 80  # characters; a date or a byline is no longer
+DATE_WORDS, NAME_WORDS = (
+    re.compile(r"date|time|publish|posted", re.I),
+    re.compile(r"byline|author|writer|reporter", re.I),
+)
+STABLE = re.compile(r"^[A-Za-z][A-Za-z_-]{2,}$")  # a class or id without numbers is likely to be the layout's
+
+
+@dataclass(frozen=True)
+class Check:
+    """One selector of a route or profile: how often it hit, of how many, and the line of the source file.
+
+    `needed` says that a page without it cannot be sound.
+    """
+
+    name: str
+    selector: str
+    hits: int
+    of: int
+    line: int
+    needed: bool = True
+
+
+@dataclass(frozen=True)
+class RouteCheck:
+    """One way to discover addresses. `said` is what is wrong with it, or empty; `expected` whether a day needs it."""
+
+    name: str
+    url: str
+    status: int
+    entries: int
+    said: str
+    expected: bool
+    checks: tuple[Check, ...] = ()
+
+
+@dataclass(frozen=True)
+class PageCheck:
+    """One page: how it was read, and which selectors of the layout in force hit on it."""
+
+    url: str
+    reading: Reading
+    capture: Capture
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True)
+class Examination:
+    """All that a look at a site told. `proposal` is TOML for a profile, empty when one fits."""
+
+    robots: int
+    routes: tuple[RouteCheck, ...]
+    pages: tuple[PageCheck, ...]
+    proposal: str
+
+
+def examine(source: Source, summary: Summary, exchanges: Sequence[Exchange]) -> Examination:
+    """Return what a small crawl shows of a site: its own account, and every answer."""
+    pages = tuple(_page(source, one) for one in exchanges if one.status == 200 and _is_article(one.url, source))
+    unread = [page.capture for page in pages if any("generic" in line for line in page.reading.tried)]
+    return Examination(
+        robots=next((one.status for one in exchanges if one.url.endswith("/robots.txt")), 0),
+        routes=tuple(_route(source, route, summary, exchanges) for route in source.routes if _asked(route, summary)),
+        pages=pages,
+        proposal=proposed(unread, source) if unread else "",
+    )
+
+
+def _is_article(url: str, source: Source) -> bool:
+    return place_of(url, [source]) is not None
+
+
+def _asked(route: Route, summary: Summary) -> bool:
+    return any(report.route == route.name for report in summary.routes)
+
+
+def _route(source: Source, route: Route, summary: Summary, exchanges: Sequence[Exchange]) -> RouteCheck:
+    report = next(report for report in summary.routes if report.route == route.name)
+    answer = next((one for one in exchanges if one.url == route.url), None)
+    checks: tuple[Check, ...] = ()
+    if answer is not None and answer.status == 200 and route.kind == "list":
+        checks = _list_checks(source, route, capture_of(answer))
+    said = report.error or ("" if report.reached or not route.expected else "not read back far enough")
+    refused = re.search(r"HTTP (\d{3})", report.error)
+    status = answer.status if answer else int(refused[1]) if refused else 200 if report.entries else 0
+    return RouteCheck(route.name, route.url, status, report.entries, said, route.expected, checks)
+
+
+def _list_checks(source: Source, route: Route, capture: Capture) -> tuple[Check, ...]:
+    tree = parsed(capture)
+    items = select(tree, route.item) if tree is not None else []
+    found = [Check("item", route.item, len(items), max(len(items), 1), line_of(source, route.name, "item"))]
+    for name in ("link", "date", "title"):
+        selector = getattr(route, name)
+        hit = [nodes[0] for item in items if selector and (nodes := select(item, selector))]
+        if name == "date":
+            hit = [node for node in hit if day(node.get("datetime") or collapse(node.text_content()), source.timezone)]
+        found.append(Check(name, selector, len(hit), len(items), line_of(source, route.name, name)))
+    return tuple(found)
+
+
+def _page(source: Source, exchange: Exchange) -> PageCheck:
+    capture = capture_of(exchange)
+    place = place_of(exchange.url, [source])
+    assert place is not None
+    reading = read(capture, place)
+    tree = parsed(capture)
+    inforce = source.profiles_at(capture.fetched_at.astimezone(source.timezone).date())
+    named = next((p for p in inforce if p.name == reading.article.profile), inforce[0] if inforce else None)
+    checks = _profile_checks(source, named, tree) if named and tree is not None else ()
+    return PageCheck(exchange.url, reading, capture, checks)
+
+
+def _profile_checks(source: Source, profile: Profile, tree: HtmlElement) -> tuple[Check, ...]:
+    return tuple(
+        Check(
+            f"{profile.name} {name}", selector, int(bool(select(tree, selector))), 1,
+            line_of(source, profile.name, name), name in NEEDED,
+        )
+        for name in ("body", *READ_BY_SELECTOR)
+        for selector in getattr(profile, name)
+    )  # fmt: skip
+
+
+def line_of(source: Source, section: str, key: str) -> int:
+    """Return the line of a key below `name = "<section>"` in the source's file; 0 when it is not there."""
+    lines = Path(source.file).read_text(encoding="utf-8").splitlines() if source.file else []
+    within = False
+    for number, line in enumerate(lines, 1):
+        if line.startswith("[["):
+            within = False
+        within |= bool(re.match(rf'name\s*=\s*"{re.escape(section)}"', line))
+        if within and re.match(rf"{key}\s*=", line):
+            return number
+    return 0
+
+
+# -- a profile for a page that none fits ----------------------------------------------------------
+
+
+def proposed(captures: Iterable[Capture], source: Source) -> str:
+    """Return TOML for a profile that would read these pages, each line with its evidence."""
+    found: dict[str, Counter[str]] = {}
+    trees = [(tree, capture) for capture in captures if (tree := parsed(capture)) is not None]
+    for tree, _ in trees:
+        for name, selector in _candidates(tree, source):
+            found.setdefault(name, Counter())[selector] += 1
+    if "body" not in found:
+        return ""
+    today = max(capture.fetched_at for _, capture in trees).astimezone(source.timezone).date()
+    lines = ["[[profile]]", f'name = "{source.name}-new"', f'valid_from = "{today}"']
+    for name, counted in found.items():
+        best = [selector for selector, _ in counted.most_common(4 if name == "drop" else 1)]
+        lines.append(f"{name} = {json.dumps(best, ensure_ascii=False)}  # on {counted[best[0]]} of {len(trees)} pages")
+    return "\n".join(lines) + "\n"
+
+
+def _candidates(tree: HtmlElement, source: Source) -> list[tuple[str, str]]:
+    page = read_page(tree)
+    whole = tree.find("body")
+    blocks = blocks_of(whole if whole is not None else tree)
+    body = _container(generic_blocks(blocks, read_whole(tree)))
+    if body is None:
+        return []
+    title = fields.headline(page, Profile("", ()), source)
+    found = [("body", selector_of(body))]
+    headline = title and next((e for e in tree.iter("h1", "h2", "h3", "p", "div") if _says(e, title.value)), None)
+    outside = [e for e in tree.iter() if isinstance(e.tag, str) and e is not body and body not in e.iterdescendants()]
+    dated = [e for e in outside if moment(_shown(e), source.timezone)]
+    signed = [e for e in outside if NAME_WORDS.search(_named(e)) and 0 < len(_shown(e)) <= SHORT]
+    date = min(dated, key=lambda e: (not DATE_WORDS.search(_named(e)), len(_shown(e))), default=None)
+    byline = next((e for e in signed if fields.is_person(_shown(e), source)), None)
+    for name, element in (("headline", headline), ("byline", byline), ("date", date)):
+        if element is not None:
+            found.append((name, selector_of(element)))
+    inside = (e for e in body.iterdescendants() if isinstance(e.tag, str) and _is_furniture(e))
+    drops = {selector_of(e) for e in inside} | (
+        {selector_of(headline)} if headline is not None and _in(headline, body) else set()
+    )
+    return [*found, *(("drop", selector) for selector in sorted(drops))]
+
+
+def _container(blocks: Sequence[Block]) -> HtmlElement | None:
+    """Return the smallest element that holds all long paragraphs of the text."""
+    nodes = [block.node for block in blocks if block.node is not None and len(block.text) >= PROSE]
+    if not nodes:
+        return None
+    above = [[node, *node.iterancestors()] for node in nodes]
+    others = [set(path) for path in above[1:]]
+    smallest = next((e for e in above[0][1:] if all(e in path for path in others)), None)
+    return None if smallest is None or smallest.tag in {"body", "html"} else smallest
+
+
+def selector_of(element: HtmlElement) -> str:
+    """Return a CSS selector for an element: its id, else its tag and first stable class, else that below a parent's."""
+    identity = element.get("id", "")
+    if STABLE.match(identity):
+        return f"#{identity}"
+    stable = next((name for name in element.get("class", "").split() if STABLE.match(name)), "")
+    if stable:
+        return f"{element.tag}.{stable}"
+    parent = element.getparent()
+    if parent is None or parent.tag in {"body", "html"}:
+        return str(element.tag)
+    return f"{selector_of(parent)} > {element.tag}"
+
+
+def _says(element: HtmlElement, text: str) -> bool:
+    return collapse(element.text_content()) == text
+
+
+def _shown(element: HtmlElement) -> str:
+    text = element.get("datetime") or collapse(element.text_content() if len(element) < 4 else "")
+    return text if len(text) <= SHORT else ""
+
+
+def _named(element: HtmlElement) -> str:
+    return f"{element.tag} {element.get('class', '')} {element.get('id', '')} {element.get('itemprop', '')}"
+
+
+def _is_furniture(element: HtmlElement) -> bool:
+    return bool(FURNITURE.search(_named(element))) or bool(re.search(r"\bad(?:_|-|s?\b)|Ad\b", _named(element)))
+
+
+def _in(element: HtmlElement, body: HtmlElement) -> bool:
+    return any(parent is body for parent in element.iterancestors())
+
+
+# -- what is left behind --------------------------------------------------------------------------
+
+
+def save_pages(found: Examination, folder: Path) -> list[Path]:
+    """Write each page as a fixture folder: page, address, moment, and how it was read today."""
+    made = []
+    for page in found.pages:
+        place = folder / re.sub(r"\W+", "-", page.url.rsplit("/", 1)[-1])
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "page.html").write_bytes(page.capture.payload)
+        (place / "NOT-FOR-PUBLICATION").write_text("The newspaper's page and text. Never into a public repository.\n")
+        told = {
+            "url": page.url,
+            "fetched_at": page.capture.fetched_at.isoformat(),
+            "content_type": page.capture.header("content-type"),
+            "article": _spelled(page.reading),
+            "absent": [],
+        }
+        (place / "expected.json").write_text(json.dumps(told, ensure_ascii=False, indent=1, default=str) + "\n")
+        made.append(place)
+    return made
+
+
+def _spelled(reading: Reading) -> dict[str, Any]:
+    article = asdict(reading.article)
+    article |= {name: [p for p in article[name].split("\n\n") if p] for name in ("text", "text_ko")}
+    article |= {n: v.isoformat() if (v := article[n]) else None for n in ("published_at", "modified_at")}
+    return {name: value for name, value in article.items() if name not in {"witnesses", "coverage"}}
