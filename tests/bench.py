@@ -33,6 +33,7 @@ from pipelines.sources import load_sources
 from pipelines.tables import READING, SHINGLE
 from pipelines.warc import Exchange, page_file
 from tests.conftest import C_URL, SHARED, capture, command, environment_of, page, prose, take_in
+from tests.test_pages import FOLDERS, loaded
 
 ROOT = Path(__file__).parent.parent
 END = parse_clock("2026-07-01")
@@ -51,7 +52,17 @@ def main() -> int:
     """Run every measurement, print the table, return 0 when all budgets hold."""
     broken = 0
     print(f"{'what':58} {'measured':>34}  budget")
-    for measure in (paragraphs, page_to_article, programs, index_growth, publishing, copies, help_text):
+    for measure in (
+        paragraphs,
+        page_to_article,
+        generic_reading,
+        steadiness,
+        programs,
+        index_growth,
+        publishing,
+        copies,
+        help_text,
+    ):
         for what, measured, budget, held in measure():
             broken += not held
             print(f"{what:58} {measured:>34}  {budget}{'' if held else '  BROKEN'}", flush=True)
@@ -129,6 +140,59 @@ def _against_naive(captures: list[Capture]) -> Row:
     size = sum(len(one.payload) for one in captures) / len(captures) / 1000
     measured = f"{fast / slow:.2f} of naive ({fast / len(captures) * 1000:.1f} ms)"
     return f"CPU of page → Article, {size:.0f} KB", measured, "≤ 0.33", fast / slow <= 1 / 3
+
+
+def generic_reading() -> list[Row]:
+    """The news pages of the shared set, which no profile fits, against the library's own modes (score_news.py)."""
+    scorer = SHARED / "tools" / "score_news.py"
+    if not scorer.exists():
+        return []
+    rows = []
+    for label, more in (("ours", ["--python", "tests.scoring:generic"]), ("trafilatura", ["--baseline"])):
+        ran = command([sys.executable, str(scorer), *more], None, {"PYTHONPATH": str(ROOT)}).out
+        told = {line[:32].strip(): line[32:].split()[0] for line in ran.splitlines() if line[32:].split()}
+        names = (
+            "shingle f1",
+            "paragraph recall",
+            "title exact",
+            "authors exact",
+            "day wrong",
+            "moment exact",
+            "cpu ratio",
+        )
+        measured = " ".join(told.get(name, "?") for name in names)
+        held = label != "ours" or (float(told["shingle f1"]) >= 0.962 and float(told["paragraph recall"]) >= 0.975
+                                   and told["day wrong"] == "0" and float(told["cpu ratio"]) <= 0.65)  # fmt: skip
+        rows.append(
+            (
+                f"unknown pages, {label}: F1 recall title authors wrong moment CPU",
+                measured,
+                "≥ .962 ≥ .975 ≥ .83 ≥ .90 0 ≥ .95 ≤ .65",
+                held,
+            )
+        )
+    return rows
+
+
+def steadiness() -> list[Row]:
+    """The same pages in one process, in any order: the same articles, and memory stays."""
+    captures = [one for one, _ in corpus()] + [loaded(folder) for folder in FOLDERS]
+    dice = random.Random(1)
+    first = {one.url + one.payload_sha256: read(one) for one in captures}
+    before, unlike = _resident(), 0
+    order = [one for one in captures * 5 if dice.random() < 0.99]
+    dice.shuffle(order)
+    for one in order:
+        unlike += read(one) != first[one.url + one.payload_sha256]
+    grown = (_resident() - before) / len(order) * 1000
+    return [
+        (f"pages read otherwise the second to fifth time, of {len(order)}", str(unlike), "0", unlike == 0),
+        ("memory grown over 1,000 pages", f"{grown:.1f} MB", "< 10 MB", grown < 10),
+    ]
+
+
+def _resident() -> float:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / 1e6
 
 
 def programs() -> list[Row]:
