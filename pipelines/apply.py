@@ -1,9 +1,13 @@
-"""Takes one manifest into the index: what it names becomes known, and groups are brought up to date."""
+"""Takes one manifest into the index: what it names becomes known, and groups are brought up to date.
+
+In bulk: a manifest of a thousand outcomes costs some dozen statements, not some thousand.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container
+from collections.abc import Container, Iterable, Iterator, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -12,15 +16,36 @@ from pipelines.groups import Member, groups
 from pipelines.log import Manifest
 from pipelines.matches import Side, unites
 from pipelines.nouns import CONTENT, Figures, Outcome, Verdict
-from pipelines.tables import ADDRESS, ARTICLE, CAPTURE, FORMERLY, MATCH, PART, READING, SIGHTING, STATE, insert
+from pipelines.tables import (
+    ADDRESS,
+    ARTICLE,
+    CAPTURE,
+    FORMERLY,
+    MATCH,
+    PART,
+    READING,
+    SIGHTING,
+    STATE,
+    in_portions,
+    insert,
+)
+
+Pair = tuple[str, str]
 
 
 def apply_manifest(c: sa.Connection, seq: int, manifest: Manifest, own: Container[str]) -> None:
     """Take in the manifest of that number, once and in order. `own` are the newspaper's own sources."""
     if seq != int(c.scalar(sa.select(STATE.c.value).where(STATE.c.name == "seq")) or 0) + 1:
         return  # another worker was first
+    captured = [o for o in manifest.outcomes if o.capture_key]
+    insert(c, CAPTURE, [{"key": o.capture_key, "article_id": o.article_id, "seq": seq} for o in captured])
     for outcome in manifest.outcomes:
-        _apply(c, seq, manifest.logged_at, outcome, own)
+        if outcome.verdict is Verdict.REREAD:
+            _apply_reread(c, seq, outcome)
+    insert(c, SIGHTING, [_sighting(o) for o in captured if o.verdict is not Verdict.REREAD])
+    _apply_contents(c, seq, manifest, own)
+    for outcome in manifest.outcomes:
+        _apply_other(c, seq, outcome)
     touched = {o.article_id for o in manifest.outcomes if o.article_id}
     touched |= {match.article_id for o in manifest.outcomes for match in o.matches}
     _regroup(c, seq, touched)
@@ -28,60 +53,72 @@ def apply_manifest(c: sa.Connection, seq: int, manifest: Manifest, own: Containe
     c.execute(sa.update(STATE).where(STATE.c.name == "seq").values(value=str(seq)))
 
 
-def _apply(c: sa.Connection, seq: int, logged_at: str, o: Outcome, own: Container[str]) -> None:
-    if o.capture_key:
-        insert(c, CAPTURE, [{"key": o.capture_key, "article_id": o.article_id, "seq": seq}])
-        insert(c, SIGHTING, [{
-            "article_id": o.article_id, "fetched_at": o.fetched_at, "content16": o.content16,
-            "rules8": o.rules8, "capture_key": o.capture_key,
-        }] if o.verdict is not Verdict.REREAD else [])  # fmt: skip
-    if o.verdict in CONTENT:
-        _apply_content(c, seq, logged_at, o, split_id(o.article_id)[0] in own)
-    elif o.verdict is Verdict.REREAD:
-        _apply_reread(c, seq, o)
-    elif o.verdict is Verdict.ALIAS and o.target:
-        insert(c, ADDRESS, [{"url": o.url, "article_id": o.target}])
-        c.execute(sa.update(ARTICLE).where(ARTICLE.c.article_id == o.target).values(changed=seq))
-    elif o.verdict is Verdict.GONE:
-        later = sa.exists().where(SIGHTING.c.article_id == o.article_id, SIGHTING.c.fetched_at > o.fetched_at)
-        still = (ARTICLE.c.article_id == o.article_id, ARTICLE.c.gone_at.is_(None), ~later)
-        c.execute(sa.update(ARTICLE).where(*still).values(gone_at=o.fetched_at, changed=seq))
+def _sighting(o: Outcome) -> dict[str, Any]:
+    return {
+        "article_id": o.article_id, "fetched_at": o.fetched_at, "content16": o.content16,
+        "rules8": o.rules8, "capture_key": o.capture_key,
+    }  # fmt: skip
 
 
-def _apply_content(c: sa.Connection, seq: int, logged_at: str, o: Outcome, own: bool) -> None:
+def _apply_contents(c: sa.Connection, seq: int, manifest: Manifest, own: Container[str]) -> None:
+    told = [o for o in manifest.outcomes if o.verdict in CONTENT]
     insert(c, ARTICLE, [{
-        "article_id": o.article_id, "source": split_id(o.article_id)[0], "own": own,
+        "article_id": o.article_id, "source": split_id(o.article_id)[0], "own": split_id(o.article_id)[0] in own,
         "published_at": o.published_at or None, "first_seen": o.fetched_at,
-        "first_archived_at": logged_at, "changed": seq, "discovered_by": ",".join(o.routes),
-    }])  # fmt: skip
-    known = c.execute(sa.select(ARTICLE).where(ARTICLE.c.article_id == o.article_id)).one()
-    c.execute(sa.update(ARTICLE).where(ARTICLE.c.article_id == o.article_id).values(
-        changed=seq, first_seen=min(known.first_seen, o.fetched_at),
-        gone_at=known.gone_at if (known.gone_at or "") > o.fetched_at else None,
-        published_at=min(filter(None, (known.published_at, o.published_at)), default=None),
-    ))  # fmt: skip
-    _known_reading(c, seq, o)
-    urls = dict.fromkeys((o.url, *o.aliases))
-    insert(c, ADDRESS, [{"url": url, "article_id": o.article_id} for url in urls])
-    for m in o.matches:
-        one, two = sorted(((o.article_id, o.content16), (m.article_id, m.content16)))
-        figures = {name: getattr(m.figures, name) for name in m.figures.__dataclass_fields__}
-        insert(c, MATCH, [{"one": one[0], "one16": one[1], "two": two[0], "two16": two[1], "figures": figures}])
+        "first_archived_at": manifest.logged_at, "changed": seq, "discovered_by": ",".join(o.routes),
+    } for o in told])  # fmt: skip
+    known = {row.article_id: dict(row._mapping) for row in _articles(c, {o.article_id for o in told})}
+    for o in told:
+        row = known[o.article_id]
+        row["first_seen"] = min(row["first_seen"], o.fetched_at)
+        row["gone_at"] = row["gone_at"] if (row["gone_at"] or "") > o.fetched_at else None
+        row["published_at"] = min(filter(None, (row["published_at"], o.published_at)), default=None)
+    rows = [{**row, "changed": seq} for row in known.values()]
+    _update(c, ARTICLE, ("article_id",), ("first_seen", "gone_at", "published_at", "changed"), rows)
+    _known_readings(c, seq, told)
+    urls = [(url, o.article_id) for o in told for url in dict.fromkeys((o.url, *o.aliases))]
+    insert(c, ADDRESS, [{"url": url, "article_id": article_id} for url, article_id in urls])
+    insert(c, MATCH, [_match(o, n) for o in told for n in range(len(o.matches))])
 
 
-def _known_reading(c: sa.Connection, seq: int, o: Outcome) -> None:
-    if not o.record_key:
+def _match(o: Outcome, n: int) -> dict[str, Any]:
+    match = o.matches[n]
+    one, two = sorted(((o.article_id, o.content16), (match.article_id, match.content16)))
+    figures = {name: getattr(match.figures, name) for name in match.figures.__dataclass_fields__}
+    return {"one": one[0], "one16": one[1], "two": two[0], "two16": two[1], "figures": figures}
+
+
+def _known_readings(c: sa.Connection, seq: int, told: Iterable[Outcome]) -> None:
+    rows = [
+        {
+            "article_id": o.article_id, "content16": o.content16, "rules8": o.rules8, "record_key": o.record_key,
+            "published_at": o.published_at, "listed": o.listed, "seq": seq,
+        }
+        for o in told
+        if o.record_key
+    ]  # fmt: skip
+    insert(c, READING, rows)
+    _update(c, READING, ("article_id", "content16", "rules8"), ("seq",), rows, only=READING.c.seq.is_(None))
+
+
+def _update(
+    c: sa.Connection, table: sa.Table, keys: Sequence[str], names: Sequence[str], rows: Sequence[dict[str, Any]],
+    only: sa.ColumnElement[bool] | None = None,
+) -> None:  # fmt: skip
+    """Update columns of many rows by their keys, in one statement."""
+    if not rows:
         return
-    insert(c, READING, [{
-        "article_id": o.article_id, "content16": o.content16, "rules8": o.rules8, "record_key": o.record_key,
-        "published_at": o.published_at, "listed": o.listed,
-    }])  # fmt: skip
-    same = (READING.c.article_id == o.article_id, READING.c.content16 == o.content16, READING.c.rules8 == o.rules8)
-    c.execute(sa.update(READING).where(*same, READING.c.seq.is_(None)).values(seq=seq))
+    same = [table.c[key] == sa.bindparam(f"_{key}") for key in keys]
+    statement = sa.update(table).where(*same, *([only] if only is not None else []))
+    statement = statement.values({name: sa.bindparam(f"_{name}_") for name in names})
+    c.execute(
+        statement,
+        [{f"_{key}": row[key] for key in keys} | {f"_{name}_": row[name] for name in names} for row in rows],
+    )
 
 
 def _apply_reread(c: sa.Connection, seq: int, o: Outcome) -> None:
-    _known_reading(c, seq, o)
+    _known_readings(c, seq, [o])
     seen = (
         SIGHTING.c.article_id == o.article_id,
         SIGHTING.c.content16 == o.was,
@@ -93,11 +130,21 @@ def _apply_reread(c: sa.Connection, seq: int, o: Outcome) -> None:
     c.execute(sa.update(ARTICLE).where(ARTICLE.c.article_id == o.article_id).values(changed=seq))
 
 
+def _apply_other(c: sa.Connection, seq: int, o: Outcome) -> None:
+    if o.verdict is Verdict.ALIAS and o.target:
+        insert(c, ADDRESS, [{"url": o.url, "article_id": o.target}])
+        c.execute(sa.update(ARTICLE).where(ARTICLE.c.article_id == o.target).values(changed=seq))
+    elif o.verdict is Verdict.GONE:
+        later = sa.exists().where(SIGHTING.c.article_id == o.article_id, SIGHTING.c.fetched_at > o.fetched_at)
+        still = (ARTICLE.c.article_id == o.article_id, ARTICLE.c.gone_at.is_(None), ~later)
+        c.execute(sa.update(ARTICLE).where(*still).values(gone_at=o.fetched_at, changed=seq))
+
+
 def _regroup(c: sa.Connection, seq: int, touched: set[str]) -> None:
     """Recompute the groups of everything connected with the touched articles."""
     figures = _component(c, touched)
     connected = touched | {article for pair in figures for article in pair}
-    rows = {row.article_id: row for row in c.execute(sa.select(ARTICLE).where(ARTICLE.c.article_id.in_(connected)))}
+    rows = {row.article_id: row for row in _articles(c, connected)}
     sides = {a: Side(a, row.source, row.published_at or row.first_seen) for a, row in rows.items()}
     united: dict[str, set[str]] = defaultdict(set)
     for (one, two), found in figures.items():
@@ -105,19 +152,26 @@ def _regroup(c: sa.Connection, seq: int, touched: set[str]) -> None:
             united[one].add(two)
             united[two].add(one)
     primaries = groups((Member(a, row.own, sides[a].when) for a, row in rows.items()), united)
-    for article_id, oped_id in primaries.items():
-        moved = (ARTICLE.c.article_id == article_id, ARTICLE.c.oped_id.is_distinct_from(oped_id))
-        c.execute(sa.update(ARTICLE).where(*moved).values(oped_id=oped_id, changed=seq))
+    moved = [
+        {"article_id": article_id, "oped_id": oped_id, "changed": seq}
+        for article_id, oped_id in primaries.items()
+        if rows[article_id].oped_id != oped_id
+    ]
+    _update(c, ARTICLE, ("article_id",), ("oped_id", "changed"), moved)
 
 
-def _component(c: sa.Connection, start: set[str]) -> dict[tuple[str, str], list[Figures]]:
+def _articles(c: sa.Connection, ids: Iterable[str]) -> Iterator[sa.Row[Any]]:
+    for some in in_portions(ids):
+        yield from c.execute(sa.select(ARTICLE).where(ARTICLE.c.article_id.in_(some)))
+
+
+def _component(c: sa.Connection, start: set[str]) -> dict[Pair, list[Figures]]:
     """Return the figures of every match that hangs together with these articles, by pair."""
-    found: dict[tuple[str, str], list[Figures]] = {}
+    found: dict[Pair, list[Figures]] = {}
     seen: set[str] = set()
     frontier = set(start)
     while frontier:
-        query = sa.select(MATCH).where(sa.or_(MATCH.c.one.in_(frontier), MATCH.c.two.in_(frontier)))
-        rows = list(c.execute(query))
+        rows = [row for some in in_portions(frontier) for row in c.execute(_matches_of(some))]
         seen |= frontier
         for row in rows:
             made = Figures(**row.figures)
@@ -126,3 +180,7 @@ def _component(c: sa.Connection, start: set[str]) -> dict[tuple[str, str], list[
                 pair.append(made)
         frontier = {article for row in rows for article in (row.one, row.two)} - seen
     return found
+
+
+def _matches_of(ids: Sequence[str]) -> sa.Select[Any]:
+    return sa.select(MATCH).where(sa.or_(MATCH.c.one.in_(ids), MATCH.c.two.in_(ids)))

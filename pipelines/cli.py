@@ -237,9 +237,10 @@ def dedupe(
 
     One answer a line, in the order of the file, once all of it was read.
     """
+    from pipelines.cli_show import Counting
     from pipelines.dedupe import dedupe as answers
 
-    _print_json(answers(file))
+    _print_json(answers(file, Counting("documents read").told))
 
 
 @app.command()

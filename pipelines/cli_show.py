@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pipelines.rederive import Difference
 
 ARCHIVED = (Verdict.NEW, Verdict.COPY, Verdict.REVISED)
+SECONDS = 5.0  # between two plain lines of long reading
 EVERY = 25  # outcomes between two plain lines where there is no terminal
 console = Console(highlight=False)
 if not console.is_terminal:
@@ -76,6 +77,20 @@ class Watcher:
             f"{stage}: {', '.join(f'{n} {word}' for word, n in c.items() if word)}" for stage, c in self.counts.items()
         ]
         return " · ".join(part.rstrip(": ") for part in parts)
+
+
+class Counting:
+    """Progress of long reading on stderr: a live line on a terminal, a plain one now and then elsewhere."""
+
+    def __init__(self, what: str) -> None:
+        self.what, self.due = what, time.monotonic() + SECONDS
+
+    def told(self, count: int) -> None:
+        """Take in how far it is."""
+        if time.monotonic() < self.due:
+            return
+        self.due = time.monotonic() + (0.2 if sys.stderr.isatty() else SECONDS)
+        print(f"{count:,} {self.what}", end="\r" if sys.stderr.isatty() else "\n", file=sys.stderr, flush=True)
 
 
 def print_report(report: Any, settings: Settings, as_json: bool, dry: bool = False) -> None:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
 from pipelines import log
 from pipelines.errors import WrongUsage
 from pipelines.fingerprint import hashes_of
-from pipelines.index import ArticleState, Index, open_index
+from pipelines.index import Index, Reading, open_index
 from pipelines.matches import QUOTED, Side, figures, prepared, relation
-from pipelines.nouns import Match, Outcome, Verdict, iso
+from pipelines.nouns import Figures, Match, Outcome, Verdict, iso
 from pipelines.settings import Settings
 
 UNDATED = datetime(9000, 1, 1, tzinfo=UTC)  # behind all that have a date: nothing known makes a text the first
@@ -40,25 +41,52 @@ class Document:
         return f"{self.source}-{self.key}"
 
 
-def dedupe(path: Path) -> Iterator[dict[str, Any]]:
+def dedupe(path: Path, progress: Callable[[int], None] = lambda _: None) -> Iterator[dict[str, Any]]:
     """Yield one answer for each line, in order, after all were read: a later text may unite two groups.
 
-    Raises `WrongUsage`, naming the line, for a file that is not as it should be.
+    `progress` is told how many lines were read. Raises `WrongUsage`, naming the line, for a file that is not as it
+    should be.
     """
     with tempfile.TemporaryDirectory(prefix="opeds-dedupe-") as folder, _opened(path) as file:
         index = open_index(Settings(index=f"sqlite:///{folder}/index.sqlite"), "dedupe", own=())
         seen: list[tuple[str, Any]] = []
-        outcomes: list[Outcome] = []
-        for document in documents(file):
-            seen.append((document.article_id, document.id))
-            outcomes.append(_outcome(index, document, file))
-            if len(outcomes) == BATCH:
-                _apply(index, outcomes)
-        _apply(index, outcomes)
-        ids, primaries = dict(seen), index.primaries()
-        sizes = Counter(primaries.values())
-        for article_id, own_id in seen:
-            yield _answer(index.state_of(article_id), own_id, ids, sizes[primaries[article_id]])
+        waiting = documents(file)
+        while batch := list(islice(waiting, BATCH)):
+            _take_in(index, batch, file)
+            seen += [(document.article_id, document.id) for document in batch]
+            progress(len(seen))
+        yield from _answers(index, seen)
+
+
+def _take_in(index: Index, batch: Sequence[Document], file: IO[bytes]) -> None:
+    """Publish a batch, commit, then ask for each document's like; a pair that both find is compared once."""
+    outcomes = [_outcome(document) for document in batch]
+    hashes = [hashes_of(document.text) for document in batch]
+    index.publish_all(list(zip(outcomes, hashes, strict=True)))
+    texts = {document.article_id: document.text for document in batch}
+    compared: set[frozenset[str]] = set()
+    told = []
+    asked = [(outcome.article_id, own) for outcome, own in zip(outcomes, hashes, strict=True)]
+    for outcome, candidates in zip(outcomes, index.candidates_of(asked), strict=True):
+        matches = []
+        for candidate in candidates:
+            pair = frozenset((outcome.article_id, candidate.article_id))
+            if pair in compared:
+                continue
+            compared.add(pair)
+            other = texts.get(candidate.article_id) or _text_at(file, int(candidate.record_key))
+            mine = prepared(texts[outcome.article_id])
+            found = figures(outcome.article_id, mine, candidate.article_id, prepared(other))
+            if found.shared >= QUOTED:
+                matches.append(Match(candidate.article_id, candidate.content16, found))
+        told.append(replace(outcome, matches=tuple(matches)))
+    seq = index.seq() + 1
+    index.apply(seq, log.Manifest("dedupe", str(seq), "", "", outcomes=tuple(told)))
+
+
+def _text_at(file: IO[bytes], offset: int) -> str:
+    file.seek(offset)
+    return str(json.loads(file.readline())["text"])
 
 
 def documents(file: IO[bytes]) -> Iterator[Document]:
@@ -96,52 +124,39 @@ def _moment(stated: object, number: int) -> str:
     return iso(when if when.tzinfo else when.replace(tzinfo=UTC))
 
 
-def _outcome(index: Index, document: Document, file: IO[bytes]) -> Outcome:
-    outcome = Outcome(
+def _outcome(document: Document) -> Outcome:
+    return Outcome(
         Verdict.NEW, document.article_id, document.article_id, fetched_at=document.when, content16=document.key,
         rules8="dedupe", record_key=str(document.offset), published_at=document.when,
     )  # fmt: skip
-    hashes = hashes_of(document.text)
-    index.publish(outcome, hashes)
-    mine = prepared(document.text)
-    matches = []
-    for candidate in index.candidates(document.article_id, hashes):
-        file.seek(int(candidate.record_key))
-        other = prepared(json.loads(file.readline())["text"])
-        found = figures(document.article_id, mine, candidate.article_id, other)
-        if found.shared >= QUOTED:
-            matches.append(Match(candidate.article_id, candidate.content16, found))
-    return replace(outcome, matches=tuple(matches))
 
 
-def _apply(index: Index, outcomes: list[Outcome]) -> None:
-    seq = index.seq() + 1
-    index.apply(seq, log.Manifest("dedupe", str(seq), "", "", outcomes=tuple(outcomes)))
-    outcomes.clear()
+def _answers(index: Index, seen: Sequence[tuple[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield what a caller reads; an edge that joins wins over one that stays apart."""
+    members, ids = index.members(), dict(seen)
+    sizes = Counter(member.oped_id for member in members.values())
+    likes: dict[str, list[tuple[str, Figures]]] = {}
+    for one, two, found in index.pairs():
+        later, earlier = sorted((one, two), key=lambda name: (members[name].when, name), reverse=True)
+        likes.setdefault(later, []).append((earlier, found))
+    for article_id, own_id in seen:
+        member = members[article_id]
+        this = _side(member)
+        told = [(relation(this, _side(members[other]), f), other, f) for other, f in likes.get(article_id, ())]
+        joined = next((one for one in told if one[1] == member.oped_id), None)
+        apart = max((one for one in told if one[0] in {"contains", "quotes"}), key=lambda m: m[2].shared, default=None)
+        best = joined or (apart if sizes[member.oped_id] == 1 else None)
+        alone = "primary" if sizes[member.oped_id] > 1 else "none"
+        kind, of, f = best or (alone, None, None)
+        yield {
+            "id": own_id, "group": ids[member.oped_id], "relation": kind, "of": ids[of] if of else None,
+            "c_small": f.c_small if f else None, "c_large": f.c_large if f else None,
+            "shared": f.shared if f else None, "spread": f.spread if f else None,
+        }  # fmt: skip
 
 
-def _answer(state: ArticleState, own_id: Any, ids: dict[str, Any], size: int) -> dict[str, Any]:
-    """Return what a caller reads; an edge that joins wins over one that stays apart."""
-    this = Side(state.article_id, _comparable(state.source, state.article_id), state.when)
-    told: list[tuple[str, Match]] = []
-    for _, match, when in state.matches:
-        other = Side(match.article_id, _comparable(match.article_id.partition("-")[0], match.article_id), when)
-        if (other.when, other.article_id) < (this.when, this.article_id):
-            told.append((relation(this, other, match.figures), match))
-    joined = next((m for m in told if m[1].article_id == state.oped_id), None)
-    apart = max((m for m in told if m[0] in {"contains", "quotes"}), key=lambda m: m[1].figures.shared, default=None)
-    alone = "primary" if size > 1 else "none"
-    kind, best = joined or ((alone, None) if size > 1 or apart is None else apart)
-    return {
-        "id": own_id,
-        "group": ids[state.oped_id],
-        "relation": kind,
-        "of": ids[best.article_id] if best else None,
-        "c_small": best.figures.c_small if best else None,
-        "c_large": best.figures.c_large if best else None,
-        "shared": best.figures.shared if best else None,
-        "spread": best.figures.spread if best else None,
-    }
+def _side(member: Reading) -> Side:
+    return Side(member.article_id, _comparable(member.record_key, member.article_id), member.when)
 
 
 def _comparable(source: str, article_id: str) -> str:

@@ -137,8 +137,8 @@ def _page(source: Source, exchange: Exchange) -> PageCheck:
     assert place is not None
     reading = read(capture, place)
     tree = parsed(capture)
-    inforce = source.profiles_at(capture.fetched_at.astimezone(source.timezone).date())
-    named = next((p for p in inforce if p.name == reading.article.profile), inforce[0] if inforce else None)
+    candidates = source.profiles_at(capture.fetched_at.astimezone(source.timezone).date())
+    named = next((p for p in candidates if p.name == reading.article.profile), candidates[0] if candidates else None)
     checks = _profile_checks(source, named, tree) if named and tree is not None else ()
     return PageCheck(exchange.url, reading, capture, checks)
 

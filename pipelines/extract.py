@@ -174,8 +174,8 @@ def _body(page: Page, place: Place, when: datetime, tried: list[str]) -> Body:
 
 def _elsewhere(source: Source, capture: Capture) -> Profile:
     """Return what may still hold of a page whose body nobody knows: the selectors of the layout last in force."""
-    inforce = next(iter(source.profiles_at(capture.fetched_at.astimezone(source.timezone).date())), GENERIC)
-    return replace(inforce, name="generic", body=())
+    candidates = next(iter(source.profiles_at(capture.fetched_at.astimezone(source.timezone).date())), GENERIC)
+    return replace(candidates, name="generic", body=())
 
 
 def _is_cartoon(page: Page, profile: Profile, place: Place) -> bool:

@@ -6,6 +6,8 @@ import base64
 import re
 import struct
 import unicodedata
+from collections.abc import Sequence
+from functools import lru_cache
 from itertools import islice
 
 from xxhash import xxh3_64_intdigest
@@ -15,28 +17,30 @@ RUN = 5  # words of a run that is looked up: with 3, templates drown the index
 SAMPLE = 16  # one run of so many is kept, by its hash: the same ones in every text
 SHORT = 200  # words; a shorter text keeps its smallest hashes instead of a sample
 SMALLEST = 32
-_DROPPED = str.maketrans("", "", "'’‘`")
+_APOSTROPHE = re.compile("['’‘`]")
 _WORD = re.compile(r"[^\W_]+")
 
 
-def words_of(text: str) -> list[str]:
+@lru_cache(maxsize=256)  # a text is sketched, then compared
+def words_of(text: str) -> tuple[str, ...]:
     """Return the words that count: case, apostrophes and punctuation do not.
 
     >>> words_of("It’s “done”!")
-    ['its', 'done']
+    ('its', 'done')
     """
-    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold().translate(_DROPPED))
+    whole = text if unicodedata.is_normalized("NFKC", text) else unicodedata.normalize("NFKC", text)
+    return tuple(_WORD.findall(_APOSTROPHE.sub("", whole.casefold())))
 
 
-def runs_of(words: list[str], length: int) -> list[str]:
+def runs_of(words: Sequence[str], length: int) -> list[str]:
     """Return every run of `length` words, in order."""
-    return [" ".join(run) for run in zip(*(islice(words, n, None) for n in range(length)), strict=False)]
+    return list(map(" ".join, zip(*(islice(words, n, None) for n in range(length)), strict=False)))
 
 
 def hashes_of(text: str) -> list[int]:
     """Return the sampled 64-bit hashes of a text's runs, sorted; the same on every machine and in every year."""
     words = words_of(text)
-    hashes = {xxh3_64_intdigest(run.encode()) for run in runs_of(words, RUN)}
+    hashes = set(map(xxh3_64_intdigest, map(str.encode, runs_of(words, RUN))))
     if len(words) < SHORT:
         return sorted(hashes)[:SMALLEST]
     return sorted(value for value in hashes if value < 2**64 // SAMPLE)

@@ -32,11 +32,12 @@ def groups(members: Iterable[Member], united: Mapping[str, set[str]]) -> dict[st
     """
     found: dict[str, str] = {}
     ordered = sorted(members, key=lambda member: member.rank)
+    known = {member.article_id for member in ordered}
     for primary in ordered:
         if primary.article_id in found:
             continue
         found[primary.article_id] = primary.article_id
-        for other in ordered:
-            if other.article_id not in found and other.article_id in united.get(primary.article_id, ()):
-                found[other.article_id] = primary.article_id
+        for other in united.get(primary.article_id, ()):
+            if other in known:
+                found.setdefault(other, primary.article_id)
     return found

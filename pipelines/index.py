@@ -7,7 +7,8 @@ manifest's number stands beside it. The tables: tables.py; what a manifest does 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ from pipelines.tables import (
     SIGHTING,
     STATE,
     history_of,
+    in_portions,
     insert,
 )  # fmt: skip
 from pipelines.verdict import Step
@@ -40,6 +42,7 @@ from pipelines.verdict import Step
 COMMON = 30  # groups; a run of words found in more of them is template
 MIN_SHARED_HASHES = 2
 CANDIDATE_GROUPS = 10
+PUBLISHED = ("article_id", "content16", "rules8", "record_key", "published_at", "listed")
 GROUP = sa.func.coalesce(ARTICLE.c.oped_id, READING.c.article_id)  # a reading not yet logged stands alone
 
 
@@ -146,15 +149,26 @@ class Index:
 
     def publish(self, outcome: Outcome, hashes: Iterable[int]) -> None:
         """Make a reading findable as a candidate; again is harmless."""
+        self.publish_all([(outcome, hashes)])
+
+    def publish_all(self, readings: Sequence[tuple[Outcome, Iterable[int]]]) -> None:
+        """Make readings findable as candidates, all in one commit."""
+        rows = [{name: getattr(outcome, name) for name in PUBLISHED} for outcome, _ in readings]
         with self._connection(writes=True) as c:
-            values = {
-                "article_id": outcome.article_id, "content16": outcome.content16, "rules8": outcome.rules8,
-                "record_key": outcome.record_key, "published_at": outcome.published_at, "listed": outcome.listed,
-            }  # fmt: skip
-            insert(c, READING, [values])
-            same = (READING.c[name] == values[name] for name in ("article_id", "content16", "rules8"))
-            reading = c.scalar(sa.select(READING.c.id).where(*same))
-            insert(c, SHINGLE, [{"hash": _signed(value), "reading": reading} for value in hashes])
+            insert(c, READING, rows)
+            ids = {
+                tuple(row[:3]): row.id
+                for row in c.execute(
+                    sa.select(READING.c.article_id, READING.c.content16, READING.c.rules8, READING.c.id).where(
+                        READING.c.article_id.in_({outcome.article_id for outcome, _ in readings})
+                    )
+                )
+            }
+            insert(c, SHINGLE, [
+                {"hash": _signed(value), "reading": ids[outcome.article_id, outcome.content16, outcome.rules8]}
+                for outcome, hashes in readings
+                for value in hashes
+            ])  # fmt: skip
 
     def published(self, outcome: Outcome) -> bool:
         """Whether the reading that an outcome names can be found."""
@@ -163,25 +177,24 @@ class Index:
             return c.scalar(sa.select(READING.c.id).where(*same)) is not None
 
     def candidates(self, article_id: str, hashes: Iterable[int]) -> list[Reading]:
-        """Return the latest readings of all members of the ten groups that share most.
+        """Return the latest readings of all members of the ten groups that share most with a text."""
+        return self.candidates_of([(article_id, hashes)])[0]
+
+    def candidates_of(self, texts: Sequence[tuple[str, Iterable[int]]]) -> list[list[Reading]]:
+        """Return the candidates of many texts at once, each as `candidates` does.
 
         Runs found in more than 30 *groups* are template. Groups, not articles, are counted: an op-ed
         with many places must not become template to itself.
         """
+        signed = [(article_id, {_signed(value) for value in hashes}) for article_id, hashes in texts]
         with self._connection() as c:
-            found = _groups_sharing(c, article_id, [_signed(value) for value in hashes])
-            if not found:
-                return []
-            members = {*found, *c.scalars(sa.select(ARTICLE.c.article_id).where(ARTICLE.c.oped_id.in_(found)))}
-            when = sa.func.coalesce(ARTICLE.c.published_at, ARTICLE.c.first_seen, READING.c.published_at)
-            query = (
-                sa.select(READING.c.article_id, READING.c.content16, READING.c.record_key, when, GROUP.label("oped_id"))
-                .select_from(READING.outerjoin(ARTICLE, ARTICLE.c.article_id == READING.c.article_id))
-                .where(READING.c.article_id.in_(members - {article_id}))
-                .order_by(READING.c.article_id, READING.c.id)
-            )
-            latest = {row.article_id: Reading(*row) for row in c.execute(query)}
-            return list(latest.values())
+            postings = _postings(c, {value for _, hashes in signed for value in hashes})
+            best = [_groups_sharing(postings, article_id, hashes) for article_id, hashes in signed]
+            members = _members(c, {group for groups in best for group in groups})
+        return [
+            [reading for group in groups for reading in members.get(group, ()) if reading.article_id != article_id]
+            for (article_id, _), groups in zip(signed, best, strict=True)
+        ]
 
     def apply(self, seq: int, manifest: Manifest) -> None:
         """Take in the manifest of that number, once and in order; groups are brought up to date."""
@@ -190,12 +203,20 @@ class Index:
 
     # -- for the catalogue -------------------------------------------------------------------
 
-    def primaries(self) -> dict[str, str]:
-        """Return the op-ed of every article."""
+    def members(self) -> dict[str, Reading]:
+        """Return every article with its group, its source (as record key) and when it was published."""
+        when = sa.func.coalesce(ARTICLE.c.published_at, ARTICLE.c.first_seen)
         with self._connection() as c:
-            return {
-                row.article_id: row.oped_id for row in c.execute(sa.select(ARTICLE.c.article_id, ARTICLE.c.oped_id))
-            }
+            rows = c.execute(sa.select(ARTICLE.c.article_id, ARTICLE.c.source, when, ARTICLE.c.oped_id))
+            return {row[0]: Reading(row[0], "", row[1], row[2], row[3]) for row in rows}
+
+    def pairs(self) -> Iterator[tuple[str, str, Figures]]:
+        """Yield every two articles that share text, with their figures."""
+        with self._connection() as c:
+            for row in c.execution_options(yield_per=1000).execute(
+                sa.select(MATCH.c.one, MATCH.c.two, MATCH.c.figures)
+            ):
+                yield row.one, row.two, Figures(**row.figures)
 
     def changed_since(self, seq: int) -> list[str]:
         """Return the articles that any manifest after this number changed."""
@@ -229,24 +250,49 @@ class Index:
             )
 
 
-def _groups_sharing(c: sa.Connection, article_id: str, wanted: list[int]) -> list[str]:
-    """Return the groups that share most uncommon runs, the best first, at most ten."""
+def _postings(c: sa.Connection, hashes: set[int]) -> dict[int, list[tuple[str, str]]]:
+    """Return where each uncommon run occurs: (article, group)."""
     joined = SHINGLE.join(READING, READING.c.id == SHINGLE.c.reading).outerjoin(
         ARTICLE, ARTICLE.c.article_id == READING.c.article_id
     )
-    uncommon = (
-        sa.select(SHINGLE.c.hash).select_from(joined).where(SHINGLE.c.hash.in_(wanted))
-        .group_by(SHINGLE.c.hash).having(sa.func.count(sa.distinct(GROUP)) <= COMMON)
-    )  # fmt: skip
-    rare = list(c.scalars(uncommon))  # two queries: as one, SQLite walks every reading
-    shared = sa.func.count(sa.distinct(SHINGLE.c.hash)).label("shared")
-    best = (
-        sa.select(GROUP.label("oped_id"), shared).select_from(joined)
-        .where(SHINGLE.c.hash.in_(rare), READING.c.article_id != article_id)
-        .group_by(GROUP).having(shared >= MIN_SHARED_HASHES)
-        .order_by(shared.desc(), sa.literal_column("oped_id")).limit(CANDIDATE_GROUPS)
-    )  # fmt: skip
-    return [row.oped_id for row in c.execute(best)] if rare else []
+    found: dict[int, list[tuple[str, str]]] = {}
+    for some in in_portions(hashes):
+        uncommon = (
+            sa.select(SHINGLE.c.hash).select_from(joined).where(SHINGLE.c.hash.in_(some))
+            .group_by(SHINGLE.c.hash).having(sa.func.count(sa.distinct(GROUP)) <= COMMON)
+        )  # fmt: skip
+        rare = list(c.scalars(uncommon))  # two queries: as one, SQLite walks every reading
+        places = sa.select(SHINGLE.c.hash, READING.c.article_id, GROUP).select_from(joined)
+        for value, article_id, group in c.execute(places.where(SHINGLE.c.hash.in_(rare))) if rare else ():
+            found.setdefault(value, []).append((article_id, group))
+    return found
+
+
+def _groups_sharing(postings: Mapping[int, list[tuple[str, str]]], article_id: str, hashes: set[int]) -> list[str]:
+    """Return the groups that share most uncommon runs with an article, the best first, at most ten."""
+    shared: Counter[str] = Counter()
+    for value in hashes:
+        shared.update({group for other, group in postings.get(value, ()) if other != article_id})
+    enough = [(-count, group) for group, count in shared.items() if count >= MIN_SHARED_HASHES]
+    return [group for _, group in sorted(enough)[:CANDIDATE_GROUPS]]
+
+
+def _members(c: sa.Connection, groups: set[str]) -> dict[str, list[Reading]]:
+    """Return the latest reading of every member of these groups, by group."""
+    when = sa.func.coalesce(ARTICLE.c.published_at, ARTICLE.c.first_seen, READING.c.published_at)
+    joined = READING.outerjoin(ARTICLE, ARTICLE.c.article_id == READING.c.article_id)
+    columns = (READING.c.article_id, READING.c.content16, READING.c.record_key, when, GROUP.label("oped_id"))
+    latest: dict[str, Reading] = {}
+    for some in in_portions(groups):
+        grouped = sa.select(ARTICLE.c.article_id).where(ARTICLE.c.oped_id.in_(some))
+        names = sorted({*some, *c.scalars(grouped)})
+        for part in in_portions(names):
+            query = sa.select(*columns).select_from(joined).where(READING.c.article_id.in_(part))
+            latest |= {row[0]: Reading(*row) for row in c.execute(query.order_by(READING.c.article_id, READING.c.id))}
+    found: dict[str, list[Reading]] = {}
+    for reading in latest.values():
+        found.setdefault(reading.oped_id, []).append(reading)
+    return found
 
 
 def open_index(settings: Settings, archive_id: str, own: Iterable[str]) -> Index:

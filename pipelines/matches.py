@@ -97,7 +97,7 @@ def _tenths(runs: tuple[str, ...]) -> list[tuple[str, ...]]:
 
 
 def _share(part: tuple[str, ...], of: frozenset[str]) -> float:
-    return sum(run in of for run in part) / len(part)
+    return sum(map(of.__contains__, part)) / len(part)
 
 
 def _ratio(part: int, whole: int) -> float:

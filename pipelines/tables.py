@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from pipelines.verdict import Step
+
+AT_ONCE = 500  # values in one statement
+T = TypeVar("T", str, int)
 
 META = sa.MetaData()
 STATE = sa.Table("state", META, sa.Column("name", sa.Text, primary_key=True), sa.Column("value", sa.Text))
@@ -102,3 +107,10 @@ def history_of(c: sa.Connection, article_id: str) -> list[Step]:
         Step(datetime.fromisoformat(row.fetched_at), row.content16, row.rules8, row.capture_key)
         for row in c.execute(query)
     )
+
+
+def in_portions(values: Iterable[T]) -> Iterator[list[T]]:
+    """Yield values in lists that a database takes in one statement."""
+    waiting = iter(sorted(values))
+    while some := list(islice(waiting, AT_ONCE)):
+        yield some
