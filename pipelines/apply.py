@@ -35,7 +35,8 @@ Pair = tuple[str, str]
 
 def apply_manifest(c: sa.Connection, seq: int, manifest: Manifest, own: Container[str]) -> None:
     """Take in the manifest of that number, once and in order. `own` are the newspaper's own sources."""
-    if seq != int(c.scalar(sa.select(STATE.c.value).where(STATE.c.name == "seq")) or 0) + 1:
+    last = sa.select(STATE.c.value).where(STATE.c.name == "seq").with_for_update()  # one worker applies at a time
+    if seq != int(c.scalar(last) or 0) + 1:
         return  # another worker was first
     captured = [o for o in manifest.outcomes if o.capture_key]
     insert(c, CAPTURE, [{"key": o.capture_key, "article_id": o.article_id, "seq": seq} for o in captured])

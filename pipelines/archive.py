@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -58,20 +58,34 @@ def _own(sources: Mapping[str, Source]) -> list[str]:
     return [name for name, source in sources.items() if source.own]
 
 
-def catch_up(archive: Archive) -> int:
-    """Apply every manifest the index lacks; return the number of the last one.
+def catch_up(archive: Archive, progress: Callable[[int], None] = lambda _: None) -> int:
+    """Apply every manifest the index lacks; return the number of the last one. `progress` is told each number.
 
     Another worker's readings, or all of them for a new index, are published from their records' sketches.
     """
     for seq, manifest in log.entries(archive.store, archive.index.seq()):
-        for outcome in manifest.outcomes:
-            _publish_from_record(archive, outcome)
+        told = [o for o in manifest.outcomes if o.record_key and o.verdict in CONTENT | {Verdict.REREAD}]
+        missing = archive.index.unpublished(told)
+        if missing:
+            archive.index.publish_all([(outcome, _sketch(archive, outcome)) for outcome in missing])
         archive.index.apply(seq, manifest)
+        progress(seq)
     return archive.index.seq()
 
 
-def _publish_from_record(archive: Archive, outcome: Outcome) -> None:
-    if not outcome.record_key or outcome.verdict not in CONTENT | {Verdict.REREAD} or archive.index.published(outcome):
-        return
-    record = json.loads(archive.store.read(outcome.record_key))
-    archive.index.publish(outcome, hashes_in(record["sketch"]))
+def _sketch(archive: Archive, outcome: Outcome) -> list[int]:
+    return hashes_in(json.loads(archive.store.read(outcome.record_key))["sketch"])
+
+
+def rebuild_index(settings: Settings, progress: Callable[[int, int], None]) -> int:
+    """Make the index anew from the log and the records; return the number of the last manifest.
+
+    May be interrupted: what was rebuilt by then stands, and whoever opens the archive next goes on. `progress` is told
+    how many manifests are done, of how many.
+    """
+    archive = Archive(store := open_store(settings), open_index(settings, identify(store), ()), {})
+    archive.index.clear()
+    sources = load_sources(settings.sources)
+    archive = Archive(store, open_index(settings, identify(store), _own(sources)), sources)
+    count = sum(1 for _ in store.keys("runs/"))
+    return catch_up(archive, lambda seq: progress(seq, count))

@@ -21,6 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+index_app = typer.Typer(help="The derived index: init, rebuild.", no_args_is_help=True)
 store_app = typer.Typer(help="The embedded store: start, stop, status, key.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, for programs.")]
 Day = Annotated[str, typer.Option(help="One day in Seoul: 2026-06-01.")]
@@ -272,6 +273,35 @@ def doctor(
         found = examine(read_settings(), asked, pages, into, {}, watcher.progress)
     if not print_examination(found, into, as_json):
         raise SystemExit(1)
+
+
+app.add_typer(index_app, name="index")
+
+
+@index_app.command("init")
+def index_init() -> None:
+    """Make the index's tables where OPEDS_INDEX says, and bring it up to the log.
+
+    Every command does so by itself; this is for a database that workers will share, before they start.
+    """
+    from pipelines.archive import open_archive
+    from pipelines.reader import reachable
+
+    print(f"the index stands at manifest {open_archive(reachable(read_settings())).index.seq()}")
+
+
+@index_app.command("rebuild")
+def index_rebuild() -> None:
+    """Make the index anew from the archive's log and records.
+
+    May be interrupted and run again. Nothing in the archive changes.
+    """
+    from pipelines.archive import rebuild_index
+    from pipelines.cli_show import Remaining
+    from pipelines.reader import reachable
+
+    last = rebuild_index(reachable(read_settings()), Remaining("manifests").told)
+    print(f"the index was made anew; it stands at manifest {last}")
 
 
 app.add_typer(store_app, name="store")

@@ -93,6 +93,22 @@ class Counting:
         print(f"{count:,} {self.what}", end="\r" if sys.stderr.isatty() else "\n", file=sys.stderr, flush=True)
 
 
+class Remaining:
+    """Progress of work whose size is known, with the time it will take."""
+
+    def __init__(self, what: str) -> None:
+        self.what, self.began, self.due = what, time.monotonic(), time.monotonic() + 1
+
+    def told(self, done: int, of: int) -> None:
+        """Take in how much is done."""
+        if time.monotonic() < self.due or not done:
+            return
+        self.due = time.monotonic() + (0.5 if sys.stderr.isatty() else SECONDS)
+        left = (time.monotonic() - self.began) / done * (of - done)
+        end = "\r" if sys.stderr.isatty() else "\n"
+        print(f"{done:,} of {of:,} {self.what}, about {left:.0f} s more", end=end, file=sys.stderr, flush=True)
+
+
 def print_report(report: Any, settings: Settings, as_json: bool, dry: bool = False) -> None:
     """Print what a run came to: a table by source, then what deserves a name."""
     if as_json:

@@ -42,6 +42,7 @@ from pipelines.verdict import Step
 COMMON = 30  # groups; a run of words found in more of them is template
 MIN_SHARED_HASHES = 2
 CANDIDATE_GROUPS = 10
+LOCK = 6_170_531  # any number that nobody else takes: of the lock under which tables are made
 PUBLISHED = ("article_id", "content16", "rules8", "record_key", "published_at", "listed")
 GROUP = sa.func.coalesce(ARTICLE.c.oped_id, READING.c.article_id)  # a reading not yet logged stands alone
 
@@ -154,27 +155,32 @@ class Index:
     def publish_all(self, readings: Sequence[tuple[Outcome, Iterable[int]]]) -> None:
         """Make readings findable as candidates, all in one commit."""
         rows = [{name: getattr(outcome, name) for name in PUBLISHED} for outcome, _ in readings]
+        named = sa.select(READING.c.article_id, READING.c.content16, READING.c.rules8, READING.c.id)
+        ids: dict[tuple[str, ...], int] = {}
         with self._connection(writes=True) as c:
             insert(c, READING, rows)
-            ids = {
-                tuple(row[:3]): row.id
-                for row in c.execute(
-                    sa.select(READING.c.article_id, READING.c.content16, READING.c.rules8, READING.c.id).where(
-                        READING.c.article_id.in_({outcome.article_id for outcome, _ in readings})
-                    )
-                )
-            }
+            for some in in_portions({outcome.article_id for outcome, _ in readings}):
+                ids |= {tuple(row[:3]): row.id for row in c.execute(named.where(READING.c.article_id.in_(some)))}
             insert(c, SHINGLE, [
                 {"hash": _signed(value), "reading": ids[outcome.article_id, outcome.content16, outcome.rules8]}
                 for outcome, hashes in readings
                 for value in hashes
             ])  # fmt: skip
 
-    def published(self, outcome: Outcome) -> bool:
-        """Whether the reading that an outcome names can be found."""
-        same = (getattr(READING.c, name) == getattr(outcome, name) for name in ("article_id", "content16", "rules8"))
+    def unpublished(self, outcomes: Iterable[Outcome]) -> list[Outcome]:
+        """Return those outcomes whose readings cannot be found yet."""
+        told = list(outcomes)
+        known: set[tuple[str, ...]] = set()
         with self._connection() as c:
-            return c.scalar(sa.select(READING.c.id).where(*same)) is not None
+            for some in in_portions({outcome.article_id for outcome in told}):
+                query = sa.select(READING.c.article_id, READING.c.content16, READING.c.rules8)
+                known |= {tuple(row) for row in c.execute(query.where(READING.c.article_id.in_(some)))}
+        return [o for o in told if (o.article_id, o.content16, o.rules8) not in known]
+
+    def clear(self) -> None:
+        """Forget everything; the next to open the index makes its tables anew."""
+        META.drop_all(self.engine)
+        self.engine.dispose()
 
     def candidates(self, article_id: str, hashes: Iterable[int]) -> list[Reading]:
         """Return the latest readings of all members of the ten groups that share most with a text."""
@@ -303,10 +309,12 @@ def open_index(settings: Settings, archive_id: str, own: Iterable[str]) -> Index
     url = settings.index or f"sqlite:///{settings.home / 'index' / f'{archive_id}.sqlite'}"
     try:
         engine = _engine(url)
-        META.create_all(engine)
-    except (sa.exc.ArgumentError, sa.exc.OperationalError, ModuleNotFoundError) as error:
+        _make_tables(engine)
+    except (sa.exc.ArgumentError, sa.exc.DBAPIError, ModuleNotFoundError) as error:
         reason = str(getattr(error, "orig", error)).splitlines()[0]
-        raise WrongUsage(f"OPEDS_INDEX cannot be opened: {reason}") from error
+        raise WrongUsage(
+            f"the index cannot be opened ({reason}); it is derived: name another, or delete it and it is made anew"
+        ) from error
     index = Index(engine, own)
     with index._connection(writes=True) as c:
         insert(c, STATE, [{"name": "archive_id", "value": archive_id}, {"name": "seq", "value": "0"}])
@@ -316,6 +324,13 @@ def open_index(settings: Settings, archive_id: str, own: Iterable[str]) -> Index
             "OPEDS_INDEX belongs to another archive; name an empty database, or the archive it was made for"
         )
     return index
+
+
+def _make_tables(engine: sa.Engine) -> None:
+    with engine.begin() as c:
+        if engine.dialect.name == "postgresql":  # workers that start together would make one table twice
+            c.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
+        META.create_all(c)
 
 
 def _engine(url: str) -> sa.Engine:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from infra.newsstand.server import Newsstand, parse_clock, running
 from pipelines import embedded
@@ -42,6 +46,42 @@ def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     settings = Settings(home=tmp_path_factory.mktemp("seaweed"))
     yield embedded.ensure_running(settings)
     embedded.stop(settings)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real PostgreSQL of our own, on a Unix socket; the URL of its server, `{}` for a database's name."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if not found:
+        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+    folder = Path(tempfile.mkdtemp(prefix="opeds-pg-"))  # short: a socket's path must be
+    user = {"user": "nobody"} if os.getuid() == 0 else {}  # the server refuses to run as root
+    if user:
+        shutil.chown(folder, "nobody")
+    quiet: dict[str, Any] = {"check": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder}
+    subprocess.run(
+        [found[-1] / "initdb", "-D", folder / "data", "-A", "trust", "-U", "opeds", "--no-sync"], **quiet, **user
+    )
+    options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off"
+    start = [found[-1] / "pg_ctl", "-D", folder / "data", "-l", folder / "log", "-o", options, "-w", "start"]
+    subprocess.run(start, **quiet, **user)
+    yield f"postgresql+psycopg://opeds@/{{}}?host={folder}"
+    subprocess.run([found[-1] / "pg_ctl", "-D", folder / "data", "-m", "immediate", "stop"], **quiet, **user)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty index, in each kind of database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/index.sqlite"
+    server = request.getfixturevalue("postgres")
+    name = f"t{next(_numbers)}_{os.getpid()}"
+    engine = sa.create_engine(server.format("postgres"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return str(server.format(name))
 
 
 @pytest.fixture

@@ -1,0 +1,213 @@
+"""The index in both databases: the same answers, shared by workers, made anew from the log."""
+
+import itertools
+import json
+import random
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipelines.archive import open_archive, rebuild_index
+from pipelines.catalogue import publish
+from pipelines.fingerprint import hashes_of
+from pipelines.nouns import Outcome, Verdict
+from pipelines.settings import Settings
+from tests.conftest import C_URL, ROOT, Command, World, capture, environment_of, page, prose, state, take_in
+from tests.test_ingest import daum_page
+
+DAYS = [f"2024-06-{day}T00:00:00" for day in range(14, 24)]
+
+
+@pytest.fixture
+def shared(folder: Settings, database: str) -> Settings:
+    """An empty archive in a folder with an index in each kind of database."""
+    return replace(folder, index=database)
+
+
+def kjd(number: int) -> str:
+    return f"{C_URL[:-7]}{2068163 + number}"
+
+
+def daum(number: int) -> str:
+    return f"https://v.daum.net/v/202406132300{number:05d}"
+
+
+def test_copies_are_found_and_grouped_whatever_the_database(shared: Settings) -> None:
+    archive = open_archive(shared)
+    for n in (1, 2):
+        take_in(archive, capture(page(prose(n)), DAYS[0], kjd(n)), capture(daum_page(prose(n)), DAYS[1], daum(n)))
+    publish(archive, shared)
+    rows, orphans = state(shared)
+    assert len({row[2] for row in rows}) == 2
+    assert not orphans
+
+
+def test_an_index_made_anew_is_the_same(shared: Settings) -> None:
+    archive = open_archive(shared)
+    for n in range(3):
+        take_in(archive, capture(page(prose(n)), DAYS[0], kjd(n)), capture(daum_page(prose(n)), DAYS[1], daum(n)))
+    take_in(archive, capture(page([*prose(1)[:-1], "An end of its own."]), DAYS[3], kjd(1)))
+    articles = archive.index.changed_since(0)
+    before = [archive.index.state_of(article_id) for article_id in articles]
+    told: list[tuple[int, int]] = []
+    assert rebuild_index(shared, lambda *done: told.append(done)) == archive.index.seq()
+    assert told[-1] == (4, 4)
+    anew = open_archive(shared).index
+
+    def derived(state_: object) -> object:
+        readings = [{k: v for k, v in row.items() if k != "id"} for row in state_.readings]  # type: ignore[attr-defined]
+        return replace(state_, readings=tuple(readings))  # type: ignore[type-var]
+
+    assert [derived(anew.state_of(article_id)) for article_id in articles] == [derived(one) for one in before]
+    assert anew.changed_since(0) == articles
+
+
+def test_a_rebuild_that_is_cut_off_goes_on(shared: Settings) -> None:
+    archive = open_archive(shared)
+    for n in range(4):
+        take_in(archive, capture(page(prose(n)), DAYS[0], kjd(n)))
+
+    def cut(done: int, of: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        rebuild_index(shared, cut)
+    assert len(open_archive(shared).index.changed_since(0)) == 4
+
+
+def test_template_is_counted_by_group_and_ten_groups_are_asked(shared: Settings) -> None:
+    index = open_archive(shared).index
+    common = "every morning the harbor office reads the same notice to the same people in the same voice as ever before"
+    texts = [f"{common} {' '.join(prose(n))}" for n in range(40)]
+    outcomes = [
+        Outcome(Verdict.NEW, "u", f"kjd-c{n}", content16=f"{n:016d}", rules8="r", record_key=f"k{n}") for n in range(40)
+    ]
+    index.publish_all([(o, hashes_of(text)) for o, text in zip(outcomes, texts, strict=True)])
+    assert index.candidates("kjd-c7", hashes_of(texts[7])) == [], "what 40 groups share is template"
+    twin = Outcome(Verdict.NEW, "u", "daum-1", content16="a" * 16, rules8="r", record_key="k")
+    index.publish(twin, hashes_of(texts[7]))
+    assert [reading.article_id for reading in index.candidates("daum-1", hashes_of(texts[7]))] == ["kjd-c7"]
+
+
+WORKER = """
+import json, sys
+from pipelines.archive import open_archive
+from pipelines.settings import read_settings
+settings = read_settings()  # before conftest clears the environment
+from tests.conftest import capture, take_in
+order = json.loads(sys.stdin.readline())
+archive = open_archive(settings)
+print("ready", flush=True)
+for name, pages in order:
+    sys.stdin.readline()  # all workers at the same instant
+    take_in(archive, *(capture(body.encode(), when, url) for body, when, url in pages), run=name)
+    print("done", flush=True)
+"""
+
+
+def test_four_workers_at_the_same_instant_lose_no_pair(postgres: str, bucket: Settings, tmp_path: Path) -> None:
+    """200 pairs of copies, the halves of each archived at one moment by two processes."""
+    import sqlalchemy as sa
+
+    with sa.create_engine(postgres.format("postgres"), isolation_level="AUTOCOMMIT").connect() as connection:
+        connection.execute(sa.text("CREATE DATABASE race"))
+    settings = replace(bucket, index=postgres.format("race"))
+    open_archive(settings)
+    rounds = [range(start, start + 10) for start in range(0, 200, 10)]
+    orders: list[list[tuple[str, list[tuple[str, str, str]]]]] = [[], [], [], []]
+    for n, numbers in enumerate(rounds):
+        papers = [(page(prose(k)).decode(), DAYS[0], kjd(k)) for k in numbers]
+        portal = [(daum_page(prose(k)).decode(), DAYS[1], daum(k)) for k in numbers]
+        for worker, half in enumerate((papers[:5], papers[5:], portal[:5], portal[5:])):
+            orders[worker].append((f"round-{n}-{worker}", half))
+    environment = {**__import__("os").environ, **environment_of(settings), "PYTHONPATH": str(ROOT)}
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WORKER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env=environment,
+        )
+        for _ in orders
+    ]
+    try:
+        for worker, order in zip(workers, orders, strict=True):
+            assert worker.stdin
+            worker.stdin.write(json.dumps(order) + "\n")
+            worker.stdin.flush()
+        assert all(worker.stdout and worker.stdout.readline() == "ready\n" for worker in workers)
+        for _ in rounds:
+            for worker in workers:
+                assert worker.stdin
+                worker.stdin.write("now\n")
+                worker.stdin.flush()
+            assert all(worker.stdout and worker.stdout.readline() == "done\n" for worker in workers)
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+            for pipe in (worker.stdin, worker.stdout):
+                if pipe:
+                    pipe.close()
+    archive = open_archive(settings)
+    publish(archive, settings)
+    rows, orphans = state(settings)
+    assert not orphans
+    assert len(rows) == 400
+    groups = {row[0]: row[2] for row in rows}
+    assert all(groups[f"daum-202406132300{n:05d}"] == f"kjd-c{2068163 + n}" for n in range(200)), "every pair joined"
+    manifests = [json.loads(archive.store.read(key)) for key in archive.store.keys("runs/")]
+    facts = [(o["article_id"], o["content16"], o["fetched_at"]) for m in manifests for o in m["outcomes"]]
+    assert len(facts) == len(set(facts)) == 400
+
+
+def test_the_index_commands_say_what_they_did(
+    opeds: Command, newsstand: World, folder: Settings, tmp_path: Path
+) -> None:
+    assert opeds("index", "init", settings=folder).out == "the index stands at manifest 0\n"
+    opeds("run", "--day", "2026-06-02", "--source", "kjd", settings=folder)
+    rebuilt = opeds("index", "rebuild", settings=folder)
+    assert "the index was made anew; it stands at manifest 2" in rebuilt.out
+    bad = tmp_path / "bad.sqlite"
+    bad.write_bytes(b"no database at all, only some text that is long enough to be read as a header" * 20)
+    told = opeds("run", "--day", "2026-06-02", settings=replace(folder, index=f"sqlite:///{bad}"))
+    assert told.code == 2
+    assert "it is derived: name another, or delete it" in told.err
+
+
+ORDERS = [random.Random(seed).sample(range(7), 7) for seed in range(10)]
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=str)
+def test_groups_do_not_know_the_order_of_arrival(order: list[int], folder: Settings) -> None:
+    """A chain (A like B like C, A unlike C), a roundup before its parts, the primary last, a pair across New Year."""
+    one, two, three = prose(1, 8), prose(2, 8), prose(3, 8)
+    middle = [*one[4:], *two[:4]]
+    pages = [
+        capture(page(one, date="13 Jun. 2024, 20:09"), DAYS[0], kjd(1)),
+        capture(daum_page(middle), DAYS[1], daum(2)),
+        capture(page(two, date="14 Jun. 2024, 20:09"), DAYS[2], kjd(3)),
+        capture(page([*one, *three], date="20 Jun. 2024, 20:09"), DAYS[7], kjd(4)),
+        capture(page(three, date="15 Jun. 2024, 20:09"), DAYS[3], kjd(5)),
+        capture(daum_page(three), DAYS[4], daum(6)),
+        capture(page([*two, "A last word."], date="1 Jan. 2025, 00:10"), "2025-01-01T00:00:00", kjd(7)),
+    ]
+    archive = open_archive(folder)
+    for at in order:
+        take_in(archive, pages[at])
+    found = {a: archive.index.state_of(a).oped_id for a in archive.index.changed_since(0)}
+    assert found == GROUPS.setdefault("first", found)
+    assert found["daum-20240613230000006"] == "kjd-c2068168"
+    assert found["kjd-c2068167"] == "kjd-c2068167", "a roundup stays apart"
+    assert found["kjd-c2068164"] != found["kjd-c2068166"], "no chaining through a third text"
+    assert found["kjd-c2068170"] == found["kjd-c2068166"], "republished under a new id, across New Year"
+
+
+GROUPS: dict[str, dict[str, str]] = {}
+assert len({tuple(order) for order in itertools.chain(ORDERS)}) == 10
