@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from pipelines import log
 from pipelines.archive import Archive, catch_up
+from pipelines.changes import Change, change
 from pipelines.errors import StalePublisher, StoreUnavailable
 from pipelines.index import ArticleState
 from pipelines.matches import Side, relation
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
 APP = "opeds"  # its transaction number is the last manifest applied; it survives compaction and log cleanup
-OTHER_RULES = "read_by_other_rules"  # today's rules refuse the earlier capture: whether it differs is not known
-NOTICED = ("headline", "deck", "authors", "text", "text_ko", "correction_note")
 
 
 @dataclass(frozen=True)
@@ -197,15 +196,9 @@ def article_rows(store: Store, state: ArticleState) -> list[dict[str, Any]]:
 def _step(records: Mapping[str, dict[str, Any]], found: list[tuple[datetime, datetime, str]], n: int) -> dict[str, Any]:
     first, last, content16 = found[n]
     previous = found[n - 1][2] if n else None
-    change = _change(records[previous], records[content16]) if previous else ""
-    return {"content16": content16, "from": first, "to": last, "previous": previous, "kind_of_change": change}
-
-
-def _change(before: dict[str, Any], after: dict[str, Any]) -> str:
-    """Return what a reader would notice; readings by unlike rules are no witness of a change."""
-    if before["rules"]["sha256"] != after["rules"]["sha256"]:
-        return OTHER_RULES
-    return "+".join(name for name in NOTICED if before[name] != after[name])
+    seen = change(records[previous], records[content16]) if previous else Change()
+    return {"content16": content16, "from": first, "to": last, "previous": previous, "kind_of_change": seen.kind,
+            "words_added": seen.words_added, "words_removed": seen.words_removed}  # fmt: skip
 
 
 def _row(
@@ -234,6 +227,8 @@ def _row(
         "steps": mine,
         "previous": mine[-1]["previous"],
         "kind_of_change": mine[-1]["kind_of_change"],
+        "words_added": mine[-1]["words_added"],
+        "words_removed": mine[-1]["words_removed"],
         "formerly": [was for was, now in state.formerly if now == content16],
         "matches": [_match(state, match, when) for own16, match, when in state.matches if own16 == content16],
         "first_seen": mine[0]["from"],
@@ -256,7 +251,7 @@ def _match(state: ArticleState, match: Match, when: str) -> dict[str, Any]:
     earlier, later = sorted(sides, key=lambda side: (side.when, side.article_id))
     return {
         "article_id": match.article_id, "content16": match.content16, "relation": relation(later, earlier, f),
-        "shared": f.shared, "c_small": f.c_small, "c_large": f.c_large, "spread": f.spread,
+        "shared": f.shared, "c_small": f.c_small, "c_large": f.c_large, "spread": f.spread, "method": f.method,
     }  # fmt: skip
 
 
@@ -318,9 +313,9 @@ def article_schema() -> pa.Schema:
     import pyarrow as pa
 
     text, texts, when = pa.string(), pa.list_(pa.string()), pa.timestamp("us", tz="UTC")
-    change = [("previous", text), ("kind_of_change", text)]
-    match = [("article_id", text), ("content16", text), ("relation", text), ("shared", pa.int64()),
-             ("c_small", pa.float64()), ("c_large", pa.float64()), ("spread", pa.float64())]  # fmt: skip
+    changed = [("previous", text), ("kind_of_change", text), ("words_added", pa.int64()), ("words_removed", pa.int64())]
+    match = [("article_id", text), ("content16", text), ("relation", text), ("method", text),
+             ("shared", pa.int64()), ("c_small", pa.float64()), ("c_large", pa.float64()), ("spread", pa.float64())]  # fmt: skip
     return pa.schema([
         *((name, text) for name in ("schema", "article_id", "source", "url", "canonical_url", "status")),
         ("reasons", texts),
@@ -337,8 +332,8 @@ def article_schema() -> pa.Schema:
         ("capture_key", text), ("fetched_at", when), ("payload_sha256", text),
         ("rules_sha256", text), ("profile", text), ("content16", text), ("oped_id", text), ("role", text),
         ("is_latest", pa.bool_()), ("listed", pa.bool_()),
-        ("steps", pa.list_(pa.struct([("from", when), ("to", when), *change]))),
-        *change,
+        ("steps", pa.list_(pa.struct([("from", when), ("to", when), *changed]))),
+        *changed,
         ("formerly", texts), ("matches", pa.list_(pa.struct(match))),
         *((name, when) for name in ("first_seen", "last_seen", "first_archived_at", "gone_at")),
         ("discovered_by", texts), ("aliases", texts), ("year", pa.int32()),

@@ -28,24 +28,37 @@ Day = Annotated[str, typer.Option(help="One day in Seoul: 2026-06-01.")]
 Since = Annotated[str, typer.Option(help="First day in Seoul.")]
 Until = Annotated[str, typer.Option(help="Last day in Seoul, included.")]
 SourceNames = Annotated[list[str], typer.Option("--source", help="A source; may be repeated.  [default: all]")]
+Revisit = Annotated[bool, typer.Option("--revisit", help="Instead: look again at what is 1, 3, 7 or 30 days old.")]
 Files = Annotated[list[Path], typer.Argument(help="WARC files, of any crawler.")]
 
 
 @app.command()
-def run(day: Day = "", since: Since = "", until: Until = "", source: SourceNames = [], as_json: Json = False) -> None:  # noqa: B006
+def run(
+    day: Day = "", since: Since = "", until: Until = "", source: SourceNames = [],  # noqa: B006
+    revisit: Revisit = False,
+    as_json: Json = False,
+) -> None:  # fmt: skip
     """Crawl a day or a range, archive what is new, publish.
 
     The whole way without Airflow. May be run again at any time and adds nothing twice. Ends with 1 when a day
     could not be read whole.
     """
     from pipelines.cli_show import Watcher, print_report
+    from pipelines.nouns import now
     from pipelines.reader import reachable
+    from pipelines.run import revisit as look_again
     from pipelines.run import run as run_all
 
+    if revisit and (day or since or until or source):
+        raise WrongUsage("--revisit chooses its pages itself; give it no days and no source")
+    asked = None if revisit else _asked(day, since, until, source)
     settings = reachable(read_settings())
-    asked = _asked(day, since, until, source)
     with Watcher(quiet=as_json) as watcher:
-        report = run_all(settings, asked, _crawl_environment(settings), watcher.progress)
+        environment = _crawl_environment(settings)
+        if asked is None:
+            report = look_again(settings, environment, watcher.progress, now())
+        else:
+            report = run_all(settings, asked, environment, watcher.progress)
     print_report(report, settings, as_json)
     if not report.complete:
         raise SystemExit(1)
@@ -166,13 +179,21 @@ def list_(
 @app.command()
 def show(
     article_id: Annotated[str, typer.Argument(metavar="ID", help="kjd-c2595041, or a version: kjd-c2595041@9f3c….")],
+    as_of: Annotated[str, typer.Option("--as-of", help="As it stood at the end of a day in Seoul.")] = "",
+    diff: Annotated[bool, typer.Option("--diff", help="What changed since the version before, word by word.")] = False,
+    html: Annotated[bool, typer.Option("--html", help="With --diff: as a web page, on standard output.")] = False,
     as_json: Json = False,
 ) -> None:
     """Show one op-ed: its text, its places, its versions."""
-    from pipelines.cli_show import print_oped
-    from pipelines.reader import reachable, versions_of
+    from pipelines.cli_show import print_diff, print_oped
+    from pipelines.reader import before_and_after, reachable, versions_of
 
-    versions, places = versions_of(reachable(read_settings()), article_id)
+    if html and not diff:
+        raise WrongUsage("--html goes with --diff")
+    settings = reachable(read_settings())
+    versions, places = versions_of(settings, article_id, _day(as_of) if as_of else None)
+    if diff:
+        return print_diff(*before_and_after(settings, article_id, versions), html)
     if as_json:
         return _print_json(
             [

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any, Self
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from pipelines.changes import BREAK, NOTICED, as_html, word_diff
 from pipelines.nouns import SEOUL, Outcome, Verdict
 from pipelines.reader import NO_CATALOGUE
 from pipelines.settings import Settings
@@ -234,7 +236,7 @@ def print_oped(versions: Sequence[dict[str, Any]], places: Sequence[dict[str, An
     for version in versions:
         for step in version["steps"]:
             name = f"{version['article_id']}@{version['content16']}"
-            change = f" · {step['kind_of_change']} changed since {step['previous'][:8]}" if step["previous"] else ""
+            change = f" · {_changed(step)} since {step['previous'][:8]}" if step["previous"] else ""
             console.print(f"  {name}  {_local(step['from'])} to {_local(step['to'])}{change}", soft_wrap=True)
     console.print(f"[dim]captured {_local(row['fetched_at'])} as {row['capture_key']}[/]", soft_wrap=True)
 
@@ -341,6 +343,36 @@ def _print_checks(checks: Sequence[Check]) -> None:
         of = f" {one.hits} of {one.of}" if one.of > 1 else ""
         line = f"  [dim]line {one.line} of the source file[/]" if one.line and one.hits < one.of else ""
         console.print(f"  {mark} {one.name:22} {escape(one.selector)}{of}{line}", soft_wrap=True)
+
+
+def print_diff(before: dict[str, Any], after: dict[str, Any], html: bool) -> None:
+    """Print what changed between two versions: red struck out is gone, green underlined is new."""
+    if html:
+        print(as_html(before, after))
+        return
+    console.print(f"[bold]{after['article_id']}[/] {before['content16']} → {after['content16']}", soft_wrap=True)
+    console.print(f"[dim]{_local(after['first_seen'])} in Seoul: {_changed(after)}[/]")
+    colour = {"-": "red strike", "+": "green underline", " ": ""}
+    plain = {"-": ("[-", "-]"), "+": ("{+", "+}"), " ": ("", "")}
+    for name in NOTICED:
+        old, new = (
+            v if isinstance(v, str) else ", ".join(a["name"] for a in v or ()) for v in (before[name], after[name])
+        )
+        if old == new:
+            continue
+        console.print(f"\n[bold]{name}[/]")
+        line = Text()
+        for what, text in word_diff(old, new):
+            left, right = plain[what] if not console.is_terminal else ("", "")
+            line.append(f"{left}{text}{right} ".replace(f" {BREAK} ", "\n\n"), style=colour[what])
+        console.print(line)
+
+
+def _changed(version: dict[str, Any]) -> str:
+    """Return a change in words: `text_changed, 3 words new and 2 gone`."""
+    kind = (version["kind_of_change"] or "").replace("+", ", ")
+    came, went = version["words_added"], version["words_removed"]
+    return f"{kind}: {came} words new, {went} gone" if came or went else kind
 
 
 def print_days(rows: Sequence[dict[str, Any]], settings: Settings) -> None:

@@ -16,7 +16,7 @@ from pipelines import log
 from pipelines.errors import WrongUsage
 from pipelines.fingerprint import hashes_of
 from pipelines.index import Index, Reading, open_index
-from pipelines.matches import QUOTED, Side, figures, prepared, relation
+from pipelines.matches import Side, figures, prepared, relation, worth_keeping
 from pipelines.nouns import Figures, Match, Outcome, Verdict, iso
 from pipelines.settings import Settings
 
@@ -77,7 +77,7 @@ def _take_in(index: Index, batch: Sequence[Document], file: IO[bytes]) -> None:
             other = texts.get(candidate.article_id) or _text_at(file, int(candidate.record_key))
             mine = prepared(texts[outcome.article_id])
             found = figures(outcome.article_id, mine, candidate.article_id, prepared(other))
-            if found.shared >= QUOTED:
+            if worth_keeping(found):
                 matches.append(Match(candidate.article_id, candidate.content16, found))
         told.append(replace(outcome, matches=tuple(matches)))
     seq = index.seq() + 1

@@ -130,6 +130,18 @@ class Index:
         with self._connection() as c:
             return list(c.scalars(query))
 
+    def recent(self, since: str) -> list[tuple[str, str, str]]:
+        """Return the articles published (else first seen) since a moment and not gone: id, that, and last seen."""
+        born = sa.func.coalesce(ARTICLE.c.published_at, ARTICLE.c.first_seen)
+        joined = ARTICLE.join(SIGHTING, SIGHTING.c.article_id == ARTICLE.c.article_id)
+        query = (
+            sa.select(ARTICLE.c.article_id, born, sa.func.max(SIGHTING.c.fetched_at)).select_from(joined)
+            .where(born >= since, ARTICLE.c.gone_at.is_(None))
+            .group_by(ARTICLE.c.article_id, born).order_by(ARTICLE.c.article_id)
+        )  # fmt: skip
+        with self._connection() as c:
+            return [tuple(row) for row in c.execute(query)]
+
     def named(self, keys: Iterable[str]) -> set[str]:
         """Return those of the capture keys that a manifest names."""
         with self._connection() as c:

@@ -22,7 +22,7 @@ from pipelines.fingerprint import hashes_of
 from pipelines.groups import Member
 from pipelines.index import Reading
 from pipelines.judge import NOT_OPINION
-from pipelines.matches import QUOTED, Side, figures, prepared, unites
+from pipelines.matches import Side, figures, prepared, unites, worth_keeping
 from pipelines.nouns import Article, Capture, Match, Outcome, Rules, Sighting, Status, Verdict, iso
 from pipelines.record import (
     article_of,
@@ -267,7 +267,7 @@ def _compared(archive: Archive, article: Article, article_id: str, candidate: Re
     field_ = "text" if article.text and other["text"] else "text_ko"
     mine, theirs = getattr(article, field_), other[field_]
     found = figures(article_id, prepared(mine), candidate.article_id, prepared(theirs))
-    return Match(candidate.article_id, candidate.content16, found) if found.shared >= QUOTED else None
+    return Match(candidate.article_id, candidate.content16, found) if worth_keeping(found) else None
 
 
 def reread(batch: Batch, place: Place, rules: Rules) -> list[Outcome]:

@@ -16,6 +16,8 @@ RUN = 3  # words; runs of three survive editing where runs of five do not
 TENTHS = 10
 MIN_SHARED, MIN_SMALL, MIN_LARGE, MIN_SPREAD = 40, 0.30, 0.15, 0.8
 TOUCHED = 0.20  # a tenth counts when that share of its runs is in the other text
+METHOD = "w3-tenths/1"  # raise it whenever the same two texts would give other figures
+NEARLY_ALL, SHORT_SHARED = 0.9, 12
 QUOTED = 25  # shared runs from which on a text that is no copy quotes the other
 EXCERPT, MUCH_SHORTER = 0.6, 0.7
 ROUNDUP_BEYOND, ROUNDUP_TENTHS = 200, 8
@@ -62,7 +64,18 @@ def figures(this_id: str, this: Text, other_id: str, other: Text) -> Figures:
         spread=_ratio(sum(share >= TOUCHED for share in inside), len(inside)),
         touched=sum(touched for touched, _ in reached),
         beyond=sum(size for touched, size in reached if not touched),
+        method=METHOD,
     )
+
+
+def worth_keeping(f: Figures) -> bool:
+    """Whether two texts share enough to be told of: a quotation's length, or all of two short ones."""
+    return f.shared >= QUOTED or _short_twins(f)
+
+
+def _short_twins(f: Figures) -> bool:
+    """Whether two texts too short for the rule are one all the same: nearly all of both is shared."""
+    return f.shared >= SHORT_SHARED and f.c_small >= NEARLY_ALL and f.c_large >= NEARLY_ALL
 
 
 def relation(this: Side, other: Side, f: Figures) -> str:
@@ -72,9 +85,9 @@ def relation(this: Side, other: Side, f: Figures) -> str:
     inside a larger one. `this` is taken as the later of the two.
     """
     one = f.c_small >= MIN_SMALL and f.c_large >= MIN_LARGE and f.shared >= MIN_SHARED and f.spread >= MIN_SPREAD
-    if not one:
+    if not one and not _short_twins(f):
         return "quotes" if f.shared >= QUOTED else "none"
-    if f.c_small >= 0.9 and f.c_large >= 0.9:
+    if f.c_small >= NEARLY_ALL and f.c_large >= NEARLY_ALL:
         return "version" if this.source == other.source else "same"
     larger = f.smaller != this.article_id
     if larger and f.beyond >= ROUNDUP_BEYOND and f.touched <= ROUNDUP_TENTHS:

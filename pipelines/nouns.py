@@ -177,6 +177,7 @@ class Figures:
     spread: float
     touched: int
     beyond: int
+    method: str = ""  # which version of the comparison made them
 
 
 @dataclass(frozen=True, slots=True)

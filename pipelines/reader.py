@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from pipelines import catalogue
@@ -80,11 +80,11 @@ def _fits(row: Row, wanted: Wanted, places: Sequence[Row]) -> bool:
     )
 
 
-def versions_of(settings: Settings, article_id: str) -> tuple[list[Row], list[Row]]:
+def versions_of(settings: Settings, article_id: str, as_of: date | None = None) -> tuple[list[Row], list[Row]]:
     """Return an article's versions in order, latest last, and the latest of every place of its op-ed.
 
-    `article_id` may carry a version, `kjd-c2595041@9f3c…`; a name it had under older rules resolves too.
-    Raises `NotArchived`.
+    `article_id` may carry a version, `kjd-c2595041@9f3c…`; a name it had under older rules resolves too. With
+    `as_of` the last is what stood there at the end of that day in Seoul. Raises `NotArchived`.
     """
     name, _, content = article_id.partition("@")
     if not all(part.replace("-", "").isalnum() for part in (name, content) if part):
@@ -96,9 +96,32 @@ def versions_of(settings: Settings, article_id: str) -> tuple[list[Row], list[Ro
         rows = [row for row in rows if row["content16"].startswith(content) or content in (row["formerly"] or ())]
         if not rows:
             raise NotArchived(f"{name} has no version {content}; `opeds show {name}` lists its versions")
+    if as_of is not None:
+        rows = _as_of(rows, as_of)
+        if not rows:
+            raise NotArchived(f"{name} had not been seen by {as_of}; `opeds show {name}` lists its versions")
     oped = rows[-1]["oped_id"]
     places = query(settings, "articles", f"SELECT * FROM t WHERE oped_id = '{oped}' AND is_latest")  # noqa: S608
-    return sorted(rows, key=lambda row: (row["is_latest"], row["first_seen"])), _primary_first(places)
+    ordered = rows if as_of else sorted(rows, key=lambda row: (row["is_latest"], row["first_seen"]))
+    return ordered, _primary_first(places)
+
+
+def _as_of(rows: list[Row], day: date) -> list[Row]:
+    """Return the versions seen by the end of a day in Seoul, the one that stood then last."""
+    end = datetime.combine(day + timedelta(days=1), time(), SEOUL)
+    begun = [(max(s["from"] for s in row["steps"] if s["from"] < end), row) for row in rows if row["first_seen"] < end]
+    return [row for _, row in sorted(begun, key=lambda pair: pair[0])]
+
+
+def before_and_after(settings: Settings, article_id: str, versions: Sequence[Row]) -> tuple[Row, Row]:
+    """Return the version before the last of `versions`, and that one; raise `NotArchived` when it is the first."""
+    after = versions[-1]
+    if not after["previous"]:
+        raise NotArchived(
+            f"{after['article_id']}@{after['content16']} is the first version; there is nothing before it"
+        )
+    (before,), _ = versions_of(settings, f"{after['article_id']}@{after['previous']}")
+    return before, after
 
 
 def drifted(settings: Settings) -> list[Finding]:

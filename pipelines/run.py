@@ -35,6 +35,7 @@ from pipelines.record import captures_prefix
 from pipelines.rederive import Difference, differences, quarantined, stale
 from pipelines.rederive import retry as archive_accepted
 from pipelines.rederive import write as write_rereads
+from pipelines.revisit import WINDOW, Seen, due
 from pipelines.settings import Settings
 from pipelines.sources import Source, load_sources, source_named
 from pipelines.warc import Exchange, capture_of, exchanges
@@ -128,6 +129,43 @@ def _crawl_all(
     if len(report.failures) == len(asked.sources):
         raise CrawlFailed("; ".join(f"{name}: {why}" for name, why in sorted(report.failures.items())))
     return {name: done[name] for name in asked.sources if name in done}
+
+
+def revisit(settings: Settings, environment: Mapping[str, str], progress: Progress, at: datetime) -> Report:
+    """Look again at what is 1, 3, 7 and 30 days old, with conditional requests; archive corrections, publish.
+
+    Asks for nothing twice: an address is owed one look at each age, and a look that was missed is made up for.
+    """
+    archive, report, run_id = open_archive(settings), Report(), new_run_id()
+    for name, urls in sorted(addresses_due(archive, at).items()):
+        arguments = [("url", " ".join(urls)), ("until", today().isoformat()), ("run", run_id)]
+        crawl = start_crawl(name, arguments, settings.home / "logs" / f"{run_id}-{name}.log", dict(environment))
+        try:
+            crawl.wait(partial(progress, name))
+            summary = read_summary(archive, crawl_key(name, today().isoformat(), run_id))
+        except CrawlFailed as error:
+            report.failures[name] = str(error)
+            continue
+        _ingest_summary(archive, summary, run_id, progress, report)
+    report.published = publish(archive, settings)
+    return report
+
+
+def addresses_due(archive: Archive, at: datetime) -> dict[str, list[str]]:
+    """Return the addresses to look at again by source, each article's best one."""
+    found: dict[str, list[str]] = {}
+    seen = []
+    for article_id, born, last in archive.index.recent(iso(at - WINDOW)):
+        places = [place_of(url, archive.sources.values()) for url in archive.index.addresses(article_id)]
+        known = [place for place in places if place and place.article_id == article_id]
+        if known:
+            best = min(known, key=lambda place: place.rank)
+            seen.append(
+                Seen(article_id, best.canonical_url, datetime.fromisoformat(born), datetime.fromisoformat(last))
+            )
+    for one in due(seen, at):
+        found.setdefault(one.article_id.partition("-")[0], []).append(one.url)
+    return found
 
 
 def _ingest_summary(archive: Archive, summary: Summary, run_id: str, progress: Progress, report: Report) -> None:

@@ -57,6 +57,7 @@ class Deposit:
         try:
             self.store = open_store(read_settings())
             identify(self.store)
+            self.spider.store = self.store
         except OpedsError as error:
             refuse(str(error))
 

@@ -46,6 +46,7 @@ DOWNLOADER_MIDDLEWARES = {
     "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
     "spiders.politeness.PatientRetry": 550,
     "spiders.guard.NameRefusal": 560,
+    "spiders.conditional.AskWhetherChanged": 900,
     "spiders.wire.Wire": 999,
 }
 EXTENSIONS = {"spiders.attended.Attended": 100}

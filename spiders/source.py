@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
+from http import HTTPStatus
 from secrets import token_hex
 from typing import Any, NoReturn, Self
 
@@ -26,6 +27,7 @@ from pipelines.log import RouteReport
 from pipelines.nouns import iso, now, stamp
 from pipelines.settings import read_settings
 from pipelines.sources import Route, Source, load_sources, source_named
+from pipelines.store import Store
 from pipelines.warc import Exchange
 from spiders.discovery import Entry, Unreadable, after, entries
 
@@ -67,6 +69,7 @@ class SourceSpider(Spider):
         self.loopback = self.place_source.loopback
         self.allowed_domains = [*self.place_source.hosts, *self.place_source.same_host]
         self.answers: list[Exchange] = []
+        self.store: Store | None = None  # spiders/deposit.py opens it
         self.by_url: dict[str, Tried] = {}
         self.outside: dict[str, set[str]] = {}  # addresses of other days or sections, by route
         self.reports: dict[str, RouteReport] = {}
@@ -231,6 +234,8 @@ class SourceSpider(Spider):
         tried.fetched_at = iso(now())
         if isinstance(failure.value, HttpError):
             tried.status = failure.value.response.status
+        if tried.status == HTTPStatus.NOT_MODIFIED and request.meta.get("kept"):
+            tried.result, tried.reason, tried.capture_key = "kept", "", request.meta["kept"]
         self.say(tried.result, tried.article_id)
         yield from ()
 

@@ -73,7 +73,7 @@ def test_an_older_warc_after_a_newer_one_gives_versions_in_the_order_of_capture(
     assert "since found the money" in versions[-1]["text"]
     assert versions[-1]["previous"] == versions[0]["content16"]
     assert versions[0]["previous"] is None
-    assert versions[-1]["kind_of_change"] == "text"
+    assert versions[-1]["kind_of_change"] == "text_changed"
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -47,10 +47,17 @@ def test_a_week_and_a_second_look_four_days_later(
     shown = json.loads(opeds("show", "kjd-c2595609", "--json", settings=bucket).out)
     assert shown["is_latest"]
     assert shown["previous"] == shown["versions"][0]
-    assert shown["kind_of_change"] == "text+correction_note"
+    assert shown["kind_of_change"] == "text_added+correction_note"
     assert state(bucket)[1] == set(), "no orphan"
     page = opeds("show", "kjd-c2595609", settings=bucket).out
     assert "versions" in page
+    differs = opeds("show", "kjd-c2595609", "--diff", settings=bucket).out
+    assert re.search(r"text_added, correction_note: \d+ words new, 0 gone", differs)
+    assert "{+" in differs
+    shown_as_page = opeds("show", "kjd-c2595609", "--diff", "--html", settings=bucket).out
+    assert "<ins>" in shown_as_page
+    first = opeds("show", "kjd-c2595608", "--diff", settings=bucket)
+    assert (first.code, len(first.err.splitlines())) == (1, 1)
     assert opeds("status", settings=bucket).out.count("complete") == 7
     _consumers_read_it_with_the_reader_key_alone(bucket, seaweed)
 

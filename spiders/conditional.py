@@ -1,0 +1,59 @@
+"""Asks for a page that is kept already only if it changed: the answer 304 costs neither side a page."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Self
+
+from scrapy import Request
+from scrapy.crawler import Crawler
+
+from pipelines.addresses import canonical_url, place_of
+from pipelines.errors import OpedsError, UnreadableWarc
+from pipelines.nouns import Capture
+from pipelines.record import captures_prefix
+from pipelines.store import Store
+from pipelines.warc import read_capture
+from spiders.source import SourceSpider
+
+HEADERS = {"If-None-Match": "ETag", "If-Modified-Since": "Last-Modified"}
+
+
+class AskWhetherChanged:
+    """Adds the validators of the capture kept last; spiders/source.py takes a 304 for a sighting of it."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        self.crawler = crawler
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """Make the middleware."""
+        return cls(crawler)
+
+    async def process_request(self, request: Request) -> None:
+        """Set the headers of a page's request, or take away those of the address that led here."""
+        spider = self.crawler.spider
+        for name in HEADERS:
+            request.headers.pop(name, None)
+        request.meta.pop("kept", None)
+        if not (request.meta.get("page") and isinstance(spider, SourceSpider) and spider.store):
+            return
+        place = place_of(request.url, [spider.place_source])
+        if place is None:
+            return
+        key, capture = await asyncio.to_thread(_kept, spider.store, place.article_id)
+        if capture is None or canonical_url(capture.url, spider.place_source) != place.canonical_url:
+            return
+        known = {name: capture.header(validator) for name, validator in HEADERS.items() if capture.header(validator)}
+        if known:
+            request.headers.update(known)
+            request.meta["kept"] = key
+
+
+def _kept(store: Store, article_id: str) -> tuple[str, Capture | None]:
+    """Return the capture kept last of an article, with its key; trouble with it only means to ask in full."""
+    try:
+        key = max(store.keys(captures_prefix(article_id)), default="")
+        return key, read_capture(store.read(key), key) if key else None
+    except (OpedsError, UnreadableWarc):
+        return "", None
