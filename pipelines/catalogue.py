@@ -314,8 +314,8 @@ def article_schema() -> pa.Schema:
 
     text, texts, when = pa.string(), pa.list_(pa.string()), pa.timestamp("us", tz="UTC")
     changed = [("previous", text), ("kind_of_change", text), ("words_added", pa.int64()), ("words_removed", pa.int64())]
-    match = [("article_id", text), ("content16", text), ("relation", text), ("method", text),
-             ("shared", pa.int64()), ("c_small", pa.float64()), ("c_large", pa.float64()), ("spread", pa.float64())]  # fmt: skip
+    match = [(name, text) for name in ("article_id", "content16", "relation", "method")]
+    match += [("shared", pa.int64()), *((name, pa.float64()) for name in ("c_small", "c_large", "spread"))]
     return pa.schema([
         *((name, text) for name in ("schema", "article_id", "source", "url", "canonical_url", "status")),
         ("reasons", texts),

@@ -21,7 +21,7 @@ from pipelines.nouns import Figures, Match, Outcome, Verdict, iso
 from pipelines.settings import Settings
 
 UNDATED = datetime(9000, 1, 1, tzinfo=UTC)  # behind all that have a date: nothing known makes a text the first
-BATCH = 200  # documents between two regroupings of the index
+BATCH = 400  # documents between two regroupings of the index
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ _APOSTROPHE = re.compile("['’‘`]")
 _WORD = re.compile(r"[^\W_]+")
 
 
-@lru_cache(maxsize=256)  # a text is sketched, then compared
+@lru_cache(maxsize=512)  # a text is sketched, then compared
 def words_of(text: str) -> tuple[str, ...]:
     """Return the words that count: case, apostrophes and punctuation do not.
 

@@ -41,7 +41,7 @@ class Text:
     distinct: frozenset[str]
 
 
-@lru_cache(maxsize=256)  # a candidate is compared with several newcomers; a text takes about 60 kB
+@lru_cache(maxsize=512)  # a candidate is compared with several newcomers; a text takes about 60 kB
 def prepared(text: str) -> Text:
     """Return a text's runs of three words."""
     runs = runs_of(words_of(text), RUN)
