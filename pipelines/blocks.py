@@ -18,13 +18,17 @@ from pipelines.page import collapse
 Kind = Literal["p", "figure", "links"]
 
 BLOCKS = frozenset(
-    "address article aside blockquote body br dd details div dl dt fieldset figcaption figure footer form h1 h2 h3 h4 "
-    "h5 h6 header hr li main nav ol p pre section table tbody td tfoot th thead tr ul".split()
+    "address article aside blockquote body br caption center dd details div dl dt fieldset figcaption figure footer "
+    "form h1 h2 h3 h4 h5 h6 header hr li main nav ol p pre section table tbody td tfoot th thead tr ul".split()
 )
-UNSEEN = frozenset("script style noscript template iframe object embed svg button select textarea ins".split())
+UNSEEN = frozenset(
+    "script style noscript template iframe object embed svg button select textarea audio video canvas "
+    "del s strike".split()
+)
 HANGUL = re.compile(r"[\uac00-\ud7a3\u1100-\u11ff\u3130-\u318f]")
 LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
 HANGUL_WEIGHT = 2.2  # Latin letters that one Hangul syllable is worth
+QUOTED_UNITS, LINE_UNITS = 300, 60  # a language with less in all, or a line with less, is quoted where it stands
 LINKS, LINK_SHARE = 3, 0.8  # a block of that many links, taking that share of its letters, is a list of headlines
 
 
@@ -121,7 +125,7 @@ def _walk(body: HtmlElement, dropped: frozenset[HtmlElement]) -> Iterator[tuple[
             if element is not body:
                 yield "tail", element
             continue
-        if not isinstance(element.tag, str) or element.tag in UNSEEN or element in dropped:
+        if not isinstance(element.tag, str) or element.tag in UNSEEN or element in dropped or _is_slot(element):
             yield from (("image", image) for image in element.iter("img")) if element in dropped else ()
             if element is not body:
                 yield "tail", element
@@ -135,6 +139,12 @@ def _walk(body: HtmlElement, dropped: frozenset[HtmlElement]) -> Iterator[tuple[
         yield "text", element
         stack.append((False, element))
         stack.extend((True, child) for child in reversed(element))
+
+
+def _is_slot(element: HtmlElement) -> bool:
+    """Whether an `ins` is a slot for advertising; any other is text that was put in."""
+    named = "ads" in element.get("class", "") or any(name.startswith("data-ad") for name in element.attrib)
+    return element.tag == "ins" and named
 
 
 def share_of_korean(text: str) -> float | None:
@@ -152,7 +162,7 @@ def share_of_korean(text: str) -> float | None:
 
 def split_languages(texts: list[str]) -> tuple[list[str], list[str]]:
     """Return English and Korean blocks; a doubtful block goes with its neighbour, the previous first."""
-    labels = [_label(text) for text in texts]
+    labels = _joined([_label(text) for text in texts], texts)
     known = [label for label in labels if label]
     previous = known[0] if known else "en"
     english: list[str] = []
@@ -161,6 +171,26 @@ def split_languages(texts: list[str]) -> tuple[list[str], list[str]]:
         previous = label or previous
         (korean if previous == "ko" else english).append(text)
     return english, korean
+
+
+def _joined(labels: list[str], texts: list[str]) -> list[str]:
+    """Let few words of a language stay where they are: a poem that is quoted, a slogan on a line of its own."""
+    units = {name: sum(_units(t) for t, own in zip(texts, labels, strict=True) if own == name) for name in ("en", "ko")}
+    joined = list(labels)
+    for at, (label, text) in enumerate(zip(labels, texts, strict=True)):
+        few = bool(label) and (units[label] < QUOTED_UNITS or _units(text) < LINE_UNITS)
+        before, after = _other(labels[:at][::-1], label), _other(labels[at + 1 :], label)
+        if few and before and before == after:
+            joined[at] = before
+    return joined
+
+
+def _units(text: str) -> float:
+    return len("".join(text.split())) + (HANGUL_WEIGHT - 1) * len(HANGUL.findall(text))
+
+
+def _other(labels: list[str], own: str) -> str:
+    return next((label for label in labels if label and label != own), "")
 
 
 def _label(text: str) -> str:

@@ -11,14 +11,19 @@ MONTHS = {
     name: n
     for n, name in enumerate(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], 1)
 }
-_CLOCK = r"(?:[,\s]+(?P<h>\d{1,2}):(?P<mi>\d\d)(?::(?P<s>\d\d))?)?"
+_CLOCK = (
+    r"(?:[,\s]+(?P<half>오전|오후)?\s*(?P<h>\d{1,2}):(?P<mi>\d\d)(?::(?P<s>\d\d))?"
+    r"(?:\s*(?P<noon>[ap])\.?m\b\.?)?)?"
+)
 _FORMS = tuple(
     re.compile(form, re.IGNORECASE)
     for form in (
         r"(?P<y>\d{4})(?P<mo>\d\d)(?P<d>\d\d)(?:(?P<h>\d\d)(?P<mi>\d\d)(?P<s>\d\d)?)?(?!\d)",  # 20240626200145
-        r"(?P<y>\d{4})\s*[.-]\s*(?P<mo>\d{1,2})\s*[.-]\s*(?P<d>\d{1,2})\.?" + _CLOCK,  # 2024. 6. 26. 20:01
+        r"(?P<y>\d{4})\s*[.년/-]\s*(?P<mo>\d{1,2})\s*[.월/-]\s*(?P<d>\d{1,2})(?:\s*[.일])?"
+        + _CLOCK,  # 2024. 6. 26. 20:01
         r"(?P<d>\d{1,2})\s+(?P<month>[a-z]{3})[a-z]*\.?,?\s+(?P<y>\d{4})" + _CLOCK,  # 13 Jun. 2024, 20:09
-        r"(?P<h>\d{1,2}):(?P<mi>\d\d)(?::(?P<s>\d\d))?,?\s+(?P<month>[a-z]{3})[a-z]*\.?\s+(?P<d>\d{1,2}),\s*(?P<y>\d{4})",
+        r"(?P<h>\d{1,2}):(?P<mi>\d\d)(?::(?P<s>\d\d))?,?\s+(?P<month>[a-z]{3})[a-z]*\.?\s+(?P<d>\d{1,2}),"
+        r"\s*(?P<y>\d{4})",  # 07:00 September 15, 2023
         r"(?P<month>[a-z]{3})[a-z]*\.?\s+(?P<d>\d{1,2}),\s*(?P<y>\d{4})" + _CLOCK,  # Dec 20,2017
     )
 )
@@ -84,10 +89,17 @@ def _visible(raw: str, zone: ZoneInfo) -> datetime | None:
         found = form.search(raw)
         if found and found["h"]:
             that_day = _day_of(found)
-            hour, minute, second = int(found["h"]), int(found["mi"]), int(found["s"] or 0)
+            hour, minute, second = _hour(found), int(found["mi"]), int(found["s"] or 0)
             if that_day and hour < 24 and minute < 60 and second < 60:
                 return datetime(that_day.year, that_day.month, that_day.day, hour, minute, second, tzinfo=zone)
     return None
+
+
+def _hour(found: re.Match[str]) -> int:
+    """Return the hour of 24 of a clock that may count to twelve."""
+    parts, hour = found.groupdict(), int(found["h"])
+    half = {"오전": "a", "오후": "p"}.get(parts.get("half") or "", (parts.get("noon") or "").lower())
+    return hour % 12 + (12 if half == "p" else 0) if half and hour <= 12 else hour
 
 
 def _day_of(found: re.Match[str]) -> date | None:

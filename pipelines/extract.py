@@ -103,10 +103,12 @@ def _reading(capture: Capture, place: Place, page: Page, body: Body, tried: tupl
     outside = fields.signed_outside(page, profile, source)
     edges = take_edges(body.blocks, title.value if title else "", profile, outside[0])
     known = body.profile is not None
-    english = read_paragraphs(edges.paragraphs) if known else edges.paragraphs
-    korean = read_paragraphs(edges.korean) if known else edges.korean
-    wanted, got = _solid([*edges.paragraphs, *edges.korean]), _solid([*english, *korean])
+    english, korean = edges.paragraphs, edges.korean
+    whole = [*english, *korean]
+    wanted, got = _solid(whole), _solid(read_paragraphs(whole) if known else whole)
     authors, signed_in = fields.authors(edges, outside, page, profile, source)
+    if edges.bios and not authors:
+        edges.doubts.append("bio_without_name")
     dates = fields.dates(page, profile, place)
     section = fields.section(page, profile)
     label = title.value if title and title.value != edges.headline else ""  # a title that only says what it is
@@ -123,7 +125,7 @@ def _reading(capture: Capture, place: Place, page: Page, body: Body, tried: tupl
     article = Article(
         status=Status.OK,
         headline=edges.headline,
-        deck=deck.value if deck else "",
+        deck=deck.value if deck else edges.deck,
         kind=kind,
         authors=authors,
         published_at=dates.published[0] if dates.published else None,
@@ -147,7 +149,8 @@ def _reading(capture: Capture, place: Place, page: Page, body: Body, tried: tupl
         coverage=round(got / wanted, 4) if wanted else 0.0,
         profile=profile.name,
     )
-    seen = Evidence(page, capture, source, body.profile, body.nodes, body.blocks, dates, section, _address_says(place))
+    says = _address_says(place)
+    seen = Evidence(page, capture, source, body.profile, body.nodes, body.blocks, dates, section, says, edges)
     dropped = ((selector, collapse(element.text_content())) for selector, element in body.dropped)
     removed = (*((f"drop {selector}", text) for selector, text in dropped if text), *edges.removed)
     return Reading(judged(article, seen), tried, removed)

@@ -17,9 +17,14 @@ from pipelines.page import Page, Said, collapse, people, select, split_names
 from pipelines.sources import Profile, Source
 
 KINDS = ("editorial", "column", "fountain", "letter", "cartoon")
-OPINION = re.compile(r"opinion|editorial|column|fountain|letter|cartoon|bilingual|사설|칼럼|오피니언", re.IGNORECASE)
+OPINION = re.compile(
+    r"opinion|editorial|column|fountain|letter|cartoon|bilingual|meanwhile|viewpoint|forum|essay|^home$|사설|칼럼|오피니언",
+    re.IGNORECASE,
+)
 ORGANISATION = re.compile(
-    r"\beditorial (?:board|team|desk)\b|\bnewsroom\b|\bJoongAng\b|사설|편집|뉴스|일보|신문", re.IGNORECASE
+    r"\beditorial (?:board|team|desk)\b|\bnewsroom\b|\bJoongAng\b|사설|편집|뉴스|일보|신문"
+    r"|^(?:admin|staff(?: writer)?|opinion|editor|editorial|columnist|reporter|webmaster)$",
+    re.IGNORECASE,
 )
 SIGNED_BY = ("[rel=author]", "[itemprop=author]", ".byline a", ".author a", ".author-name", ".byline", ".author")
 Moment = tuple[datetime, Said]
@@ -52,14 +57,15 @@ def _without_site(title: str, page: Page, source: Source) -> str:
     for separator in (" - ", " | ", " – "):
         head, found, tail = title.rpartition(separator)
         if found and tail.strip().casefold() in names:
-            return head.strip()
+            before, rubric, last = head.rpartition(separator)
+            return (before if rubric and OPINION.fullmatch(last.strip().rstrip("s")) else head).strip()
     return title
 
 
 def signed_outside(page: Page, profile: Profile, source: Source) -> tuple[list[str], str]:
     """Return the names that the page states outside of the body, and where: its byline, else its metadata."""
     byline = page.first(*profile.byline)
-    names = _people(split_names(_untitled(byline.value)), source) if byline else []
+    names = _people(_in_byline(byline.value), source) if byline else []
     if names and byline:
         return names, byline.witness
     said = [one for one in people(page) if is_person(one.value, source)]
@@ -85,16 +91,31 @@ def authors(edges: Edges, outside: tuple[list[str], str], page: Page, profile: P
     """Return who signs, with bios: the body's own byline first, then what the page says outside of it."""
     inside = _people(edges.names, source)
     names, witness = (inside, "body") if inside else outside
-    names = [name for name in names if name not in edges.translator_note]
+    translators = {name.strip(" .()") for name in re.split(r",| and | by ", edges.translator_note)}
+    names = [name for name in names if name not in translators]
     bios = edges.bios or [said.value for said in (page.first(*profile.bio),) if said]
-    shared = (
-        bios if len(bios) == len(names) else [" ".join(bios)] * len(names) if len(names) == 1 else [""] * len(names)
-    )
+    joint = len(names) == 1 or len(bios) == 1  # one bio of several is about all of them
+    shared = bios if len(bios) == len(names) else [" ".join(bios) if joint else ""] * len(names)
     return tuple(Author(name, bio) for name, bio in zip(names, shared, strict=True)), witness if names else ""
 
 
 def _people(names: Sequence[str], source: Source) -> list[str]:
     return [name for name in dict.fromkeys(names) if is_person(name, source)]
+
+
+def _in_byline(byline: str) -> list[str]:
+    """Return the names in a byline, without addresses, titles and what a person is.
+
+    >>> _in_byline("By Kim Min-ju, professor at Hanbit University")
+    ['Kim Min-ju']
+    >>> _in_byline("김민주 논설위원 kim@example.org")
+    ['김민주']
+    """
+    first = re.split(r"\s[/|]\s|,\s+(?=[a-z])", _untitled(byline))[0]
+    plain = re.sub(r"[\w.+-]+@\S+|\[[^\]]*\]", "", first).strip(" ,")
+    return [
+        re.sub(r"(?<=[가-힣])\s*(?:기자|논설위원|논설실장|특파원|교수|칼럼니스트)$", "", n) for n in split_names(plain)
+    ]
 
 
 def _untitled(byline: str) -> str:

@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 from lxml.html import HtmlElement
 
 from pipelines.blocks import HANGUL, HANGUL_WEIGHT, Block
+from pipelines.edges import COPYRIGHT, INVITATION, Edges
 from pipelines.fields import OPINION, Dates
+from pipelines.generic import FURNITURE
 from pipelines.nouns import Article, Capture, Status
 from pipelines.page import Page, select
 from pipelines.sources import Profile, Source
 
-MIN_COVERAGE = 0.99
+MIN_COVERAGE = 0.9  # of our blocks in trafilatura's reading of them; it drops some words, never a tenth of an op-ed
 MIN_BLOCKS, MIN_UNITS = 3, 800  # of an op-ed; a Hangul syllable counts for 2.2 Latin letters
 PROSE = 80
 GALLERY = 5  # pictures
@@ -32,11 +34,12 @@ REFUSED = re.compile(
     re.IGNORECASE,
 )
 WALL = re.compile(
-    r"\b(?:subscribe|sign in|log in|register) (?:now )?to (?:continue|read|keep) |\bsubscribers? only\b"
+    r"^\W*(?:please )?(?:subscribe|sign in|log in|register) (?:now )?to (?:continue|read|keep) |\bsubscribers? only\b"
     r"|only (?:for|to) subscribers",
     re.IGNORECASE,
 )
 SCRIPTED = re.compile(r"enable javascript|javascript (?:is )?(?:required|disabled)", re.IGNORECASE)
+NOT_TEXT = re.compile(r"newsletter|mailbox|reproduced|redistribut|comment|unauthorized|reserved", re.IGNORECASE)
 INTERFACE = re.compile(
     r"글자크기|타임톡|파란원을|Translated by kakao|무단\s*전재|To write comments, please log in|Standards Board Policy"
     r"|print dictionary print|\(0/250자\)"
@@ -56,11 +59,12 @@ class Evidence:
     dates: Dates
     section: str
     address_says: bool  # that it is opinion
+    edges: Edges
 
 
 def judged(article: Article, seen: Evidence) -> Article:
     """Return the article with its status and every reason for it."""
-    found = [*_no_article(article, seen), *_cut(article, seen), *_drifted(article, seen), *_doubtful(article, seen)]
+    found = [*_no_article(article, seen), *_cut(article, seen), *_drifted(seen), *_doubtful(article, seen)]
     gravest = max((status for status, _ in found), key=list(Status).index, default=Status.OK)
     return replace(article, status=gravest, reasons=tuple(reason for _, reason in found))
 
@@ -92,11 +96,9 @@ def _cut(article: Article, seen: Evidence) -> Iterator[Finding]:
         yield Status.TRUNCATED if is_short(article) else Status.REVIEW, "paywall"
 
 
-def _drifted(article: Article, seen: Evidence) -> Iterator[Finding]:
+def _drifted(seen: Evidence) -> Iterator[Finding]:
     if seen.profile is None:
         yield Status.DRIFT, "no_profile_fits"
-    elif _words(article) and article.coverage < MIN_COVERAGE:
-        yield Status.DRIFT, "lost_text"
 
 
 def _doubtful(article: Article, seen: Evidence) -> Iterator[Finding]:
@@ -112,11 +114,13 @@ def _doubtful(article: Article, seen: Evidence) -> Iterator[Finding]:
         ("from_the_future", future),
         ("dates_disagree", bool(seen.dates.others)),
         ("section_says_otherwise", otherwise),
+        ("reader_disagrees", seen.profile is not None and bool(text) and article.coverage < MIN_COVERAGE),
         ("interface_in_text", bool(INTERFACE.search(text))),
         ("text_beside_body", beside),
         ("beginning_missing", _lacks_its_beginning(article, seen.page)),
     ]
     yield from ((Status.REVIEW, reason) for reason, holds in doubts if holds)
+    yield from ((Status.REVIEW, doubt) for doubt in dict.fromkeys(seen.edges.doubts))
 
 
 def is_short(article: Article) -> bool:
@@ -158,8 +162,14 @@ def _beside(seen: Evidence) -> Iterator[str]:
             ):
                 continue
             text = " ".join(sibling.itertext()).strip() if sibling.tag == "p" else _paragraph_in(sibling)
-            if len(text) >= PROSE and re.search(r"[.!?][’”\"')]*$", text) and not INTERFACE.search(text):
+            if len(text) >= PROSE and re.search(r"[.!?][’”\"')]*$", text) and not _is_furniture(sibling, text):
                 yield text
+
+
+def _is_furniture(element: HtmlElement, text: str) -> bool:
+    named = f"{element.get('class', '')} {element.get('id', '')}"
+    wording = INTERFACE.search(text) or COPYRIGHT.match(text) or INVITATION.match(text) or NOT_TEXT.search(text)
+    return bool(FURNITURE.search(named) or wording)
 
 
 def _paragraph_in(element: HtmlElement) -> str:

@@ -39,7 +39,8 @@ class Page:
         """Return the text of the first element that one of the selectors finds, alternatives in order."""
         for selector in selectors:
             for element in select(self.tree, selector):
-                text = collapse(element.get("datetime") or " ".join(element.itertext()))
+                stated = element.get("datetime") or element.get("data-date-time")
+                text = collapse(stated or " ".join(element.itertext()))
                 if text:
                     return Said(text, selector)
         return None
@@ -100,7 +101,8 @@ def people(page: Page) -> list[Said]:
     """Return the names that JSON-LD or a meta gives as authors, publishers included: callers filter."""
     authors = page.linked.get("author")
     listed = authors if isinstance(authors, list) else [authors]
-    names = [a.get("name") if isinstance(a, dict) else a for a in listed]
+    persons = (a for a in listed if not (isinstance(a, dict) and "rganization" in str(a.get("@type"))))
+    names = [a.get("name") if isinstance(a, dict) else a for a in persons]
     found = [Said(collapse(html.unescape(n)), "json-ld") for n in names if isinstance(n, str) and n.strip()]
     if not found:
         meta = page.meta("author", "article:author", "dable:author")
@@ -130,7 +132,14 @@ def _article_node(tree: HtmlElement) -> dict[str, Any]:
         if ARTICLE_TYPES.search(_type(node))
     ]
     wanted = ("datePublished", "headline", "author")
-    return max(nodes, key=lambda node: sum(key in node for key in wanted), default={})
+    title = collapse(tree.findtext(".//title") or "").casefold()
+
+    def worth(node: dict[str, Any]) -> tuple[bool, int]:
+        """A node whose headline the page's title repeats is the page's own; others may be recommended."""
+        headline = collapse(html.unescape(str(node.get("headline") or ""))).casefold()
+        return bool(headline) and headline in title, sum(key in node for key in wanted)
+
+    return max(nodes, key=worth, default={})
 
 
 def _json(text: str) -> Any:

@@ -44,7 +44,10 @@ def parsed(capture: Capture) -> HtmlElement | None:
 
 
 def read_paragraphs(paragraphs: Iterable[str]) -> list[str]:
-    """Return paragraphs as trafilatura reads them from plain blocks; what it drops shows as lost coverage."""
+    """Return paragraphs as trafilatura reads them from plain blocks: the witness of coverage.
+
+    It drops single words that are names of sites, and a paragraph that repeats the one before; the blocks are kept.
+    """
     page = new_element("html")
     article = SubElement(SubElement(page, "body"), "article")
     for paragraph in paragraphs:

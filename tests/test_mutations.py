@@ -49,7 +49,12 @@ def order_of_metas(page: str, dice: random.Random) -> str:
 
 def advertising(page: str, dice: random.Random) -> str:
     box = "<div class='artAd ad_body7 ad article_middle_ad'><p>Sale: beds, boats, all must go now.</p></div>"
-    known = [box, "<script>show(1)</script>", "<ins>Advertisement of somebody</ins>", "<iframe src='x'></iframe>"]
+    known = [
+        box,
+        "<script>show(1)</script>",
+        "<ins class='adsbygoogle'>Advertisement</ins>",
+        "<iframe src='x'></iframe>",
+    ]
     kept = "artAd" in page or "ad_body" in page or "class='ad'" in page or "article_middle_ad" in page
     return re.sub(r"(?<=</p>)(?=<p>)", lambda _: dice.choice(known if kept else known[1:]), page)
 

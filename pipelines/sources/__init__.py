@@ -68,7 +68,7 @@ class Profile:
 
     `furniture` holds regular expressions: whole blocks of the site's own wording, wherever they stand.
     `title_in_text` matches the headlines that are none, because the real one is the body's first line. `language`
-    is `split`, `en` or `ko`.
+    is `split`, `en` or `ko`. `dashed_headlines` says that lines with a dash at the end are the site's, not the text's.
     """
 
     name: str
@@ -87,6 +87,7 @@ class Profile:
     copyright: tuple[str, ...] = ()
     furniture: tuple[str, ...] = ()
     title_in_text: str = ""
+    dashed_headlines: bool = False
     language: str = "split"
     valid_from: dt.date = BEGINNING
     valid_until: dt.date = END
