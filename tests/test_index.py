@@ -10,12 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.archive import open_archive, rebuild_index
+from infra.newsstand import pages
+from infra.newsstand.server import parse_clock
+from infra.newsstand.world import build
+from pipelines.archive import Archive, catch_up, open_archive, rebuild_index
 from pipelines.catalogue import publish
 from pipelines.fingerprint import hashes_of
-from pipelines.nouns import Outcome, Verdict
+from pipelines.index import open_index
+from pipelines.nouns import Capture, Outcome, Verdict
 from pipelines.settings import Settings
-from tests.conftest import C_URL, ROOT, Command, World, capture, environment_of, page, prose, state, take_in
+from pipelines.store import MemoryStore
+from tests.conftest import C_URL, ROOT, SOURCES, Command, World, capture, environment_of, page, prose, state, take_in
 from tests.test_ingest import daum_page
 
 DAYS = [f"2024-06-{day}T00:00:00" for day in range(14, 24)]
@@ -211,3 +216,43 @@ def test_groups_do_not_know_the_order_of_arrival(order: list[int], folder: Setti
 
 GROUPS: dict[str, dict[str, str]] = {}
 assert len({tuple(order) for order in itertools.chain(ORDERS)}) == 10
+
+
+@pytest.fixture(scope="module")
+def two_months() -> list[Capture]:
+    """Every page of the newsstand's two months, in every place it appeared."""
+    clock = parse_clock("2026-07-10")
+    found = []
+    for oped in build().opeds:
+        found.append((pages.article_c(oped, clock), f"https://{pages.JOINS}{pages.c_path(oped)}"))
+        if oped.number % 4 == 0:  # republished by the new site under another number
+            found.append((pages.article_d(oped, clock), pages.d_url(oped)))
+        if oped.daum_at:
+            found.append((pages.article_daum(oped), pages.daum_url(oped)))
+    return [
+        capture(body.encode(), f"2026-07-{1 + n % 9:02d}T00:00:{n % 60:02d}", url)
+        for n, (body, url) in enumerate(found)
+    ]
+
+
+def grouped(captures: list[Capture], folder: Path) -> tuple[dict[str, str], Archive]:
+    index = open_index(Settings(index=f"sqlite:///{folder}/{len(list(folder.iterdir()))}.sqlite"), "a", ["kjd"])
+    archive = Archive(MemoryStore(), index, SOURCES)
+    for start in range(0, len(captures), 40):
+        take_in(archive, *captures[start : start + 40])
+    return {name: member.oped_id for name, member in index.members().items()}, archive
+
+
+def test_ten_orders_of_two_months_give_the_same_groups_and_a_lost_index_too(
+    two_months: list[Capture], tmp_path: Path
+) -> None:
+    first, archive = grouped(two_months, tmp_path)
+    assert len(first) == len(two_months)
+    assert len(set(first.values())) == len(build().opeds)
+    for seed in range(9):
+        assert grouped(random.Random(seed).sample(two_months, len(two_months)), tmp_path)[0] == first
+    fresh = Archive(
+        archive.store, open_index(Settings(index=f"sqlite:///{tmp_path}/anew.sqlite"), "a", ["kjd"]), SOURCES
+    )
+    catch_up(fresh)
+    assert {name: member.oped_id for name, member in fresh.index.members().items()} == first
