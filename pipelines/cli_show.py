@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pipelines.rederive import Difference
 
 ARCHIVED = (Verdict.NEW, Verdict.COPY, Verdict.REVISED)
+AROUND = 15  # unchanged words shown on either side of a change
 SECONDS = 5.0  # between two plain lines of long reading
 EVERY = 25  # outcomes between two plain lines where there is no terminal
 console = Console(highlight=False)
@@ -363,9 +364,15 @@ def print_diff(before: dict[str, Any], after: dict[str, Any], html: bool) -> Non
         console.print(f"\n[bold]{name}[/]")
         line = Text()
         for what, text in word_diff(old, new):
+            text = _middle_left_out(text) if what == " " else text
             left, right = plain[what] if not console.is_terminal else ("", "")
             line.append(f"{left}{text}{right} ".replace(f" {BREAK} ", "\n\n"), style=colour[what])
         console.print(line)
+
+
+def _middle_left_out(text: str) -> str:
+    words = text.split(" ")
+    return text if len(words) <= 4 * AROUND else " ".join([*words[:AROUND], "…", *words[-AROUND:]])
 
 
 def _changed(version: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ FIELDS = ("text", "headline", "authors", "published_at", "deck", "captions")
 NOW, BEFORE = 30, 200  # pages compared, and pages compared with
 ENOUGH_NOW, ENOUGH_BEFORE = 5, 10  # with fewer, nothing is said
 DROP = 0.20  # of presence, from which on it is drift
+SURE = 3.0  # standard deviations; less is chance
 SHIFT = 0.50  # of a field's witnesses, from which on another selector does the work
 
 
@@ -61,13 +63,20 @@ def drift(observations: Iterable[Observation]) -> list[Finding]:
 
 def _compared(source: str, name: str, before: Sequence[Observation], now: Sequence[Observation]) -> list[Finding]:
     had, has = _share(before, name), _share(now, name)
-    if had - has > DROP:
+    if had - has > DROP and _deviations(had, len(before), has, len(now)) >= SURE:
         return [Finding(source, name, had, has, _usual(before, name), _lacking(now, name, ""), grave=True)]
     usual = _usual(before, name)
     then, today = _share(before, name, usual), _share(now, name, usual)
-    if usual and then - today > SHIFT:
+    if usual and then - today > SHIFT and _deviations(then, len(before), today, len(now)) >= SURE:
         return [Finding(source, name, then, today, usual, _lacking(now, name, usual), grave=False)]
     return []
+
+
+def _deviations(one: float, of_one: int, two: float, of_two: int) -> float:
+    """Return by how many standard deviations two shares differ: columns come in clusters, and five pages are few."""
+    pooled = (one * of_one + two * of_two) / (of_one + of_two)
+    spread = math.sqrt(pooled * (1 - pooled) * (1 / of_one + 1 / of_two))
+    return abs(one - two) / max(spread, 1e-9)
 
 
 def _share(seen: Sequence[Observation], name: str, witness: str = "") -> float:

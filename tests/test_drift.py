@@ -18,6 +18,12 @@ def test_too_few_pages_say_nothing() -> None:
     assert drift([*seen(5, 1, ("text", "#a")), *seen(4, 2)]) == []
 
 
+def test_a_week_with_few_columns_is_no_drift() -> None:
+    before = [*seen(7, 1, ("text", "#a"), ("authors", "body")), *seen(5, 2, ("text", "#a"))]
+    now = [*seen(1, 3, ("text", "#a"), ("authors", "body")), *seen(4, 4, ("text", "#a"))]
+    assert drift([*before, *now]) == []
+
+
 def test_a_selector_that_hands_over_to_another_is_told_apart_from_a_loss() -> None:
     before = seen(20, 1, ("text", "#a"), ("authors", ".by"))
     (moved,) = drift([*before, *seen(20, 2, ("text", "#b"), ("authors", ".by"))][:28])
