@@ -42,6 +42,7 @@ from pipelines.verdict import Step
 COMMON = 30  # groups; a run of words found in more of them is template
 MIN_SHARED_HASHES = 2
 CANDIDATE_GROUPS = 10
+SCHEMA = "1"  # of the tables; raise it whenever they change, and every index is made anew when it is opened next
 LOCK = 6_170_531  # any number that nobody else takes: of the lock under which tables are made
 PUBLISHED = ("article_id", "content16", "rules8", "record_key", "published_at", "listed")
 GROUP = sa.func.coalesce(ARTICLE.c.oped_id, READING.c.article_id)  # a reading not yet logged stands alone
@@ -329,12 +330,16 @@ def open_index(settings: Settings, archive_id: str, own: Iterable[str]) -> Index
         ) from error
     index = Index(engine, own)
     with index._connection(writes=True) as c:
-        insert(c, STATE, [{"name": "archive_id", "value": archive_id}, {"name": "seq", "value": "0"}])
-        owner = c.scalar(sa.select(STATE.c.value).where(STATE.c.name == "archive_id"))
-    if owner != archive_id:
+        stand = {"archive_id": archive_id, "seq": "0", "schema": SCHEMA}
+        insert(c, STATE, [{"name": name, "value": value} for name, value in stand.items()])
+        found = {row.name: row.value for row in c.execute(sa.select(STATE))}
+    if found["archive_id"] != archive_id:
         raise ForeignIndex(
             "OPEDS_INDEX belongs to another archive; name an empty database, or the archive it was made for"
         )
+    if found["schema"] != SCHEMA:  # made by another version of this program: it is derived, so it is made anew
+        index.clear()
+        return open_index(settings, archive_id, own)
     return index
 
 

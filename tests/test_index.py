@@ -70,6 +70,13 @@ def test_an_index_made_anew_is_the_same(shared: Settings) -> None:
     assert anew.changed_since(0) == articles
 
 
+def test_an_index_of_another_version_is_made_anew_by_itself(shared: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    take_in(open_archive(shared), capture(page(prose(1)), DAYS[0], kjd(1)))
+    monkeypatch.setattr("pipelines.index.SCHEMA", "2")
+    assert open_archive(shared).index.changed_since(0) == ["kjd-c2068164"]
+    assert open_archive(shared).index.seq() == 1
+
+
 def test_a_rebuild_that_is_cut_off_goes_on(shared: Settings) -> None:
     archive = open_archive(shared)
     for n in range(4):
