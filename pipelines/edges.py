@@ -230,10 +230,7 @@ def _head_rules(headline: str, texts: list[str], signed: Sequence[str]) -> list[
         """Take `NAME The author is …` or `The author is …` as a block of its own, one for each name."""
         if len(edges.bios) >= max(1, len(edges.names)):
             return False
-        glued = NAME_THEN_BIO.match(text)
-        if glued and _is_bio(glued[2], glued[1]) and not _first_sentence(glued[2])[1]:
-            edges.names += split_names(glued[1])
-            edges.bios.append(glued[2])
+        if _name_and_bio(text, edges):
             return True
         if _is_bio(text, edges.names[-1]) if edges.names else _is_nameless_bio(text):
             edges.bios.append(text)
@@ -244,6 +241,16 @@ def _head_rules(headline: str, texts: list[str], signed: Sequence[str]) -> list[
         ("headline", repeated), ("correction_note", _correction), ("byline", _byline), ("byline", name), ("bio", bio),
         ("email", _mail),
     ]  # fmt: skip
+
+
+def _name_and_bio(text: str, edges: Edges) -> bool:
+    """Take a block that is `NAME The author is …` and nothing more."""
+    glued = NAME_THEN_BIO.match(text)
+    if not glued or not _is_bio(glued[2], glued[1]) or _first_sentence(glued[2])[1]:
+        return False
+    edges.names += split_names(glued[1])
+    edges.bios.append(glued[2])
+    return True
 
 
 def _byline(text: str, edges: Edges) -> bool:
@@ -321,10 +328,7 @@ def _tail_rules(signed: list[str]) -> list[tuple[str, Rule]]:
     def bio(text: str, edges: Edges) -> bool:
         if len(edges.bios) >= max(1, len(set(signed))):
             return False
-        glued = NAME_THEN_BIO.match(text)
-        if glued and _is_bio(glued[2], glued[1]) and not _first_sentence(glued[2])[1]:
-            edges.names += split_names(glued[1])
-            edges.bios.append(glued[2])
+        if _name_and_bio(text, edges):
             return True
         named = any(_is_third_person(text, name) for name in signed)
         if not (named or _is_nameless_bio(text) or (signed and _is_bio(text, ""))):

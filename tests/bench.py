@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 import statistics
 import subprocess
 import sys
@@ -36,6 +35,7 @@ from pipelines.tables import READING, SHINGLE
 from pipelines.warc import Exchange, page_file
 from tests.anchors import METHODS
 from tests.conftest import C_URL, SHARED, capture, command, environment_of, page, prose, take_in
+from tests.postgres import installed, server
 from tests.test_pages import FOLDERS, loaded
 
 ROOT = Path(__file__).parent.parent
@@ -233,42 +233,18 @@ def programs() -> list[Row]:
 
 def index_growth() -> list[Row]:
     """One new article, published and asked about, in an index of 200,000 readings against one of 10,000."""
-    rows = []
-    for kind, server in (("SQLite", ""), ("PostgreSQL", _postgres())):
-        if kind == "PostgreSQL" and not server:
-            rows.append((f"one new article, {kind}", "skipped: not installed", "≤ 1.2", True))
-            continue
-        with tempfile.TemporaryDirectory() as folder:
-            times = [_new_article(server or f"sqlite:///{folder}/{size}.sqlite", size)
-                     for size in (10_000, 200_000)]  # fmt: skip
-        ratio = times[1] / times[0]
-        measured = f"{ratio:.2f} ({times[0] * 1000:.1f} → {times[1] * 1000:.1f} ms)"
-        rows.append((f"one new article, 200k of 10k readings, {kind}", measured, "≤ 1.2", ratio <= 1.2))
-    if _running:
-        subprocess.run(_running.pop(), check=False, stdout=subprocess.DEVNULL)
-    return rows
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [_growth("SQLite", lambda size: f"sqlite:///{folder}/{size}.sqlite")]
+    if installed() is None:
+        return [*rows, ("one new article, PostgreSQL", "skipped: not installed", "≤ 1.2", True)]
+    with server() as url:
+        return [*rows, _growth("PostgreSQL", lambda _: url.format("postgres"))]
 
 
-_running: list[list[str]] = []  # what stops the database that a measurement started
-
-
-def _postgres() -> str:
-    """Start a PostgreSQL of our own and return its URL, or an empty string where none is installed."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    if not found:
-        return ""
-    folder = Path(tempfile.mkdtemp(prefix="opeds-bench-"))
-    user: dict[str, Any] = {"user": "nobody"} if os.getuid() == 0 else {}
-    if user:
-        shutil.chown(folder, "nobody")
-    quiet: dict[str, Any] = {"check": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder}
-    subprocess.run([found[-1] / "initdb", "-D", folder / "d", "-A", "trust", "-U", "opeds"], **quiet, **user)
-    options = f"-c listen_addresses= -c unix_socket_directories={folder} -c shared_buffers=512MB"
-    start = [found[-1] / "pg_ctl", "-D", folder / "d", "-l", folder / "log", "-o", options, "-w", "start"]
-    subprocess.run(start, **quiet, **user)
-    drop = ["setpriv", "--reuid=nobody", "--clear-groups"] if user else []
-    _running.append([*drop, str(found[-1] / "pg_ctl"), "-D", str(folder / "d"), "-m", "immediate", "stop"])
-    return f"postgresql+psycopg://opeds@/postgres?host={folder}"
+def _growth(kind: str, url: Callable[[int], str]) -> Row:
+    small, large = (_new_article(url(size), size) for size in (10_000, 200_000))
+    measured = f"{large / small:.2f} ({small * 1000:.1f} → {large * 1000:.1f} ms)"
+    return (f"one new article, 200k of 10k readings, {kind}", measured, "≤ 1.2", large / small <= 1.2)
 
 
 def _new_article(url: str, size: int) -> float:

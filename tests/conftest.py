@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import itertools
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -29,6 +26,7 @@ from pipelines.settings import Settings
 from pipelines.sources import load_sources
 from pipelines.store import FolderStore, MemoryStore, Store, open_store
 from pipelines.warc import Exchange
+from tests.postgres import installed, server
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
@@ -49,25 +47,12 @@ def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real PostgreSQL of our own, on a Unix socket; the URL of its server, `{}` for a database's name."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    if not found:
+def postgres() -> Iterator[str]:
+    """A real PostgreSQL of our own; the URL of its server, `{}` for a database's name."""
+    if installed() is None:
         pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
-    folder = Path(tempfile.mkdtemp(prefix="opeds-pg-"))  # short: a socket's path must be
-    user = {"user": "nobody"} if os.getuid() == 0 else {}  # the server refuses to run as root
-    if user:
-        shutil.chown(folder, "nobody")
-    quiet: dict[str, Any] = {"check": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder}
-    subprocess.run(
-        [found[-1] / "initdb", "-D", folder / "data", "-A", "trust", "-U", "opeds", "--no-sync"], **quiet, **user
-    )
-    options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off"
-    start = [found[-1] / "pg_ctl", "-D", folder / "data", "-l", folder / "log", "-o", options, "-w", "start"]
-    subprocess.run(start, **quiet, **user)
-    yield f"postgresql+psycopg://opeds@/{{}}?host={folder}"
-    subprocess.run([found[-1] / "pg_ctl", "-D", folder / "data", "-m", "immediate", "stop"], **quiet, **user)
-    shutil.rmtree(folder)
+    with server() as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -75,13 +60,13 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty index, in each kind of database."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/index.sqlite"
-    server = request.getfixturevalue("postgres")
+    url = request.getfixturevalue("postgres")
     name = f"t{next(_numbers)}_{os.getpid()}"
-    engine = sa.create_engine(server.format("postgres"), isolation_level="AUTOCOMMIT")
+    engine = sa.create_engine(url.format("postgres"), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(sa.text(f"CREATE DATABASE {name}"))
     engine.dispose()
-    return str(server.format(name))
+    return str(url.format(name))
 
 
 @pytest.fixture
