@@ -100,7 +100,7 @@ _PROSE_END = re.compile(r"[.!?…][’”\"')\]]*$")
 _MORE_BIO = re.compile(
     r"(?:He|She|They)\s+(?:(?:has|have|had|also|previously|formerly|currently|is the|is an?|was the|was an?)\s+)*"
     r"(?:served|serves|holds?|held|received|earned|graduated|teaches|taught|lives?|lived|writes|wrote|written|works?|worked|joined"
-    r"|covers|covered|studied|specializes|specialized|author|member|former|fellow|graduate|recipient|head|spent|edits|edited)\b"
+    r"|chairs|chaired|leads|led|directs|directed|heads|headed|runs|advises|practices|manages|represents|covers|covered|studied|specializes|specialized|author|member|former|fellow|graduate|recipient|head|spent|edits|edited)\b"
 )
 
 
@@ -293,6 +293,8 @@ def _unglue(texts: list[str], edges: Edges) -> None:
         edges.names += split_names(glued[1])
         edges.bios.append(bio)
         edges.removed.append(("byline and bio", f"{glued[1]} {bio}"))
+        if re.match(r"(?:He|She|They) ", rest):
+            edges.doubts.append("edge_in_text")  # of the author still, or of the argument already?
         texts[0] = rest
 
 

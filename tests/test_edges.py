@@ -44,6 +44,7 @@ def test_a_glued_bio_ends_where_its_sentence_ends(bio: str, first: str) -> None:
     article = portal(f"Kim Min-ju{bio} {first} {TEXT[0]}", *TEXT[1:])
     assert authors(article) == [("Kim Min-ju", bio)]
     assert article.text.split("\n\n")[0] == f"{first} {TEXT[0]}"
+    assert ("edge_in_text" in article.reasons) == first.startswith("She ")
 
 
 @pytest.mark.parametrize(
