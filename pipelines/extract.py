@@ -94,6 +94,8 @@ def _read(capture: Capture, place: Place) -> Reading:
         return _refused("other_press", source)
     tried: list[str] = []
     body = _body(page, place, capture.fetched_at, tried)
+    if body.profile is None:
+        page = replace(page)  # the generic reading thinned the tree: forget where elements were
     return _reading(capture, place, page, body, tuple(tried))
 
 
@@ -161,7 +163,7 @@ def _body(page: Page, place: Place, when: datetime, tried: list[str]) -> Body:
     source = place.source
     for profile in source.profiles_at(when.astimezone(source.timezone).date()):
         for selector in profile.body:
-            nodes = _outermost(select(page.tree, selector))
+            nodes = _outermost(page.select(selector))
             dropped = [found for node in nodes for found in _dropped(node, profile)]
             without = frozenset(element for _, element in dropped)
             blocks = [block for node in nodes for block in blocks_of(node, without)]
@@ -199,7 +201,7 @@ def _dropped(node: HtmlElement, profile: Profile) -> list[tuple[str, HtmlElement
 
 def _related(page: Page, profile: Profile) -> Iterator[str]:
     for selector in profile.related:
-        for element in select(page.tree, selector):
+        for element in page.select(selector):
             yield from (block.text.lstrip("-–▶• ") for block in blocks_of(element) if block.kind != "figure")
 
 

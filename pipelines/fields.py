@@ -78,7 +78,7 @@ def signed_outside(page: Page, profile: Profile, source: Source) -> tuple[list[s
 
 def _signed_anywhere(page: Page, source: Source) -> tuple[list[str], str]:
     for selector in SIGNED_BY:
-        for element in select(page.tree, selector):  # the first that names somebody: further down are other articles
+        for element in page.select(selector):  # the first that names somebody: further down are other articles
             names = _people(split_names(_untitled(collapse(" ".join(element.itertext())))), source)
             if names:
                 return names, selector

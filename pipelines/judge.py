@@ -13,12 +13,13 @@ from pipelines.edges import COPYRIGHT, INVITATION, Edges
 from pipelines.fields import OPINION, Dates
 from pipelines.generic import FURNITURE
 from pipelines.nouns import Article, Capture, Status
-from pipelines.page import Page, select
+from pipelines.page import Page
 from pipelines.sources import Profile, Source
 
 MIN_COVERAGE = 0.9  # of our blocks in trafilatura's reading of them; it drops some words, never a tenth of an op-ed
 MIN_BLOCKS, MIN_UNITS = 3, 800  # of an op-ed; a Hangul syllable counts for 2.2 Latin letters
 PROSE = 80
+ROOTS = ("#root", "#app", "#__next", "#__nuxt")  # where scripts put a page that is made by them
 GALLERY = 5  # pictures
 NOT_OPINION = frozenset({"other_section", "other_press", "photo_gallery"})  # reasons that say: this is no op-ed
 SHORT_KINDS = frozenset({"cartoon", "letter"})
@@ -136,15 +137,15 @@ def _words(article: Article) -> str:
 
 def _is_shell(page: Page) -> bool:
     """Whether a page would be made by its scripts: it says so, or has hardly anything else."""
-    said = " ".join(element.text_content() for element in select(page.tree, "noscript"))
-    roots = select(page.tree, "#root, #app, #__next, #__nuxt")
+    said = " ".join(element.text_content() for element in page.select("noscript"))
+    roots = [e for name in ROOTS for e in page.select(name)]
     return bool(SCRIPTED.search(said)) or any(not root.text_content().strip() for root in roots)
 
 
 def _is_walled(seen: Evidence) -> bool:
     free = seen.page.linked.get("isAccessibleForFree")
     closed = free is False or (isinstance(free, str) and free.strip().lower() == "false")
-    shown = seen.profile is not None and any(select(seen.page.tree, selector) for selector in seen.profile.wall)
+    shown = seen.profile is not None and any(seen.page.select(selector) for selector in seen.profile.wall)
     asked = any(WALL.search(block.text) for block in seen.blocks[-3:] if len(block.text) < 2 * PROSE)
     return closed or shown or asked
 
