@@ -18,7 +18,7 @@ debian: # what a few tests need from Debian, where we may install it; they skip 
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
 	  apt-get install -qq -y postgresql >/dev/null 2>&1; } || echo "PostgreSQL is not here: its tests are skipped"
 
-test: $(VENV)/dev.installed debian ## all tests, offline, in about four minutes
+test: $(VENV)/dev.installed debian ## all tests, offline, in about five minutes
 	@$(BIN)/python -m pytest -n 2
 test-exhaustive: $(VENV)/dev.installed ## a kill at every call to the store with both clocks: some minutes more
 	@EXHAUSTIVE=1 $(BIN)/python -m pytest -n 2 tests/test_crash.py
