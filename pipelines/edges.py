@@ -57,7 +57,7 @@ PRINT_EDITION = re.compile(
 TRANSLATOR = re.compile(
     r"\(?Translat(?:ed|ion) by"
     rf" (?:(?:the |our )?.{{0,60}}\b(?:staff|team|JoongAng Daily|editors?)|{_NAME}(?:(?:,| and)\s+{_NAME})*)\.?\)?$"
-    r"|Translated using .{3,160}$"
+    r"|Translated using (?:generative )?(?:AI|artificial intelligence|machine)\b.{0,160}$"
     r"|This (?:article|column|editorial) was (?:originally )?written in Korean and translated .{3,300}$"
 )
 COPYRIGHT = re.compile(
@@ -72,10 +72,16 @@ CORRECTION = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 INVITATION = re.compile(
-    r"(?:Follow (?:us|the Korea)|Subscribe to (?:our|the)|Sign up (?:for|to)|Get the best of|Share this|Read more\b:?"
-    r"|(?:More )?[Rr]elated (?:articles|stories|news))\b.{0,140}$"
+    r"(?:Follow us on\b|Share this (?:article|story|column)\b|Read more:?\s*$"
+    r"|(?:More )?[Rr]elated (?:articles|stories|news)\b"
+    r"|(?=.*(?:newsletter|inbox|mailbox|Facebook|Twitter|Instagram|YouTube|e-?mail))"
+    r"(?:Subscribe to|Sign up|Get the best of)\b).{0,140}$"
 )
-DISCLAIMER = re.compile(r"\W*The (?:views|opinions) (?:expressed|presented|reflected)\b.{0,300}$", re.DOTALL)
+DISCLAIMER = re.compile(
+    r"\W*The (?:views|opinions) (?:expressed|presented|reflected) (?:here|herein|in this (?:article|column|piece|op-ed)"
+    r"|by the (?:author|writer|columnist|contributor))\b.{0,300}$",
+    re.DOTALL,
+)
 CREDIT = re.compile(
     r".*(?:\[[A-Z][A-Z0-9 /’'.&,-]*\]|[\[(](?:Yonhap|AP|AFP|Reuters|연합뉴스|[A-Z]+=연합뉴스)[\])])$|Photo by .{3,60}$",
     re.DOTALL,

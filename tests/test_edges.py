@@ -58,6 +58,11 @@ def test_a_glued_bio_ends_where_its_sentence_ends(bio: str, first: str) -> None:
         "The writer is a witness before she is anything else. That is what the council forgot.",
         "Kim Min-ju is my name, and I will ride the bus tomorrow.",
         "Readers who sign in to read the minutes find them empty.",
+        "Share this burden, and the island will thank you.",
+        "Sign up to the idea that nobody pays, and nobody will.",
+        "Read more history, and fewer polls.",
+        "The views expressed at the hearing were not those of the island.",
+        "Translated using a dictionary, the law means nothing.",
     ],
 )
 def test_a_line_of_the_argument_stays_at_either_end(line: str) -> None:
