@@ -19,7 +19,9 @@ In order, and in which module:
     meets the article, or by `upkeep`.
 8.  `catalogue` brings the table that consumers query up to the last manifest.
 
-`ingest` walks 2 to 7, `run` puts a crawl before it and `publish` behind; `cli` is the command line. Two ports lead
+`ingest` walks 2 to 7, `run` puts a crawl before it and `publish` behind; `cli` is the command line. Around the way:
+`revisit` says what to look at again, `changes` what a correction changed, `drift` whether a layout did, `rederive` reads
+the archive by new rules, `doctor` examines a site, `dedupe` is step 6 for anybody's texts. Two ports lead
 outside: `store` (a bucket in which nothing is overwritten; `s3` and `embedded` behind it) and `index` (a derived
 database; `tables` and `apply` behind it). `nouns` and `errors` name what travels and what can go wrong; `settings`
 alone reads the environment.
