@@ -20,11 +20,12 @@ In order, and in which module:
 8.  `catalogue` brings the table that consumers query up to the last manifest.
 
 `ingest` walks 2 to 7, `run` puts a crawl before it and `publish` behind; `cli` is the command line. Around the way:
-`revisit` says what to look at again, `changes` what a correction changed, `drift` whether a layout did, `rederive` reads
-the archive by new rules, `doctor` examines a site, `dedupe` is step 6 for anybody's texts. Two ports lead
-outside: `store` (a bucket in which nothing is overwritten; `s3` and `embedded` behind it) and `index` (a derived
-database; `tables` and `apply` behind it). `nouns` and `errors` name what travels and what can go wrong; `settings`
-alone reads the environment.
+`revisit` says what to look at again, `changes` what a correction changed, `drift` whether a layout did; `rederive`
+reads the archive by new rules, `doctor` examines a site, `dedupe` is step 6 for anybody's texts.
+
+Two ports lead outside: `store` (a bucket in which nothing is overwritten; `s3` and `embedded` behind it) and `index`
+(a derived database; `tables` and `apply` behind it). `nouns` and `errors` name what travels and what can go wrong;
+`settings` alone reads the environment.
 
 Steps 2 to 6 are functions of values: no network, clock, disk or database in them. Imports run one way: nouns, then
 the pure verbs, then `ingest`, `catalogue` and `run`, then the command line.
