@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pipelines import log
+from pipelines.addresses import Place, place_of
 from pipelines.fingerprint import hashes_in
 from pipelines.index import Index, open_index
 from pipelines.nouns import CONTENT, Outcome, Verdict
@@ -73,6 +74,18 @@ def catch_up(archive: Archive, progress: Callable[[int], None] = lambda _: None)
     return archive.index.seq()
 
 
+def commit(archive: Archive, manifest: log.Manifest) -> None:
+    """Log a manifest under the next number: what it names is in the archive from here on, and in our index."""
+    log.append(archive.store, manifest, archive.index.seq())
+    catch_up(archive)
+
+
+def places_of(archive: Archive, article_id: str) -> list[Place]:
+    """Return every place known for an article, the best-ranked address first."""
+    known = (place_of(url, archive.sources.values()) for url in archive.index.addresses(article_id))
+    return sorted((p for p in known if p and p.article_id == article_id), key=lambda place: place.rank)
+
+
 def _sketch(archive: Archive, outcome: Outcome) -> list[int]:
     return hashes_in(json.loads(archive.store.read(outcome.record_key))["sketch"])
 
@@ -83,9 +96,9 @@ def rebuild_index(settings: Settings, progress: Callable[[int, int], None]) -> i
     May be interrupted: what was rebuilt by then stands, and whoever opens the archive next goes on. `progress` is told
     how many manifests are done, of how many.
     """
-    archive = Archive(store := open_store(settings), open_index(settings, identify(store), ()), {})
-    archive.index.clear()
-    sources = load_sources(settings.sources)
-    archive = Archive(store, open_index(settings, identify(store), _own(sources)), sources)
+    sources, store = load_sources(settings.sources), open_store(settings)
+    archive_id, own = identify(store), _own(sources)
+    open_index(settings, archive_id, own).clear()
+    archive = Archive(store, open_index(settings, archive_id, own), sources)
     count = sum(1 for _ in store.keys("runs/"))
     return catch_up(archive, lambda seq: progress(seq, count))

@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from pipelines.errors import OpedsError, WrongUsage
-from pipelines.settings import read_settings
+from pipelines.settings import reaching, read_settings
 
 app = typer.Typer(
     help="Every op-ed of Korea JoongAng Daily, its copies and its corrections, kept for good.",
@@ -374,15 +374,8 @@ def store_key(role: Annotated[str, typer.Argument(help="reader, writer or admin.
     if role not in ROLES:
         raise WrongUsage(f"unknown role {role!r}; there are: {', '.join(ROLES)}")
     settings = ensure_running(_embedded_only(), role)
-    values = {
-        "AWS_ENDPOINT_URL": settings.endpoint,
-        "AWS_ACCESS_KEY_ID": settings.access_key,
-        "AWS_SECRET_ACCESS_KEY": settings.secret_key,
-        "AWS_REGION": settings.region,
-    }
-    for name, value in values.items():
-        print(f"export {name}={value}")
-    print("unset AWS_SESSION_TOKEN")  # one of another account would spoil these
+    for name, value in reaching(settings).items():
+        print(f"export {name}={value}" if value else f"unset {name}")  # one of another account would spoil these
 
 
 def main() -> None:
@@ -437,15 +430,7 @@ def _asked(day: str, since: str, until: str, sources: list[str]) -> Any:
 
 def _crawl_environment(settings: Any) -> dict[str, str]:
     """Return what a crawl needs to reach the same archive; the rest it reads from our own environment."""
-    return {
-        "OPEDS_ARCHIVE": settings.archive,
-        "OPEDS_HOME": str(settings.home),
-        "AWS_ENDPOINT_URL": settings.endpoint,
-        "AWS_ACCESS_KEY_ID": settings.access_key,
-        "AWS_SECRET_ACCESS_KEY": settings.secret_key,
-        "AWS_SESSION_TOKEN": settings.session_token,
-        "AWS_REGION": settings.region,
-    }
+    return {"OPEDS_ARCHIVE": settings.archive, "OPEDS_HOME": str(settings.home), **reaching(settings)}
 
 
 def _embedded_only() -> Any:

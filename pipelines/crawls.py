@@ -17,7 +17,7 @@ from typing import IO, Any
 from pipelines.archive import Archive
 from pipelines.errors import CrawlFailed, NotArchived
 from pipelines.log import RouteReport
-from pipelines.nouns import Outcome, Sighting, Verdict, stamp
+from pipelines.nouns import Outcome, Sighting, Verdict
 from pipelines.record import to_json
 from pipelines.settings import child_environment
 
@@ -103,11 +103,6 @@ def sightings(summary: Summary) -> tuple[list[Sighting], list[Outcome]]:
     """Return the pages a crawl saw, and what came of the addresses that gave none."""
     seen = [_sighting(tried) for tried in summary.addresses if tried.capture_key]
     return seen, [_outcome(tried) for tried in summary.addresses if not tried.capture_key]
-
-
-def stamped(sighting: Sighting) -> bool:
-    """Whether the capture is this very sighting's, not one kept from earlier."""
-    return f"/{stamp(sighting.fetched_at)}-" in sighting.capture_key
 
 
 def _sighting(tried: Tried) -> Sighting:

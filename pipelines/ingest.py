@@ -15,7 +15,7 @@ from itertools import islice
 
 from pipelines import log
 from pipelines.addresses import Place, place_of
-from pipelines.archive import Archive, catch_up
+from pipelines.archive import Archive, commit, places_of
 from pipelines.errors import AlreadyArchived, NotArchived, UnreadableWarc
 from pipelines.extract import extract, rules_of
 from pipelines.fingerprint import hashes_of
@@ -33,6 +33,7 @@ from pipelines.record import (
     rejection,
     to_json,
 )
+from pipelines.sources import Source
 from pipelines.verdict import Step, verdict
 from pipelines.warc import read_capture
 
@@ -46,6 +47,13 @@ class Batch:
 
     archive: Archive
     known: dict[str, dict[tuple[datetime, str], Step]] = field(default_factory=dict)
+    rules: dict[str, Rules] = field(default_factory=dict)
+
+    def rules_of(self, source: Source) -> Rules:
+        """Return the rules of a source: they hash all its profiles, and do not change within a part."""
+        if source.name not in self.rules:
+            self.rules[source.name] = rules_of(source)
+        return self.rules[source.name]
 
     def history(self, article_id: str) -> list[Step]:
         """Return the article's sightings, logged and pending, in the order of capture."""
@@ -111,10 +119,13 @@ def _ingest_part(
     for outcome in others:
         outcomes.append(outcome)
         report(outcome)
-    manifest = log.Manifest(part.run, part.name, part.day, part.logged_at, part.crawls, tuple(outcomes))
-    log.append(archive.store, manifest, archive.index.seq())
-    catch_up(archive)
+    log_part(archive, part, outcomes)
     return outcomes
+
+
+def log_part(archive: Archive, part: Part, outcomes: Iterable[Outcome]) -> None:
+    """Log the outcomes of a part: the moment from which they are in the archive."""
+    commit(archive, log.Manifest(part.run, part.name, part.day, part.logged_at, part.crawls, tuple(outcomes)))
 
 
 def ingest_left(archive: Archive, part: Part, keys: Iterable[str], report: Report) -> list[Outcome]:
@@ -151,10 +162,10 @@ def _decide(batch: Batch, sighting: Sighting) -> list[Outcome]:
     place = _place(archive, sighting.url, sighting.article_id)
     if place is None:
         return [_outcome(sighting, Verdict.NOT_AN_OPED, reasons=("no_source_knows_this_address",))]
-    rules = rules_of(place.source)
+    rules = batch.rules_of(place.source)
     known = _known_content(batch, sighting, rules)
     if known:
-        return [*reread(batch, place, rules), _seen(batch, sighting, known, rules)]
+        return [*reread(batch, place), _seen(batch, sighting, known, rules)]
     try:
         capture = read_capture(archive.store.read(sighting.capture_key), sighting.capture_key)
     except (NotArchived, UnreadableWarc) as error:
@@ -165,7 +176,7 @@ def _decide(batch: Batch, sighting: Sighting) -> list[Outcome]:
     article = extract(capture, place)
     if article.status not in {Status.OK, Status.REVIEW}:
         return [_set_aside(archive, sighting, article, place, capture, rules)]
-    rereads = reread(batch, place, rules)
+    rereads = reread(batch, place)
     return [*rereads, _archived(batch, sighting, article, place, capture, rules)]
 
 
@@ -192,8 +203,7 @@ def _better_known(archive: Archive, place: Place) -> bool:
     """Whether a better-ranked address of the same article is known: only the best one makes versions."""
     if place.rank == min(a.rank for a in place.source.addresses if place.native_id.startswith(a.prefix)):
         return False  # most eras have one form of address; no need to ask
-    known = (place_of(url, archive.sources.values()) for url in archive.index.addresses(place.article_id))
-    return any(other.rank < place.rank for other in known if other and other.article_id == place.article_id)
+    return any(other.rank < place.rank for other in places_of(archive, place.article_id))
 
 
 def _set_aside(
@@ -270,12 +280,13 @@ def _compared(archive: Archive, article: Article, article_id: str, candidate: Re
     return Match(candidate.article_id, candidate.content16, found) if worth_keeping(found) else None
 
 
-def reread(batch: Batch, place: Place, rules: Rules) -> list[Outcome]:
+def reread(batch: Batch, place: Place) -> list[Outcome]:
     """Read all earlier sightings again when our rules changed: only equal rules can be compared.
 
     So our progress is never mistaken for the newspaper's correction. A sighting that today's rules refuse
     keeps its reading, and is compared with nothing.
     """
+    rules = batch.rules_of(place.source)
     stale = [step for step in batch.history(place.article_id) if step.rules8 != rules.rules8]
     return [outcome for step in stale for outcome in _reread_one(batch, place, step, rules)]
 

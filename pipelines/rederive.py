@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pipelines import log
 from pipelines.addresses import Place, place_of, split_id
-from pipelines.archive import Archive, catch_up
+from pipelines.archive import Archive, places_of
 from pipelines.errors import NotArchived, UnreadableWarc, WrongUsage
 from pipelines.extract import extract, rules_of
-from pipelines.ingest import Batch, Part, ingest, reread
+from pipelines.ingest import Batch, Part, ingest, log_part, reread
 from pipelines.nouns import Article, Outcome, Sighting, Status
 from pipelines.record import content_sha256, described
 from pipelines.sources import source_named
@@ -61,8 +61,9 @@ def stale(archive: Archive, source: str, ids: Sequence[str]) -> list[str]:
 
 def differences(archive: Archive, article_ids: Iterable[str]) -> Iterator[Difference]:
     """Yield what a re-reading of these articles would change, capture by capture; nothing is written."""
+    rules = {name: rules_of(source).rules8 for name, source in archive.sources.items()}
     for article_id in article_ids:
-        rules8 = rules_of(archive.sources[split_id(article_id)[0]]).rules8
+        rules8 = rules[split_id(article_id)[0]]
         keys = {reading["content16"]: reading["record_key"] for reading in archive.index.state_of(article_id).readings}
         seen: set[str] = set()
         for step in archive.index.history(article_id):
@@ -83,14 +84,10 @@ def write(archive: Archive, run: Part, article_ids: Sequence[str], progress: Pro
         batch = Batch(archive)
         outcomes = []
         for article_id in some:
-            place = _place_of_article(archive, article_id)
-            outcomes += reread(batch, place, rules_of(place.source))
+            outcomes += reread(batch, _place_of_article(archive, article_id))
             progress(article_id)
         if outcomes:
-            part = f"{run.name}-{start}"
-            manifest = log.Manifest(run.run, part, run.day, run.logged_at, (), tuple(outcomes))
-            log.append(archive.store, manifest, archive.index.seq())
-            catch_up(archive)
+            log_part(archive, replace(run, name=f"{run.name}-{start}"), outcomes)
         done += outcomes
     return done
 
@@ -145,8 +142,7 @@ def _content16(article: Article) -> str:
 
 def _place_of_article(archive: Archive, article_id: str) -> Place:
     """Return the place of an article by any address known for it."""
-    for url in archive.index.addresses(article_id):
-        place = place_of(url, archive.sources.values())
-        if place and place.article_id == article_id:
-            return place
+    known = places_of(archive, article_id)
+    if known:
+        return known[0]
     raise WrongUsage(f"no source knows an address of {article_id} any more; give its source file back (OPEDS_SOURCES)")

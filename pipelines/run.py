@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 from pipelines import log
 from pipelines.addresses import is_opinion, place_of
-from pipelines.archive import Archive, catch_up, open_archive, rehearsal
+from pipelines.archive import Archive, commit, open_archive, places_of, rehearsal
 from pipelines.catalogue import Published, publish
 from pipelines.crawls import (
     Crawl,
@@ -108,7 +108,7 @@ def _crawl_all(
 
     def crawl_one(name: str) -> None:
         arguments = [("since", asked.since.isoformat()), ("until", until), ("run", run_id)]
-        crawl = start_crawl(name, arguments, settings.home / "logs" / f"{run_id}-{name}.log", dict(environment))
+        crawl = start_crawl(name, arguments, _log_file(settings, run_id, name), dict(environment))
         running.append(crawl)
         try:
             crawl.wait(partial(progress, name))
@@ -136,13 +136,13 @@ def revisit(settings: Settings, environment: Mapping[str, str], progress: Progre
 
     Asks for nothing twice: an address is owed one look at each age, and a look that was missed is made up for.
     """
-    archive, report, run_id = open_archive(settings), Report(), new_run_id()
+    archive, report, run_id, until = open_archive(settings), Report(), new_run_id(), today().isoformat()
     for name, urls in sorted(addresses_due(archive, at).items()):
-        arguments = [("url", " ".join(urls)), ("until", today().isoformat()), ("run", run_id)]
-        crawl = start_crawl(name, arguments, settings.home / "logs" / f"{run_id}-{name}.log", dict(environment))
+        arguments = [("url", " ".join(urls)), ("until", until), ("run", run_id)]
+        crawl = start_crawl(name, arguments, _log_file(settings, run_id, name), dict(environment))
         try:
             crawl.wait(partial(progress, name))
-            summary = read_summary(archive, crawl_key(name, today().isoformat(), run_id))
+            summary = read_summary(archive, crawl_key(name, until, run_id))
         except CrawlFailed as error:
             report.failures[name] = str(error)
             continue
@@ -151,18 +151,19 @@ def revisit(settings: Settings, environment: Mapping[str, str], progress: Progre
     return report
 
 
+def _log_file(settings: Settings, run_id: str, name: str) -> Path:
+    return settings.home / "logs" / f"{run_id}-{name}.log"
+
+
 def addresses_due(archive: Archive, at: datetime) -> dict[str, list[str]]:
     """Return the addresses to look at again by source, each article's best one."""
     found: dict[str, list[str]] = {}
     seen = []
     for article_id, born, last in archive.index.recent(iso(at - WINDOW)):
-        places = [place_of(url, archive.sources.values()) for url in archive.index.addresses(article_id)]
-        known = [place for place in places if place and place.article_id == article_id]
+        known = places_of(archive, article_id)
         if known:
-            best = min(known, key=lambda place: place.rank)
-            seen.append(
-                Seen(article_id, best.canonical_url, datetime.fromisoformat(born), datetime.fromisoformat(last))
-            )
+            moments = (datetime.fromisoformat(born), datetime.fromisoformat(last))
+            seen.append(Seen(article_id, known[0].canonical_url, *moments))
     for one in due(seen, at):
         found.setdefault(one.article_id.partition("-")[0], []).append(one.url)
     return found
@@ -170,10 +171,6 @@ def addresses_due(archive: Archive, at: datetime) -> dict[str, list[str]]:
 
 def _ingest_summary(archive: Archive, summary: Summary, run_id: str, progress: Progress, report: Report) -> None:
     """Log one crawl's outcomes, a part for each day; then what an earlier, broken crawl left of these articles."""
-
-    def told(outcome: Outcome) -> None:
-        progress("ingest", f"{outcome.verdict.value} {outcome.article_id}")
-
     seen, others = sightings(summary)
     days = {tried.article_id: tried.day or summary.until for tried in summary.addresses}
     crawl = crawl_key(summary.source, summary.until, summary.run)
@@ -184,11 +181,17 @@ def _ingest_summary(archive: Archive, summary: Summary, run_id: str, progress: P
             part,
             [s for s in seen if days[s.article_id] == day],
             [o for o in others if days[o.article_id] == day],
-            told,
+            partial(_tell, progress),
         )
     left = Part(run_id, f"{summary.source}-left", summary.until, iso(now()))
     of_these = (captures_prefix(article_id) for article_id in dict.fromkeys(t.article_id for t in summary.addresses))
-    report.outcomes += ingest_left(archive, left, (key for p in of_these for key in archive.store.keys(p)), told)
+    report.outcomes += ingest_left(
+        archive, left, (key for p in of_these for key in archive.store.keys(p)), partial(_tell, progress)
+    )
+
+
+def _tell(progress: Progress, outcome: Outcome) -> None:
+    progress("ingest", f"{outcome.verdict.value} {outcome.article_id}")
 
 
 def _close(
@@ -197,8 +200,7 @@ def _close(
     closing = closing_of(day, [archive.sources[name] for name in asked.sources], summaries, report)
     crawls = tuple(crawl_key(s.source, s.until, s.run) for s in summaries.values())
     manifest = log.Manifest(run_id, f"{log.CLOSING}-{day}", day.isoformat(), iso(now()), crawls, closing=closing)
-    log.append(archive.store, manifest, archive.index.seq())
-    catch_up(archive)
+    commit(archive, manifest)
     report.closings[day.isoformat()] = closing
 
 
@@ -264,12 +266,15 @@ def _ingest_file(archive: Archive, path: Path, run_id: str, progress: Progress, 
     waiting: dict[tuple[str, datetime], Sighting] = {}
 
     def take() -> None:
-        done = ingest(archive, replace(part, name=f"{part.name}-{len(report.outcomes)}"), waiting.values(), [], told)
+        done = ingest(
+            archive,
+            replace(part, name=f"{part.name}-{len(report.outcomes)}"),
+            waiting.values(),
+            [],
+            partial(_tell, progress),
+        )
         report.outcomes += done
         waiting.clear()
-
-    def told(outcome: Outcome) -> None:
-        progress("ingest", f"{outcome.verdict.value} {outcome.article_id}")
 
     try:
         with path.open("rb") as stream:
@@ -343,10 +348,7 @@ def rederive(
     """Read archived pages again by today's rules; say what differs and, with `write`, log it and publish."""
     archive, report = open_archive(settings), Report()
     articles = stale(archive, source, ids)
-    found = []
-    for difference in differences(archive, articles):
-        found.append(difference)
-        progress("read again", difference.article_id)
+    found = _watched(differences(archive, articles), progress)
     if write and articles:
         part = Part(new_run_id(), "rederive", today().isoformat(), iso(now()))
         report.outcomes = write_rereads(archive, part, articles, lambda a: progress("written", a))
@@ -357,15 +359,20 @@ def rederive(
 def retry(settings: Settings, source: str, write: bool, progress: Progress) -> tuple[list[Difference], Report]:
     """Read set-aside pages again by today's rules; say what became of each and, with `write`, archive what passes."""
     archive, report = open_archive(settings), Report()
-    found = []
-    for difference in quarantined(archive, source):
-        found.append(difference)
-        progress("read again", difference.article_id)
+    found = _watched(quarantined(archive, source), progress)
     if write and any(not one.refused for one in found):
         part = Part(new_run_id(), "retry", today().isoformat(), iso(now()))
         report.outcomes = archive_accepted(archive, part, found, lambda a: progress("archived", a))
         report.published = publish(archive, settings)
     return found, report
+
+
+def _watched(found: Iterable[Difference], progress: Progress) -> list[Difference]:
+    kept = []
+    for difference in found:
+        kept.append(difference)
+        progress("read again", difference.article_id)
+    return kept
 
 
 def upkeep(settings: Settings, progress: Progress, dry: bool = False) -> Report:
@@ -376,10 +383,7 @@ def upkeep(settings: Settings, progress: Progress, dry: bool = False) -> Report:
     report = Report()
     part = Part(new_run_id(), "left", today().isoformat(), iso(now()))
 
-    def told(outcome: Outcome) -> None:
-        progress("ingest", f"{outcome.verdict.value} {outcome.article_id}")
-
     with _opened(settings, dry) as archive:
-        report.outcomes = ingest_left(archive, part, archive.store.keys("captures/"), told)
+        report.outcomes = ingest_left(archive, part, archive.store.keys("captures/"), partial(_tell, progress))
         report.published = None if dry else publish(archive, settings)
     return report

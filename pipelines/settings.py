@@ -56,6 +56,17 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     )
 
 
+def reaching(settings: Settings) -> dict[str, str]:
+    """Return the standard variables that reach a store; an empty value is to be unset."""
+    return {
+        "AWS_ENDPOINT_URL": settings.endpoint,
+        "AWS_ACCESS_KEY_ID": settings.access_key,
+        "AWS_SECRET_ACCESS_KEY": settings.secret_key,
+        "AWS_REGION": settings.region,
+        "AWS_SESSION_TOKEN": settings.session_token,
+    }
+
+
 def child_environment(**extra: str) -> dict[str, str]:
     """Return this process's environment for a child process, with additions; empty values unset."""
     merged = {**os.environ, **extra}

@@ -22,7 +22,7 @@ from pipelines.catalogue import location, open_table
 from pipelines.ingest import Part, ingest
 from pipelines.keep import keep
 from pipelines.nouns import Capture, Outcome, Sighting
-from pipelines.settings import Settings
+from pipelines.settings import Settings, reaching
 from pipelines.sources import load_sources
 from pipelines.store import FolderStore, MemoryStore, Store, open_store
 from pipelines.warc import Exchange
@@ -180,8 +180,7 @@ def environment_of(settings: Settings | None) -> dict[str, str]:
         return {}
     return {
         "OPEDS_ARCHIVE": settings.archive, "OPEDS_HOME": str(settings.home), "OPEDS_INDEX": settings.index,
-        "AWS_ENDPOINT_URL": settings.endpoint, "AWS_ACCESS_KEY_ID": settings.access_key,
-        "AWS_SECRET_ACCESS_KEY": settings.secret_key, "AWS_REGION": settings.region,
+        **reaching(settings),
     }  # fmt: skip
 
 
