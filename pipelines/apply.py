@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,7 +16,7 @@ from pipelines.addresses import split_id
 from pipelines.groups import Member, groups
 from pipelines.log import Manifest
 from pipelines.matches import Side, unites
-from pipelines.nouns import CONTENT, Figures, Outcome, Verdict
+from pipelines.nouns import CONTENT, Figures, Match, Outcome, Verdict
 from pipelines.tables import (
     ADDRESS,
     ARTICLE,
@@ -79,14 +80,12 @@ def _apply_contents(c: sa.Connection, seq: int, manifest: Manifest, own: Contain
     _known_readings(c, seq, told)
     urls = [(url, o.article_id) for o in told for url in dict.fromkeys((o.url, *o.aliases))]
     insert(c, ADDRESS, [{"url": url, "article_id": article_id} for url, article_id in urls])
-    insert(c, MATCH, [_match(o, n) for o in told for n in range(len(o.matches))])
+    insert(c, MATCH, [_match(o, match) for o in told for match in o.matches])
 
 
-def _match(o: Outcome, n: int) -> dict[str, Any]:
-    match = o.matches[n]
+def _match(o: Outcome, match: Match) -> dict[str, Any]:
     one, two = sorted(((o.article_id, o.content16), (match.article_id, match.content16)))
-    figures = {name: getattr(match.figures, name) for name in match.figures.__dataclass_fields__}
-    return {"one": one[0], "one16": one[1], "two": two[0], "two16": two[1], "figures": figures}
+    return {"one": one[0], "one16": one[1], "two": two[0], "two16": two[1], "figures": asdict(match.figures)}
 
 
 def _known_readings(c: sa.Connection, seq: int, told: Iterable[Outcome]) -> None:

@@ -15,7 +15,7 @@ from typing import IO, Any
 from pipelines import log
 from pipelines.errors import WrongUsage
 from pipelines.fingerprint import hashes_of
-from pipelines.index import Index, Reading, open_index
+from pipelines.index import Grouped, Index, open_index
 from pipelines.matches import Side, figures, prepared, relation, worth_keeping
 from pipelines.nouns import Figures, Match, Outcome, Verdict, iso
 from pipelines.settings import Settings
@@ -155,8 +155,8 @@ def _answers(index: Index, seen: Sequence[tuple[str, Any]]) -> Iterator[dict[str
         }  # fmt: skip
 
 
-def _side(member: Reading) -> Side:
-    return Side(member.article_id, _comparable(member.record_key, member.article_id), member.when)
+def _side(member: Grouped) -> Side:
+    return Side(member.article_id, _comparable(member.source, member.article_id), member.when)
 
 
 def _comparable(source: str, article_id: str) -> str:

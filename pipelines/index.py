@@ -45,6 +45,7 @@ CANDIDATE_GROUPS = 10
 SCHEMA = "1"  # of the tables; raise it whenever they change, and every index is made anew when it is opened next
 LOCK = 6_170_531  # any number that nobody else takes: of the lock under which tables are made
 PUBLISHED = ("article_id", "content16", "rules8", "record_key", "published_at", "listed")
+BORN = sa.func.coalesce(ARTICLE.c.published_at, ARTICLE.c.first_seen)
 GROUP = sa.func.coalesce(ARTICLE.c.oped_id, READING.c.article_id)  # a reading not yet logged stands alone
 
 
@@ -55,6 +56,16 @@ class Reading:
     article_id: str
     content16: str
     record_key: str
+    when: str
+    oped_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grouped:
+    """An article in its group: `when` is its publication, else the moment it was first seen."""
+
+    article_id: str
+    source: str
     when: str
     oped_id: str
 
@@ -133,12 +144,11 @@ class Index:
 
     def recent(self, since: str) -> list[tuple[str, str, str]]:
         """Return the articles published (else first seen) since a moment and not gone: id, that, and last seen."""
-        born = sa.func.coalesce(ARTICLE.c.published_at, ARTICLE.c.first_seen)
         joined = ARTICLE.join(SIGHTING, SIGHTING.c.article_id == ARTICLE.c.article_id)
         query = (
-            sa.select(ARTICLE.c.article_id, born, sa.func.max(SIGHTING.c.fetched_at)).select_from(joined)
-            .where(born >= since, ARTICLE.c.gone_at.is_(None))
-            .group_by(ARTICLE.c.article_id, born).order_by(ARTICLE.c.article_id)
+            sa.select(ARTICLE.c.article_id, BORN, sa.func.max(SIGHTING.c.fetched_at)).select_from(joined)
+            .where(since <= BORN, ARTICLE.c.gone_at.is_(None))
+            .group_by(ARTICLE.c.article_id, BORN).order_by(ARTICLE.c.article_id)
         )  # fmt: skip
         with self._connection() as c:
             return [tuple(row) for row in c.execute(query)]
@@ -168,12 +178,9 @@ class Index:
     def publish_all(self, readings: Sequence[tuple[Outcome, Iterable[int]]]) -> None:
         """Make readings findable as candidates, all in one commit."""
         rows = [{name: getattr(outcome, name) for name in PUBLISHED} for outcome, _ in readings]
-        named = sa.select(READING.c.article_id, READING.c.content16, READING.c.rules8, READING.c.id)
-        ids: dict[tuple[str, ...], int] = {}
         with self._connection(writes=True) as c:
             insert(c, READING, rows)
-            for some in in_portions({outcome.article_id for outcome, _ in readings}):
-                ids |= {tuple(row[:3]): row.id for row in c.execute(named.where(READING.c.article_id.in_(some)))}
+            ids = _reading_ids(c, {outcome.article_id for outcome, _ in readings})
             insert(c, SHINGLE, [
                 {"hash": _signed(value), "reading": ids[outcome.article_id, outcome.content16, outcome.rules8]}
                 for outcome, hashes in readings
@@ -183,11 +190,8 @@ class Index:
     def unpublished(self, outcomes: Iterable[Outcome]) -> list[Outcome]:
         """Return those outcomes whose readings cannot be found yet."""
         told = list(outcomes)
-        known: set[tuple[str, ...]] = set()
         with self._connection() as c:
-            for some in in_portions({outcome.article_id for outcome in told}):
-                query = sa.select(READING.c.article_id, READING.c.content16, READING.c.rules8)
-                known |= {tuple(row) for row in c.execute(query.where(READING.c.article_id.in_(some)))}
+            known = _reading_ids(c, {outcome.article_id for outcome in told})
         return [o for o in told if (o.article_id, o.content16, o.rules8) not in known]
 
     def clear(self) -> None:
@@ -222,12 +226,11 @@ class Index:
 
     # -- for the catalogue -------------------------------------------------------------------
 
-    def members(self) -> dict[str, Reading]:
-        """Return every article with its group, its source (as record key) and when it was published."""
-        when = sa.func.coalesce(ARTICLE.c.published_at, ARTICLE.c.first_seen)
+    def members(self) -> dict[str, Grouped]:
+        """Return every article by its id, with its group."""
         with self._connection() as c:
-            rows = c.execute(sa.select(ARTICLE.c.article_id, ARTICLE.c.source, when, ARTICLE.c.oped_id))
-            return {row[0]: Reading(row[0], "", row[1], row[2], row[3]) for row in rows}
+            rows = c.execute(sa.select(ARTICLE.c.article_id, ARTICLE.c.source, BORN, ARTICLE.c.oped_id))
+            return {row[0]: Grouped(*row) for row in rows}
 
     def pairs(self) -> Iterator[tuple[str, str, Figures]]:
         """Yield every two articles that share text, with their figures."""
@@ -267,6 +270,13 @@ class Index:
                 ),
                 matches=tuple(_oriented(c, r, article_id) for r in c.execute(pairs.order_by(MATCH.c.one, MATCH.c.two))),
             )
+
+
+def _reading_ids(c: sa.Connection, article_ids: Iterable[str]) -> dict[tuple[str, ...], int]:
+    """Return the number of every reading of these articles, by (article_id, content16, rules8)."""
+    query = sa.select(READING.c.article_id, READING.c.content16, READING.c.rules8, READING.c.id)
+    rows = (row for some in in_portions(article_ids) for row in c.execute(query.where(READING.c.article_id.in_(some))))
+    return {tuple(row[:3]): row.id for row in rows}
 
 
 def _postings(c: sa.Connection, hashes: set[int]) -> dict[int, list[tuple[str, str]]]:
@@ -379,9 +389,7 @@ def _oriented(c: sa.Connection, row: Any, article_id: str) -> tuple[str, Match, 
     own16, other, other16 = (
         (row.one16, row.two, row.two16) if row.one == article_id else (row.two16, row.one, row.one16)
     )
-    when = sa.select(sa.func.coalesce(ARTICLE.c.published_at, ARTICLE.c.first_seen)).where(
-        ARTICLE.c.article_id == other
-    )
+    when = sa.select(BORN).where(ARTICLE.c.article_id == other)
     return own16, Match(other, other16, Figures(**row.figures)), c.scalar(when) or ""
 
 
