@@ -29,6 +29,7 @@ HANGUL = re.compile(r"[\uac00-\ud7a3\u1100-\u11ff\u3130-\u318f]")
 LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
 HANGUL_WEIGHT = 2.2  # Latin letters that one Hangul syllable is worth
 QUOTED_UNITS, LINE_UNITS = 300, 60  # a language with less in all, or a line with less, is quoted where it stands
+PROSE = 80  # characters from which on a block is prose, not interface
 LINKS, LINK_SHARE = 3, 0.8  # a block of that many links, taking that share of its letters, is a list of headlines
 
 
@@ -175,22 +176,24 @@ def split_languages(texts: list[str]) -> tuple[list[str], list[str]]:
 
 def _joined(labels: list[str], texts: list[str]) -> list[str]:
     """Let few words of a language stay where they are: a poem that is quoted, a slogan on a line of its own."""
-    units = {name: sum(_units(t) for t, own in zip(texts, labels, strict=True) if own == name) for name in ("en", "ko")}
+    if not {"en", "ko"} <= set(labels):
+        return labels
+    total = {name: sum(units(t) for t, own in zip(texts, labels, strict=True) if own == name) for name in ("en", "ko")}
+    ends = {name: (labels.index(name), len(labels) - 1 - labels[::-1].index(name)) for name in ("en", "ko")}
     joined = list(labels)
     for at, (label, text) in enumerate(zip(labels, texts, strict=True)):
-        few = bool(label) and (units[label] < QUOTED_UNITS or _units(text) < LINE_UNITS)
-        before, after = _other(labels[:at][::-1], label), _other(labels[at + 1 :], label)
-        if few and before and before == after:
-            joined[at] = before
+        if not label:
+            continue
+        other = "ko" if label == "en" else "en"
+        first, last = ends[other]
+        if first < at < last and (total[label] < QUOTED_UNITS or units(text) < LINE_UNITS):
+            joined[at] = other
     return joined
 
 
-def _units(text: str) -> float:
+def units(text: str) -> float:
+    """Return the length of a text in Latin letters: a Hangul syllable counts for 2.2."""
     return len("".join(text.split())) + (HANGUL_WEIGHT - 1) * len(HANGUL.findall(text))
-
-
-def _other(labels: list[str], own: str) -> str:
-    return next((label for label in labels if label and label != own), "")
 
 
 def _label(text: str) -> str:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.nouns import Author, Status
-from tests.conftest import C_URL, capture
+from tests.conftest import C_URL, capture, page
 from tests.test_pages import FOLDERS, loaded, read
 
 SLOWEST = 5.0  # seconds for any page
@@ -173,6 +173,18 @@ def test_twenty_megabytes_are_refused_at_once() -> None:
         began = time.process_time()
         assert read(capture(body, "2024-06-14T00:00:00")).status is Status.REJECT
         assert time.process_time() - began < SLOWEST
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [["No ferry today."], ["No ferry today.", "오늘은 배가 없다."], ["- A pier"], ["a@b.org"], ["Kim Min-ju, " * 3000]],
+    ids=["english", "both languages", "dashes", "mails", "names"],
+)
+def test_twenty_thousand_lines_are_read_in_time(lines: list[str]) -> None:
+    body = page(lines * (20_000 // len(lines)) if len(lines[0]) < 99 else lines)
+    began = time.process_time()
+    read(capture(body, "2024-06-14T00:00:00"))
+    assert time.process_time() - began < SLOWEST
 
 
 # -- structure in, structure out ------------------------------------------------------------------
