@@ -17,11 +17,11 @@ from lxml.html import HtmlElement
 
 from pipelines import fields
 from pipelines.addresses import place_of
-from pipelines.blocks import Block, blocks_of
+from pipelines.blocks import PROSE, Block, blocks_of
 from pipelines.crawls import Summary
 from pipelines.dates import day, moment
 from pipelines.extract import Reading, read
-from pipelines.generic import FURNITURE, PROSE, generic_blocks
+from pipelines.generic import FURNITURE, generic_blocks
 from pipelines.nouns import Capture
 from pipelines.page import collapse, read_page, select
 from pipelines.readings import parsed, read_whole
@@ -137,7 +137,7 @@ def _page(source: Source, exchange: Exchange) -> PageCheck:
     assert place is not None
     reading = read(capture, place)
     tree = parsed(capture)
-    candidates = source.profiles_at(capture.fetched_at.astimezone(source.timezone).date())
+    candidates = source.profiles_at(capture.fetched_at)
     named = next((p for p in candidates if p.name == reading.article.profile), candidates[0] if candidates else None)
     checks = _profile_checks(source, named, tree) if named and tree is not None else ()
     return PageCheck(exchange.url, reading, capture, checks)
@@ -197,7 +197,8 @@ def _candidates(tree: HtmlElement, source: Source) -> list[tuple[str, str]]:
     title = fields.headline(page, Profile("", ()), source)
     found = [("body", selector_of(body))]
     headline = title and next((e for e in tree.iter("h1", "h2", "h3", "p", "div") if _says(e, title.value)), None)
-    outside = [e for e in tree.iter() if isinstance(e.tag, str) and e is not body and body not in e.iterdescendants()]
+    within = {body, *body.iterancestors()}
+    outside = [e for e in tree.iter() if isinstance(e.tag, str) and e not in within]
     dated = [e for e in outside if moment(_shown(e), source.timezone)]
     signed = [e for e in outside if NAME_WORDS.search(_named(e)) and 0 < len(_shown(e)) <= SHORT]
     date = min(dated, key=lambda e: (not DATE_WORDS.search(_named(e)), len(_shown(e))), default=None)

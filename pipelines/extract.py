@@ -117,13 +117,6 @@ def _reading(capture: Capture, place: Place, page: Page, body: Body, tried: tupl
     kind, kind_from = fields.kind(section or label, place, edges, bool(authors))
     deck = page.first(*profile.deck)
     notice = page.first(*profile.copyright)
-    witnesses = {
-        "text": body.selector, "headline": _witness(title), "deck": _witness(deck), "authors": signed_in,
-        "kind": kind_from,
-        "published_at": _witness(dates.published and dates.published[1]),
-        "modified_at": _witness(dates.modified and dates.modified[1]),
-        "published_at_otherwise": "; ".join(f"{said.witness}: {when.isoformat()}" for when, said in dates.others),
-    }  # fmt: skip
     article = Article(
         status=Status.OK,
         headline=edges.headline,
@@ -147,7 +140,9 @@ def _reading(capture: Capture, place: Place, page: Page, body: Body, tried: tupl
         publisher=source.publisher,
         copyright=edges.copyright or (notice.value if notice else ""),
         rights_signals=fields.rights(page, capture),
-        witnesses=tuple(sorted((key, value) for key, value in witnesses.items() if value)),
+        witnesses=_witnesses(
+            dates, text=body.selector, headline=_witness(title), deck=_witness(deck), authors=signed_in, kind=kind_from
+        ),
         coverage=round(got / wanted, 4) if wanted else 0.0,
         profile=profile.name,
     )
@@ -158,10 +153,18 @@ def _reading(capture: Capture, place: Place, page: Page, body: Body, tried: tupl
     return Reading(judged(article, seen), tried, removed)
 
 
+def _witnesses(dates: fields.Dates, **said: str) -> tuple[tuple[str, str], ...]:
+    """Return who said so, field by field; witnesses of publication that name another day have a line of their own."""
+    said["published_at"] = _witness(dates.published and dates.published[1])
+    said["modified_at"] = _witness(dates.modified and dates.modified[1])
+    said["published_at_otherwise"] = "; ".join(f"{one.witness}: {when.isoformat()}" for when, one in dates.others)
+    return tuple(sorted((field_, witness) for field_, witness in said.items() if witness))
+
+
 def _body(page: Page, place: Place, when: datetime, tried: list[str]) -> Body:
     """Return the body by the first selector that hits text; by the generic reading when none does."""
     source = place.source
-    for profile in source.profiles_at(when.astimezone(source.timezone).date()):
+    for profile in source.profiles_at(when):
         for selector in profile.body:
             nodes = _outermost(page.select(selector))
             dropped = [found for node in nodes for found in _dropped(node, profile)]
@@ -179,8 +182,8 @@ def _body(page: Page, place: Place, when: datetime, tried: list[str]) -> Body:
 
 def _elsewhere(source: Source, capture: Capture) -> Profile:
     """Return what may still hold of a page whose body nobody knows: the selectors of the layout last in force."""
-    candidates = next(iter(source.profiles_at(capture.fetched_at.astimezone(source.timezone).date())), GENERIC)
-    return replace(candidates, name="generic", body=())
+    latest = next(iter(source.profiles_at(capture.fetched_at)), GENERIC)
+    return replace(latest, name="generic", body=())
 
 
 def _is_cartoon(page: Page, profile: Profile, place: Place) -> bool:

@@ -12,10 +12,9 @@ from collections.abc import Sequence
 
 from lxml.html import HtmlElement
 
-from pipelines.blocks import Block
+from pipelines.blocks import PROSE, Block
 
 MIN_TEXT = 60  # characters of a block that is taken in although the library left it
-PROSE = 80
 DRESSED_ALIKE = 3  # so many long paragraphs in one dress make it the article's
 NEAR = 4  # levels between a paragraph in wrappers of its own and the article's container
 MOSTLY_LINK = 0.6

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from lxml.html import HtmlElement
 
-from pipelines.blocks import HANGUL, HANGUL_WEIGHT, Block
+from pipelines.blocks import PROSE, Block, units
 from pipelines.edges import COPYRIGHT, INVITATION, Edges
 from pipelines.fields import OPINION, Dates
 from pipelines.generic import FURNITURE
@@ -18,7 +18,6 @@ from pipelines.sources import Profile, Source
 
 MIN_COVERAGE = 0.9  # of our blocks in trafilatura's reading of them; it drops some words, never a tenth of an op-ed
 MIN_BLOCKS, MIN_UNITS = 3, 800  # of an op-ed; a Hangul syllable counts for 2.2 Latin letters
-PROSE = 80
 ROOTS = ("#root", "#app", "#__next", "#__nuxt")  # where scripts put a page that is made by them
 GALLERY = 5  # pictures
 NOT_OPINION = frozenset({"other_section", "other_press", "photo_gallery"})  # reasons that say: this is no op-ed
@@ -65,7 +64,8 @@ class Evidence:
 
 def judged(article: Article, seen: Evidence) -> Article:
     """Return the article with its status and every reason for it."""
-    found = [*_no_article(article, seen), *_cut(article, seen), *_drifted(seen), *_doubtful(article, seen)]
+    short = is_short(article)
+    found = [*_no_article(article, seen, short), *_cut(seen, short), *_drifted(seen), *_doubtful(article, seen, short)]
     gravest = max((status for status, _ in found), key=list(Status).index, default=Status.OK)
     return replace(article, status=gravest, reasons=tuple(reason for _, reason in found))
 
@@ -73,28 +73,28 @@ def judged(article: Article, seen: Evidence) -> Article:
 Finding = tuple[Status, str]
 
 
-def _no_article(article: Article, seen: Evidence) -> Iterator[Finding]:
+def _no_article(article: Article, seen: Evidence, short: bool) -> Iterator[Finding]:
     if seen.section and not OPINION.search(seen.section) and not seen.address_says:
         yield Status.REJECT, "other_section"
     pictures = sum(block.kind == "figure" for block in seen.blocks)
-    if pictures >= GALLERY and is_short(article) and article.kind != "cartoon":
+    if pictures >= GALLERY and short and article.kind != "cartoon":
         yield Status.REJECT, "photo_gallery"
     titles = f"{article.headline} {seen.page.tree.findtext('.//title') or ''}"
-    if is_short(article) and MISSING.search(titles):
+    if short and MISSING.search(titles):
         yield Status.REJECT, "soft_404"
-    elif is_short(article) and REFUSED.search(titles):
+    elif short and REFUSED.search(titles):
         yield Status.REJECT, "error_page"
     if not _words(article) and not (article.kind == "cartoon" and article.images):
         yield Status.REJECT, "script_shell" if _is_shell(seen.page) else "no_text"
-    elif seen.profile is None and is_short(article) and _is_shell(seen.page):
+    elif seen.profile is None and short and _is_shell(seen.page):
         yield Status.REJECT, "script_shell"
 
 
-def _cut(article: Article, seen: Evidence) -> Iterator[Finding]:
+def _cut(seen: Evidence, short: bool) -> Iterator[Finding]:
     if seen.capture.truncated:
         yield Status.TRUNCATED, "answer_cut_off"
     if _is_walled(seen):
-        yield Status.TRUNCATED if is_short(article) else Status.REVIEW, "paywall"
+        yield Status.TRUNCATED if short else Status.REVIEW, "paywall"
 
 
 def _drifted(seen: Evidence) -> Iterator[Finding]:
@@ -102,7 +102,7 @@ def _drifted(seen: Evidence) -> Iterator[Finding]:
         yield Status.DRIFT, "no_profile_fits"
 
 
-def _doubtful(article: Article, seen: Evidence) -> Iterator[Finding]:
+def _doubtful(article: Article, seen: Evidence, short: bool) -> Iterator[Finding]:
     text = _words(article)
     beside = seen.profile is not None and any(True for _ in _beside(seen))
     future = bool(article.published_at and article.published_at > seen.capture.fetched_at)
@@ -110,7 +110,7 @@ def _doubtful(article: Article, seen: Evidence) -> Iterator[Finding]:
     doubts = [
         ("no_headline", not article.headline),
         ("no_date", article.published_at is None),
-        ("short", article.kind not in SHORT_KINDS and is_short(article)),
+        ("short", article.kind not in SHORT_KINDS and short),
         ("no_evidence_of_opinion", seen.source.evidence and article.kind == "unknown"),
         ("from_the_future", future),
         ("dates_disagree", bool(seen.dates.others)),
@@ -118,7 +118,7 @@ def _doubtful(article: Article, seen: Evidence) -> Iterator[Finding]:
         ("reader_disagrees", seen.profile is not None and bool(text) and article.coverage < MIN_COVERAGE),
         ("interface_in_text", bool(INTERFACE.search(text))),
         ("text_beside_body", beside),
-        ("beginning_missing", _lacks_its_beginning(article, seen.page)),
+        ("beginning_missing", short and _lacks_its_beginning(article, seen.page)),
     ]
     yield from ((Status.REVIEW, reason) for reason, holds in doubts if holds)
     yield from ((Status.REVIEW, doubt) for doubt in dict.fromkeys(seen.edges.doubts))
@@ -127,8 +127,7 @@ def _doubtful(article: Article, seen: Evidence) -> Iterator[Finding]:
 def is_short(article: Article) -> bool:
     """Whether a text is shorter than an op-ed is."""
     text = _words(article)
-    letters = len("".join(text.split())) + (HANGUL_WEIGHT - 1) * len(HANGUL.findall(text))
-    return text.count("\n\n") + 1 < MIN_BLOCKS or letters < MIN_UNITS
+    return text.count("\n\n") + 1 < MIN_BLOCKS or units(text) < MIN_UNITS
 
 
 def _words(article: Article) -> str:
@@ -152,15 +151,11 @@ def _is_walled(seen: Evidence) -> bool:
 
 def _beside(seen: Evidence) -> Iterator[str]:
     """Yield prose next to the body that is not in it: a second container, or a body that ended too early."""
-    nodes = set(seen.nodes)
+    within = {*seen.nodes, *(parent for node in seen.nodes for parent in node.iterancestors())}
     for node in seen.nodes:
         parent = node.getparent()
         for sibling in parent if parent is not None and parent.tag not in {"body", "main"} else ():
-            if (
-                sibling in nodes
-                or sibling.tag not in {"p", "div", "section"}
-                or any(n in nodes for n in sibling.iter())
-            ):
+            if sibling in within or sibling.tag not in {"p", "div", "section"}:
                 continue
             text = " ".join(sibling.itertext()).strip() if sibling.tag == "p" else _paragraph_in(sibling)
             if len(text) >= PROSE and re.search(r"[.!?][’”\"')]*$", text) and not _is_furniture(sibling, text):
@@ -180,8 +175,8 @@ def _paragraph_in(element: HtmlElement) -> str:
 
 
 def _lacks_its_beginning(article: Article, page: Page) -> bool:
-    """Whether the page's own summary quotes a beginning that the text does not have, while it has the end."""
+    """Whether the page's own summary quotes a beginning that the text does not have."""
     said = page.meta("og:description", "description")
     words = re.sub(r"\W+", " ", said.value).casefold().split()[:8] if said else []
     text = re.sub(r"\W+", " ", f"{article.deck} {article.text}").casefold()
-    return len(words) == 8 and bool(text.strip()) and is_short(article) and " ".join(words) not in text
+    return len(words) == 8 and bool(text.strip()) and " ".join(words) not in text

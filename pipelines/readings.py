@@ -11,6 +11,7 @@ from lxml.etree import ParserError, SubElement, strip_elements
 from lxml.html import Element as new_element
 from lxml.html import HtmlElement, HTMLParser, document_fromstring
 
+from pipelines.blocks import PROSE
 from pipelines.nouns import Capture
 from pipelines.page import collapse
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 10_000_000  # of a page; the largest news page measured has 3 MB
 UNREAD = ("script", "style", "svg", "nav", "footer", "aside", "iframe", "template")
-PROSE = 80  # characters from which on a line is prose, not interface
 MIN_PROSE = 0.5  # of a reading: with less of it, the quick reading took the page's furniture for its text
 
 

@@ -116,8 +116,9 @@ class Source:
     loopback: bool = False
     file: str = ""
 
-    def profiles_at(self, day: dt.date) -> list[Profile]:
-        """Return the profiles in the order to try for a capture of that day: those in force first."""
+    def profiles_at(self, moment: dt.datetime) -> list[Profile]:
+        """Return the profiles in the order to try for a capture of that moment: those in force first."""
+        day = moment.astimezone(self.timezone).date()
         return sorted(self.profiles, key=lambda p: not p.valid_from <= day < p.valid_until)
 
 
