@@ -27,11 +27,11 @@ lint: $(VENV)/dev.installed ## format, lint, spelling, types
 bench: $(VENV)/dev.installed ## the budgets of speed and quality, each against its baseline in one run
 	@$(BIN)/python -m tests.bench
 
+LOCK := uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml
 lock: ## write the lock files anew (needs uv)
-	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
-	  --extra embedded --extra browse pyproject.toml -o requirements.lock
-	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
-	  --extra embedded --extra browse --extra postgres --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	$(LOCK) --extra embedded --extra browse -o requirements.lock
+	$(LOCK) --extra airflow --extra distributed --extra postgres -c requirements.lock -o requirements-airflow.lock
+	$(LOCK) --all-extras -c requirements.lock -c requirements-airflow.lock -o requirements-dev.lock
 
 clean: down ## remove the demo's archive and everything built
 	rm -rf .opeds $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -41,12 +41,12 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV)
 $(VENV)/run.installed: requirements.lock pyproject.toml | $(VENV)/bin/python
 	@echo "installing into $(VENV) (a few minutes at first)"
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 $(VENV)/dev.installed: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 	@echo "installing into $(VENV) (a few minutes at first)"
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/run.installed
 

@@ -30,10 +30,10 @@ def main() -> int:
     if (HOME / "store").exists() and not CLOCK.exists():
         raise SystemExit(f"{HOME} holds an archive that is not the demo's; choose a folder: OPEDS_HOME=… make run")
     HOME.mkdir(exist_ok=True, mode=0o700)
-    stop_newsstand()
-    stand = start_newsstand()
+    stop_newsstand(HOME)
+    stand = start_newsstand(HOME, FIRST_LOOK, "--state", str(CLOCK), "--seed", str(SEED), "--fault", BROKEN)
     try:
-        environment = {**ours(), **stand["environment"], **demo_sources()}
+        environment = {**ours(), **stand["environment"], **demo_sources(HOME)}
         code = 0
         for moment in looks(stand["address"]):
             advance(stand["address"], moment)
@@ -43,7 +43,7 @@ def main() -> int:
             if code:
                 return code
     finally:
-        stop_newsstand()
+        stop_newsstand(HOME)
     print(f"\n── done in {time.monotonic() - began:.0f} s. The store goes on running, so that these answer at once:")
     print_next()
     return code
@@ -67,7 +67,7 @@ def ours() -> dict[str, str]:
 
 def down() -> int:
     """Stop all that a demo may have left running."""
-    stop_newsstand()
+    stop_newsstand(HOME)
     return subprocess.run(opeds("store", "stop"), env=ours(), check=False).returncode
 
 
@@ -76,9 +76,9 @@ def opeds(*arguments: str) -> list[str]:
     return [str(BIN / "opeds"), *arguments]
 
 
-def demo_sources() -> dict[str, str]:
+def demo_sources(home: Path) -> dict[str, str]:
     """Return settings for a site of our own on loopback: no need to wait between requests."""
-    folder = HOME / "demo-sources"
+    folder = home / "demo-sources"
     folder.mkdir(exist_ok=True)
     for file in (ROOT / "pipelines" / "sources").glob("*.toml"):
         (folder / file.name).write_text(re.sub(r"(?m)^delay = .*", "delay = 0", file.read_text()))
@@ -91,13 +91,12 @@ def looks(address: str) -> list[str]:
     return [SECOND_LOOK] if clock >= SECOND_LOOK else [FIRST_LOOK, SECOND_LOOK]
 
 
-def start_newsstand() -> dict[str, Any]:
+def start_newsstand(home: Path, clock: str, *more: str) -> dict[str, Any]:
     """Start the replica as a process; return its address and what a crawler's environment needs."""
-    ready = HOME / "newsstand.json"
-    command = [sys.executable, "-m", "infra.newsstand", "--clock", FIRST_LOOK, "--quiet"]
-    command += ["--seed", str(SEED), "--fault", BROKEN]
-    command += ["--state", str(CLOCK), "--folder", str(HOME), "--ready", str(ready)]
-    with (HOME / "newsstand.log").open("ab") as log:
+    ready = home / "newsstand.json"
+    command = [sys.executable, "-m", "infra.newsstand", "--clock", clock, "--quiet", *more]
+    command += ["--folder", str(home), "--ready", str(ready)]
+    with (home / "newsstand.log").open("ab") as log:
         process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0)
     for _ in range(200):
         if ready.exists():
@@ -106,12 +105,12 @@ def start_newsstand() -> dict[str, Any]:
         if process.poll() is not None:
             break
         time.sleep(0.05)
-    raise SystemExit(f"the newsstand did not start; see {HOME / 'newsstand.log'}")
+    raise SystemExit(f"the newsstand did not start; see {home / 'newsstand.log'}")
 
 
-def stop_newsstand() -> None:
+def stop_newsstand(home: Path) -> None:
     """Stop a newsstand, be it one that an earlier, killed run left behind."""
-    ready = HOME / "newsstand.json"
+    ready = home / "newsstand.json"
     if not ready.exists():
         return
     pid = json.loads(ready.read_text())["pid"]

@@ -74,10 +74,11 @@ def catch_up(archive: Archive, progress: Callable[[int], None] = lambda _: None)
     return archive.index.seq()
 
 
-def commit(archive: Archive, manifest: log.Manifest) -> None:
-    """Log a manifest under the next number: what it names is in the archive from here on, and in our index."""
-    log.append(archive.store, manifest, archive.index.seq())
+def commit(archive: Archive, manifest: log.Manifest) -> int:
+    """Log a manifest under the next number, and return it: what it names is in the archive from here on."""
+    seq = log.append(archive.store, manifest, archive.index.seq())
     catch_up(archive)
+    return seq
 
 
 def places_of(archive: Archive, article_id: str) -> list[Place]:

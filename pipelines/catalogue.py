@@ -153,6 +153,21 @@ def open_table(where: Location) -> DeltaTable | None:
     return None
 
 
+def compact(settings: Settings, hours: int = 168) -> dict[str, int]:
+    """Write each table's small files together; remove those that no version of the last `hours` needs.
+
+    Returns how many files were written together and how many removed. Raises `StalePublisher`, as publishing does.
+    """
+    counts = {"files_joined": 0, "files_removed": 0}
+    for name in ("articles", "runs"):
+        table = open_table(location(settings, name))
+        if table is not None:
+            with _explained():
+                counts["files_joined"] += int(table.optimize.compact()["numFilesRemoved"])
+                counts["files_removed"] += len(table.vacuum(retention_hours=hours, dry_run=False))
+    return counts
+
+
 def query(where: Location, sql: str) -> list[dict[str, Any]]:
     """Run SQL over a table, which it calls `t`; one that is not there yet gives no rows."""
     import pyarrow as pa

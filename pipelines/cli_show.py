@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from pipelines.drift import Finding
     from pipelines.extract import Reading
     from pipelines.rederive import Difference
+    from pipelines.verify import Finding as Fault
 
 ARCHIVED = (Verdict.NEW, Verdict.COPY, Verdict.REVISED)
 AROUND = 15  # unchanged words shown on either side of a change
+LAST_DAYS = 14  # told one by one; the calendar has the others
 SECONDS = 5.0  # between two plain lines of long reading
 EVERY = 25  # outcomes between two plain lines where there is no terminal
 console = Console(highlight=False)
@@ -242,6 +244,17 @@ def print_oped(versions: Sequence[dict[str, Any]], places: Sequence[dict[str, An
     console.print(f"[dim]captured {_local(row['fetched_at'])} as {row['capture_key']}[/]", soft_wrap=True)
 
 
+def print_verified(counts: dict[str, int], findings: Sequence[Fault], as_json: bool) -> None:
+    """Print what was verified, and what does not fit."""
+    if as_json:
+        print(json.dumps({"verified": counts, "findings": [asdict(one) for one in findings]}, sort_keys=True))
+        return
+    for one in findings:
+        console.print(f"[red]{one.kind}[/] {escape(one.key)}: {escape(one.said)}", soft_wrap=True)
+    what = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    console.print(f"verified: {what}; " + (f"[red]{len(findings)} do not fit[/]" if findings else "all of it fits"))
+
+
 def print_differences(found: Sequence[Difference], report: Any, written: bool, as_json: bool) -> None:
     """Print what today's rules make of captures, beside what stands in the archive."""
     if as_json:
@@ -388,21 +401,42 @@ def print_days(rows: Sequence[dict[str, Any]], settings: Settings) -> None:
     if not rows:
         console.print(NO_CATALOGUE)
         return
+    print_calendar({date.fromisoformat(row["day"]): row["complete"] for row in rows})
+    shown = [*[row for row in rows[:-LAST_DAYS] if row["complete"] is False][-LAST_DAYS:], *rows[-LAST_DAYS:]]
     table = Table(box=None, padding=(0, 1), header_style="bold")
     for name in ("day", "", "new", "copies", "corrected", "set aside", "runs", "missing"):
         table.add_column(
             name, justify="right" if name in {"new", "copies", "corrected", "set aside", "runs"} else "left"
         )
-    for row in rows:
+    for row in shown:
         told = row["outcomes"]
         mark = {True: "[green]complete[/]", False: "[yellow]incomplete[/]", None: "[dim]by hand[/]"}[row["complete"]]
         numbers = [str(told.get(verdict, "") or "") for verdict in ("NEW", "COPY", "REVISED", "REJECTED")]
         table.add_row(row["day"], mark, *numbers, str(row["runs"] or ""), escape("; ".join(row["missing"][:2])))
     console.print(table)
+    if len(shown) < len(rows):
+        console.print(f"[dim]the last {LAST_DAYS} days, and those before that are incomplete; all: --json[/]")
     gaps = _gaps([row["day"] for row in rows if row["complete"] is not None])
+    named = ", ".join(gaps[:7]) + (f" … {len(gaps)} in all" if len(gaps) > 7 else "")
     console.print(
-        f"[yellow]days never run in between:[/] {', '.join(gaps)}" if gaps else "[dim]no day in between was left out[/]"
+        f"[yellow]days never run in between:[/] {named}" if gaps else "[dim]no day in between was left out[/]"
     )
+
+
+def print_calendar(days: dict[date, bool | None]) -> None:
+    """Draw every day from the first to the last, a line for each month."""
+    mark = {True: "[green]■[/]", False: "[yellow]▲[/]", None: "[dim]+[/]"}
+    first, last = min(days), max(days)
+    console.print(f"[dim]{'':8}{'1':4}{'5':5}{'10':5}{'15':5}{'20':5}{'25':5}{'30'}[/]")
+    month = first.replace(day=1)
+    while month <= last:
+        line = ""
+        for day in (month + timedelta(days=n) for n in range(31)):
+            known = first <= day <= last and day.month == month.month
+            line += mark[days[day]] if day in days else "[red]·[/]" if known else " "
+        console.print(f"{month:%Y-%m} {line}")
+        month = (month + timedelta(days=31)).replace(day=1)
+    console.print("[dim]        ■ complete  ▲ incomplete  + by hand  · never run[/]")
 
 
 def print_drift(found: Sequence[Finding]) -> None:
@@ -418,8 +452,6 @@ def print_drift(found: Sequence[Finding]) -> None:
 
 
 def _gaps(days: list[str]) -> list[str]:
-    from datetime import date
-
     if not days:
         return []
     known = {date.fromisoformat(day) for day in days}

@@ -15,7 +15,7 @@ from tempfile import TemporaryFile
 from typing import IO, Any
 
 from pipelines.archive import Archive
-from pipelines.errors import CrawlFailed, NotArchived
+from pipelines.errors import CrawlFailed, NotArchived, SiteBusy, SiteRefused
 from pipelines.log import RouteReport
 from pipelines.nouns import Outcome, Sighting, Verdict
 from pipelines.record import to_json
@@ -29,6 +29,7 @@ RESULTS = {
     "disallowed": Verdict.DISALLOWED,
     "failed": Verdict.FAILED,
 }  # fmt: skip
+UNREAD = frozenset({"failed", "disallowed", ""})  # results of an address whose page we do not have
 
 
 @dataclass
@@ -68,6 +69,8 @@ class Summary:
     addresses: list[Tried] = field(default_factory=list)
     entries: list[dict[str, str]] = field(default_factory=list)  # of routes that carry article text
     counts: dict[str, int] = field(default_factory=dict)
+    troubles: dict[str, int] = field(default_factory=dict)  # answers that were `busy` or `refused`
+    bytes: int = 0  # received
 
 
 def crawl_key(source: str, until: str, run: str, suffix: str = "json") -> str:
@@ -99,10 +102,29 @@ def parse_summary(body: bytes) -> Summary:
     return Summary(**data)
 
 
-def sightings(summary: Summary) -> tuple[list[Sighting], list[Outcome]]:
-    """Return the pages a crawl saw, and what came of the addresses that gave none."""
-    seen = [_sighting(tried) for tried in summary.addresses if tried.capture_key]
-    return seen, [_outcome(tried) for tried in summary.addresses if not tried.capture_key]
+def check(summary: Summary) -> Summary:
+    """Return a summary whose crawl has nothing to gain from another try.
+
+    Raises `CrawlFailed` when it was cut off, `SiteBusy` or `SiteRefused` when the site kept it from a page or from a
+    section that must be read. What is missing for other reasons, as after a change of layout, the closing tells.
+    """
+    if summary.finish_reason != "finished":
+        raise CrawlFailed(f"the crawl of {summary.source} was cut off ({summary.finish_reason}); its captures are kept")
+    unread = [route.route for route in summary.routes if route.expected and not route.reached]
+    unread += [tried.url for tried in summary.addresses if tried.result in UNREAD]
+    if unread and summary.troubles.get("refused"):
+        raise SiteRefused(
+            f"{summary.source} refuses us (401, 403 or robots.txt): {unread[0]}; look before asking again"
+        )
+    if unread and summary.troubles.get("busy"):
+        raise SiteBusy(f"{summary.source} was busy or silent: {unread[0]}; try again later")
+    return summary
+
+
+def sightings(addresses: Iterable[Tried]) -> tuple[list[Sighting], list[Outcome]]:
+    """Return the pages that a crawl saw at these addresses, and what came of those that gave none."""
+    tried = list(addresses)
+    return [_sighting(t) for t in tried if t.capture_key], [_outcome(t) for t in tried if not t.capture_key]
 
 
 def _sighting(tried: Tried) -> Sighting:

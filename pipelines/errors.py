@@ -10,7 +10,12 @@ OpedsError                  everything of ours: one sentence that says what to d
 ├── UnsafeStore             the bucket ignores conditional creates
 ├── ForeignIndex            the index belongs to another archive
 ├── UnreadableWarc          a WARC file that ends early, or is none
-├── CrawlFailed             a crawl that left no usable summary
+├── CrawlFailed             a crawl that left no usable summary, or was cut off: try again
+│   ├── SiteBusy            429, 5xx or silence: try again later
+│   └── SiteRefused         401, 403 or robots.txt: do not try again before a person has looked
+├── DayIncomplete           a day of which not everything was read
+├── FixityFailed            the archive holds something that does not fit
+├── NotTold                 a notice that could not be delivered
 └── StalePublisher          another publisher moved the catalogue meanwhile
 """
 
@@ -56,7 +61,27 @@ class UnreadableWarc(OpedsError):
 
 
 class CrawlFailed(OpedsError):
-    """A crawl ended without a summary, or could not start."""
+    """A crawl ended without a summary, or before its time, or could not start; it may be run again."""
+
+
+class SiteBusy(CrawlFailed):
+    """The site asked us to come back later, or did not answer; what was captured is kept."""
+
+
+class SiteRefused(CrawlFailed):
+    """The site does not want us: asking again is no use, and no manners, before a person has looked."""
+
+
+class DayIncomplete(OpedsError):
+    """A day was archived as far as it could be read; the sentence names what is missing."""
+
+
+class FixityFailed(OpedsError):
+    """An object, a record, a manifest or the catalogue does not fit the others. Nothing was repaired."""
+
+
+class NotTold(OpedsError):
+    """A notice could not be delivered to one of the addresses in OPEDS_NOTIFY."""
 
 
 class StalePublisher(OpedsError):

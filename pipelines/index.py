@@ -124,10 +124,11 @@ class Index:
         with self._connection() as c:
             return int(c.scalar(sa.select(STATE.c.value).where(STATE.c.name == "seq")) or 0)
 
-    def logged(self, run: str, part: str) -> bool:
-        """Whether a manifest holds this part of a run."""
+    def logged(self, run: str, part: str) -> int | None:
+        """Return the number of the manifest that holds this part of a run, or None."""
         with self._connection() as c:
-            return c.scalar(sa.select(PART.c.seq).where(PART.c.run == run, PART.c.part == part)) is not None
+            seq = c.scalar(sa.select(PART.c.seq).where(PART.c.run == run, PART.c.part == part))
+            return None if seq is None else int(seq)
 
     def history(self, article_id: str) -> list[Step]:
         """Return every sighting of an article that a manifest names, in the order of capture."""
@@ -152,6 +153,12 @@ class Index:
         )  # fmt: skip
         with self._connection() as c:
             return [tuple(row) for row in c.execute(query)]
+
+    def published_between(self, source: str, since: str, until: str) -> list[str]:
+        """Return when the articles of a source were published, from one moment up to another."""
+        among = (ARTICLE.c.source == source, ARTICLE.c.published_at >= since, ARTICLE.c.published_at < until)
+        with self._connection() as c:
+            return [str(when) for when in c.scalars(sa.select(ARTICLE.c.published_at).where(*among))]
 
     def named(self, keys: Iterable[str]) -> set[str]:
         """Return those of the capture keys that a manifest names."""

@@ -79,6 +79,11 @@ def append(store: Store, manifest: Manifest, last: int) -> int:
             return seq
 
 
+def manifest_at(store: Store, seq: int) -> Manifest:
+    """Return the manifest of that number; raise `NotArchived`."""
+    return _manifest(json.loads(store.read(key_of(seq))))
+
+
 def entries(store: Store, after: int = 0) -> Iterator[tuple[int, Manifest]]:
     """Yield the manifests behind a number, in order, until the log ends."""
     seq = after + 1

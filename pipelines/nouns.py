@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from functools import cached_property
+from secrets import token_hex
 from zoneinfo import ZoneInfo
 
 SEOUL = ZoneInfo("Asia/Seoul")  # the newspaper's zone: its days, whatever the source or the machine
@@ -30,6 +31,11 @@ def iso(moment: datetime) -> str:
 def now() -> datetime:
     """Return this instant: the outermost steps ask for it, nothing else does."""
     return datetime.now(UTC)
+
+
+def new_run_id() -> str:
+    """Return an id for a run that begins now."""
+    return f"{stamp(now())}-{token_hex(2)}"
 
 
 def today() -> date:

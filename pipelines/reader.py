@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from pipelines import catalogue
+from pipelines import catalogue, log
 from pipelines.catalogue import location
 from pipelines.drift import Finding, Observation, drift
 from pipelines.embedded import ensure_running
 from pipelines.errors import NotArchived, WrongUsage
 from pipelines.nouns import SEOUL
 from pipelines.settings import Settings
+from pipelines.store import open_store
 
 Row = dict[str, Any]
 NO_CATALOGUE = "nothing is published yet: `opeds run --day 2026-06-01` or `opeds ingest FILE.warc.gz` comes first"
@@ -147,8 +148,13 @@ def _witnessed(row: Row) -> tuple[tuple[str, str], ...]:
 
 
 def days(settings: Settings) -> list[Row]:
-    """Return every day that a run closed, oldest first, with its last word on completeness."""
+    """Return every day that a run closed, oldest first, with its last word on completeness.
+
+    From the manifests alone: those that the catalogue has, and behind them those that were not published yet.
+    """
     rows = query(settings, "runs", "SELECT * FROM t ORDER BY seq")
+    published = rows[-1]["seq"] if rows else 0
+    rows += [catalogue.run_row(seq, manifest) for seq, manifest in log.entries(open_store(settings), published)]
     found: dict[str, Row] = {}
     for row in rows:
         day = found.setdefault(

@@ -9,35 +9,24 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
-from secrets import token_hex
 from tempfile import TemporaryDirectory
 
 from pipelines import log
 from pipelines.addresses import is_opinion, place_of
-from pipelines.archive import Archive, commit, open_archive, places_of, rehearsal
-from pipelines.catalogue import Published, publish
-from pipelines.crawls import (
-    Crawl,
-    Summary,
-    crawl_key,
-    days_of,
-    parse_summary,
-    read_summary,
-    sightings,
-    start_crawl,
-)
+from pipelines.archive import Archive, open_archive, rehearsal
+from pipelines.catalogue import Published, compact, publish
+from pipelines.crawls import Crawl, Summary, crawl_key, days_of, parse_summary, read_summary, start_crawl
+from pipelines.day import addresses_due, close, take_in
 from pipelines.doctor import Examination, examine, save_pages
 from pipelines.errors import CrawlFailed, OpedsError, UnreadableWarc, WrongUsage
 from pipelines.ingest import Part, ingest, ingest_left
 from pipelines.keep import keep
-from pipelines.nouns import Outcome, Sighting, Verdict, iso, now, stamp, today
-from pipelines.record import captures_prefix
+from pipelines.nouns import Outcome, Sighting, Verdict, iso, new_run_id, now, today
 from pipelines.rederive import Difference, differences, quarantined, stale
 from pipelines.rederive import retry as archive_accepted
 from pipelines.rederive import write as write_rereads
-from pipelines.revisit import WINDOW, Seen, due
 from pipelines.settings import Settings
-from pipelines.sources import Source, load_sources, source_named
+from pipelines.sources import load_sources, source_named
 from pipelines.warc import Exchange, capture_of, exchanges
 
 Progress = Callable[[str, str], None]  # (stage, what): the command line draws it
@@ -72,11 +61,6 @@ class Asked:
     sources: tuple[str, ...]
 
 
-def new_run_id() -> str:
-    """Return an id for a run that begins now."""
-    return f"{stamp(now())}-{token_hex(2)}"
-
-
 def run(settings: Settings, asked: Asked, environment: Mapping[str, str], progress: Progress) -> Report:
     """Crawl the sources side by side, ingest what they brought, close each day and publish.
 
@@ -89,9 +73,9 @@ def run(settings: Settings, asked: Asked, environment: Mapping[str, str], progre
     report = Report()
     summaries = _crawl_all(archive, asked, run_id, settings, environment, progress, report)
     for summary in summaries.values():
-        _ingest_summary(archive, summary, run_id, progress, report)
+        report.outcomes += take_in(archive, summary, partial(_tell, progress))
     for day in days_of(asked.since, asked.until):
-        _close(archive, day, asked, summaries, run_id, report)
+        report.closings[day.isoformat()], _ = close(archive, run_id, day, asked.sources, summaries, report.failures)
     progress("publish", "")
     report.published = publish(archive, settings)
     return report
@@ -146,7 +130,7 @@ def revisit(settings: Settings, environment: Mapping[str, str], progress: Progre
         except CrawlFailed as error:
             report.failures[name] = str(error)
             continue
-        _ingest_summary(archive, summary, run_id, progress, report)
+        report.outcomes += take_in(archive, summary, partial(_tell, progress))
     report.published = publish(archive, settings)
     return report
 
@@ -155,86 +139,8 @@ def _log_file(settings: Settings, run_id: str, name: str) -> Path:
     return settings.home / "logs" / f"{run_id}-{name}.log"
 
 
-def addresses_due(archive: Archive, at: datetime) -> dict[str, list[str]]:
-    """Return the addresses to look at again by source, each article's best one."""
-    found: dict[str, list[str]] = {}
-    seen = []
-    for article_id, born, last in archive.index.recent(iso(at - WINDOW)):
-        known = places_of(archive, article_id)
-        if known:
-            moments = (datetime.fromisoformat(born), datetime.fromisoformat(last))
-            seen.append(Seen(article_id, known[0].canonical_url, *moments))
-    for one in due(seen, at):
-        found.setdefault(one.article_id.partition("-")[0], []).append(one.url)
-    return found
-
-
-def _ingest_summary(archive: Archive, summary: Summary, run_id: str, progress: Progress, report: Report) -> None:
-    """Log one crawl's outcomes, a part for each day; then what an earlier, broken crawl left of these articles."""
-    seen, others = sightings(summary)
-    days = {tried.article_id: tried.day or summary.until for tried in summary.addresses}
-    crawl = crawl_key(summary.source, summary.until, summary.run)
-    for day in sorted({*days.values()}):
-        part = Part(run_id, f"{summary.source}-{day}", day, iso(now()), (crawl,))
-        report.outcomes += ingest(
-            archive,
-            part,
-            [s for s in seen if days[s.article_id] == day],
-            [o for o in others if days[o.article_id] == day],
-            partial(_tell, progress),
-        )
-    left = Part(run_id, f"{summary.source}-left", summary.until, iso(now()))
-    of_these = (captures_prefix(article_id) for article_id in dict.fromkeys(t.article_id for t in summary.addresses))
-    report.outcomes += ingest_left(
-        archive, left, (key for p in of_these for key in archive.store.keys(p)), partial(_tell, progress)
-    )
-
-
 def _tell(progress: Progress, outcome: Outcome) -> None:
     progress("ingest", f"{outcome.verdict.value} {outcome.article_id}")
-
-
-def _close(
-    archive: Archive, day: date, asked: Asked, summaries: Mapping[str, Summary], run_id: str, report: Report
-) -> None:
-    closing = closing_of(day, [archive.sources[name] for name in asked.sources], summaries, report)
-    crawls = tuple(crawl_key(s.source, s.until, s.run) for s in summaries.values())
-    manifest = log.Manifest(run_id, f"{log.CLOSING}-{day}", day.isoformat(), iso(now()), crawls, closing=closing)
-    commit(archive, manifest)
-    report.closings[day.isoformat()] = closing
-
-
-def closing_of(day: date, sources: Iterable[Source], summaries: Mapping[str, Summary], report: Report) -> log.Closing:
-    """Return how a day stands: complete when every expected section was read back to it and no page failed."""
-    missing: list[str] = []
-    warnings: list[str] = []
-    routes: list[log.RouteReport] = []
-    counts: dict[str, int] = {}
-    names = [source.name for source in sources]
-    for source in sources:
-        summary = summaries.get(source.name)
-        if summary is None:
-            missing.append(f"{source.name}: {report.failures.get(source.name, 'not crawled')}")
-            continue
-        if summary.finish_reason != "finished":
-            missing.append(f"{source.name}: the crawl ended early ({summary.finish_reason})")
-        serving = {route.name for route in source.routes if route.serves(day, day)}
-        told = [route for route in summary.routes if route.route in serving]
-        routes += told
-        missing += [
-            f"{source.name} {r.route}: {r.error or 'not read back far enough'}"
-            for r in told
-            if r.expected and not r.reached
-        ]
-        warnings += [f"{source.name} {r.route}: {r.error}" for r in told if r.error and not r.expected]
-        today = [tried for tried in summary.addresses if (tried.day or summary.until) == day.isoformat()]
-        failed = [tried for tried in today if tried.result in {"failed", ""}]
-        missing += [f"{source.name}: {tried.url}: {tried.reason or 'not asked for'}" for tried in failed]
-        for tried in today:
-            counts[tried.result] = counts.get(tried.result, 0) + 1
-    return log.Closing(
-        tuple(names), not missing, tuple(missing), tuple(warnings), tuple(routes), tuple(sorted(counts.items()))
-    )
 
 
 def ingest_files(settings: Settings, files: Sequence[Path], progress: Progress, dry: bool = False) -> Report:
@@ -376,7 +282,7 @@ def _watched(found: Iterable[Difference], progress: Progress) -> list[Difference
 
 
 def upkeep(settings: Settings, progress: Progress, dry: bool = False) -> Report:
-    """Take in every capture that no manifest names, whatever run left it, and publish.
+    """Take in every capture that no manifest names, whatever run left it; publish; compact the catalogue.
 
     Lists all captures of the archive, which no daily run does.
     """
@@ -385,5 +291,7 @@ def upkeep(settings: Settings, progress: Progress, dry: bool = False) -> Report:
 
     with _opened(settings, dry) as archive:
         report.outcomes = ingest_left(archive, part, archive.store.keys("captures/"), partial(_tell, progress))
-        report.published = None if dry else publish(archive, settings)
+        if not dry:
+            report.published = publish(archive, settings)
+            compact(settings)
     return report

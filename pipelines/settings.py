@@ -23,6 +23,7 @@ class Settings:
     index: str = field(default="", repr=False)  # a database's address holds its password
     sources: str = ""
     contact: str = ""
+    notify: str = field(default="", repr=False)  # addresses with passwords in them
     home: Path = HOME
     endpoint: str = ""
     region: str = "us-east-1"
@@ -47,6 +48,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         index=environ.get("OPEDS_INDEX", ""),
         sources=environ.get("OPEDS_SOURCES", ""),
         contact=environ.get("OPEDS_CONTACT", ""),
+        notify=environ.get("OPEDS_NOTIFY", ""),
         home=Path(environ.get("OPEDS_HOME") or HOME).absolute(),
         endpoint=environ.get("AWS_ENDPOINT_URL", ""),
         region=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1",
@@ -65,6 +67,11 @@ def reaching(settings: Settings) -> dict[str, str]:
         "AWS_REGION": settings.region,
         "AWS_SESSION_TOKEN": settings.session_token,
     }
+
+
+def crawling(settings: Settings) -> dict[str, str]:
+    """Return what a crawl needs to reach the same archive; the rest it reads from our own environment."""
+    return {"OPEDS_ARCHIVE": settings.archive, "OPEDS_HOME": str(settings.home), **reaching(settings)}
 
 
 def child_environment(**extra: str) -> dict[str, str]:

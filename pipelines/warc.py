@@ -118,6 +118,20 @@ def read_capture(body: bytes, key: str) -> Capture:
     raise UnreadableWarc(f"{key} holds no response")
 
 
+def damaged(body: bytes, key: str) -> list[str]:
+    """Return what is wrong with a WARC file's own digests; nothing when every record fits its own."""
+    wrong = []
+    try:
+        for record in ArchiveIterator(BytesIO(body), check_digests=True):
+            record.content_stream().read()
+            checker = record.digest_checker
+            if checker.passed is False:
+                wrong += [f"{record.rec_type} record: {problem}" for problem in checker.problems]
+    except BROKEN as error:
+        raise UnreadableWarc(f"{key} is no WARC file, or ends in the middle of a record ({error})") from error
+    return wrong
+
+
 def decoded(body: bytes, headers: Headers) -> bytes:
     """Remove the content coding of a body; one that cannot be removed is left, and read as what it is."""
     coding = next((value.strip().lower() for name, value in headers if name.lower() == "content-encoding"), "")

@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from scrapy import Request
+from scrapy.crawler import Crawler
 from scrapy.downloadermiddlewares.retry import RetryMiddleware
 from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
 from scrapy.exceptions import IgnoreRequest
 from scrapy.http import Response
+from scrapy.robotstxt import RobotParser
 from scrapy.utils.httpobj import urlparse_cached
 from scrapy.utils.misc import build_from_crawler
 from twisted.internet.defer import Deferred
@@ -22,17 +24,40 @@ REFUSALS = 3
 MAX_WAIT = 300.0  # seconds; a server that asks for more is left alone by the limit on retries
 
 
+class Refused(IgnoreRequest):
+    """The site does not want this request: robots.txt says so, or its last answers did."""
+
+
+class RobotsUnreadable(IgnoreRequest):
+    """What robots.txt says cannot be known now, so nothing is asked for."""
+
+
 class CarefulRobots(RobotsTxtMiddleware):
     """RFC 9309: while robots.txt answers 5xx or not at all, everything is disallowed. Scrapy would allow it."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        super().__init__(crawler)
+        self.unreadable: set[str] = set()
+
+    def process_request_2(self, rp: RobotParser | None, request: Request) -> None:
+        """Let pass, or say why not: a site that forbids is another thing than one that does not answer."""
+        try:
+            super().process_request_2(rp, request)
+        except IgnoreRequest as error:
+            if urlparse_cached(request).netloc in self.unreadable:
+                raise RobotsUnreadable("robots.txt cannot be read, so nothing is asked for") from error
+            raise Refused("robots.txt forbids it") from error
 
     async def _parse_robots(self, response: Response, netloc: str, request: Request) -> None:
         if response.status >= 500:
             response = response.replace(body=NOTHING)
+            self.unreadable.add(netloc)
         elif response.status >= 400:
             response = response.replace(body=b"")
         await super()._parse_robots(response, netloc, request)
 
     def _robots_error(self, exc: Exception, netloc: str) -> None:
+        self.unreadable.add(netloc)
         waiting = self._parsers[netloc]
         parser = build_from_crawler(self._parserimpl, self.crawler, NOTHING)
         self._parsers[netloc] = parser
@@ -50,7 +75,7 @@ class StopWhenRefused:
         """Let pass, or raise `IgnoreRequest`."""
         host = urlparse_cached(request).netloc
         if self.refusals[host] >= REFUSALS:
-            raise IgnoreRequest(f"{host} refused {REFUSALS} requests in a row, so we stopped asking it")
+            raise Refused(f"{host} refused {REFUSALS} requests in a row, so we stopped asking it")
 
     def process_response(self, request: Request, response: Response) -> Response:
         """Count."""

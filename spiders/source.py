@@ -9,7 +9,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from http import HTTPStatus
-from secrets import token_hex
 from typing import Any, NoReturn, Self
 
 from scrapy import Request, Spider
@@ -24,12 +23,13 @@ from pipelines.addresses import Place, canonical_url, is_opinion, place_of
 from pipelines.crawls import Summary, Tried
 from pipelines.errors import OpedsError
 from pipelines.log import RouteReport
-from pipelines.nouns import iso, now, stamp
+from pipelines.nouns import iso, new_run_id, now
 from pipelines.settings import read_settings
 from pipelines.sources import Route, Source, load_sources, source_named
 from pipelines.store import Store
 from pipelines.warc import Exchange
 from spiders.discovery import Entry, Unreadable, after, entries
+from spiders.politeness import Refused, RobotsUnreadable
 
 MAX_FETCHED = 100_000  # pages of one crawl
 
@@ -64,7 +64,7 @@ class SourceSpider(Spider):
         if self.until < self.since:
             refuse(f"until={until} lies before since={since}")
         self.urls = url.split()
-        self.left = int(pages) if pages.isdigit() else MAX_FETCHED
+        self.left = _count(pages) if pages else MAX_FETCHED
         self.warc, self.attended = warc, bool(attended)
         self.loopback = self.place_source.loopback
         self.allowed_domains = [*self.place_source.hosts, *self.place_source.same_host]
@@ -74,7 +74,7 @@ class SourceSpider(Spider):
         self.outside: dict[str, set[str]] = {}  # addresses of other days or sections, by route
         self.reports: dict[str, RouteReport] = {}
         self.summary = Summary(
-            run=run or f"{stamp(began)}-{token_hex(2)}",
+            run=run or new_run_id(),
             source=self.name,
             since=self.since.isoformat(),
             until=self.until.isoformat(),
@@ -163,7 +163,7 @@ class SourceSpider(Spider):
         if page > 1 and isinstance(failure.value, HttpError) and failure.value.response.status == 404:
             self._report(route, [], reached=True)
         else:
-            self._report(route, [], error=_why(failure)[1])
+            self._report(route, [], error=self._why(failure)[1])
         yield from ()
 
     def _report(self, route: Route, found: list[Entry], reached: bool = False, error: str = "") -> None:
@@ -230,14 +230,22 @@ class SourceSpider(Spider):
         """Note why a page could not be had."""
         request: Request = failure.request  # type: ignore[attr-defined]
         tried = self.by_url[request.cb_kwargs["key"]]
-        tried.result, tried.reason = _why(failure)
         tried.fetched_at = iso(now())
         if isinstance(failure.value, HttpError):
             tried.status = failure.value.response.status
         if tried.status == HTTPStatus.NOT_MODIFIED and request.meta.get("kept"):
-            tried.result, tried.reason, tried.capture_key = "kept", "", request.meta["kept"]
+            tried.result, tried.capture_key = "kept", request.meta["kept"]
+        else:
+            tried.result, tried.reason = self._why(failure)
         self.say(tried.result, tried.article_id)
         yield from ()
+
+    def _why(self, failure: Failure) -> tuple[str, str]:
+        """Return result and reason of a failed request; count what another try may mend, and what it may not."""
+        trouble = _trouble(failure.value)
+        if trouble:
+            self.summary.troubles[trouble] = self.summary.troubles.get(trouble, 0) + 1
+        return _why(failure)
 
     def say(self, what: str, article_id: str) -> None:
         """Tell a waiting parent process how far we are."""
@@ -252,6 +260,8 @@ class SourceSpider(Spider):
         self.summary.finished_at, self.summary.finish_reason = iso(now()), reason
         self.summary.routes = list(self.reports.values())
         self.summary.addresses = tried
+        assert self.crawler.stats is not None
+        self.summary.bytes = self.crawler.stats.get_value("downloader/response_bytes", 0)
         self.summary.counts = {result: results.count(result) for result in sorted(set(results))}
         return self.summary
 
@@ -262,11 +272,27 @@ def refuse(sentence: str) -> NoReturn:
     raise SystemExit(2)
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        refuse(f"pages={text!r} is no number; write it as pages=3")
+    return int(text)
+
+
 def _day(text: str, name: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
         refuse(f"{name}={text!r} is no date; write it as 2026-06-01")
+
+
+def _trouble(error: BaseException | None) -> str:
+    """Return `busy` for what may pass by itself, `refused` for what a person must look at, else nothing."""
+    if isinstance(error, HttpError):
+        status = error.response.status
+        return "refused" if status in {401, 403} else "busy" if status == 429 or status >= 500 else ""
+    if isinstance(error, IgnoreRequest):
+        return "refused" if isinstance(error, Refused) else "busy" if isinstance(error, RobotsUnreadable) else ""
+    return "busy"  # no answer, or one that broke off
 
 
 def _why(failure: Failure) -> tuple[str, str]:
@@ -278,6 +304,6 @@ def _why(failure: Failure) -> tuple[str, str]:
         if status in {404, 410}:
             return "gone", f"HTTP {status}"
         return "failed", f"HTTP {status} from {host}"
-    if isinstance(error, IgnoreRequest) and "robots.txt" in str(error):
-        return "disallowed", "robots.txt forbids it, or cannot be read"
+    if isinstance(error, Refused) and "robots.txt" in str(error):
+        return "disallowed", str(error)
     return "failed", str(error) or type(error).__name__

@@ -13,7 +13,7 @@ from pipelines import extract as reading
 from pipelines import fields, log
 from pipelines.archive import Archive, catch_up, open_archive, rehearsal
 from pipelines.catalogue import publish
-from pipelines.crawls import Summary, Tried, sightings
+from pipelines.crawls import Tried, sightings
 from pipelines.index import open_index
 from pipelines.ingest import Part, ingest, ingest_left
 from pipelines.keep import keep
@@ -163,7 +163,7 @@ def test_a_left_capture_that_cannot_be_read_stops_nothing(archive: Archive, fold
 def test_a_kept_payload_that_no_manifest_names_counts_at_both_moments(archive: Archive, folder: Settings) -> None:
     key = left_by_a_crash(archive)
     tried = Tried(C_URL, "kjd-c2068163", ["editorials"], "2024-06-13", "", "kept", "", 200, "2024-06-15T00:00:00Z", key)
-    seen, _ = sightings(Summary("r", "kjd", "2024-06-13", "2024-06-13", "", addresses=[tried]))
+    seen, _ = sightings([tried])
     assert [(sighting.fetched_at.day, sighting.capture_key) for sighting in seen] == [(15, key)]
 
 

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pipelines.archive import open_archive
+from pipelines.day import addresses_due
 from pipelines.nouns import SEOUL, Verdict
 from pipelines.revisit import AGES, is_due
-from pipelines.run import addresses_due, revisit
+from pipelines.run import revisit
 from pipelines.settings import Settings
 from pipelines.store import open_store
 from tests.conftest import C_URL, Command, World, capture, environment_of, page, prose, take_in

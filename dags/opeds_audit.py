@@ -1,0 +1,59 @@
+"""Prove that the archive still holds what it says: recompute, compare, tell; repair nothing.
+
+Every day at 04:00 in Seoul, in four mapped tasks: a 28th of all articles by the digest of their id, so that each
+object has its turn every four weeks, and everything that the last seven days brought. Payloads against their WARC
+digests and keys, records against the captures they are made of, manifests against objects, the catalogue against the
+log.
+
+| task | does | if it fails |
+|---|---|---|
+| `shares` | four equal shares | |
+| `fixity` | verifies one; tells its findings (OPEDS_NOTIFY) and goes red | **not retried**: a finding is for a person. Each names its key. A missing or damaged object comes back from a version of the bucket or a backup; `opeds index rebuild` and `opeds upkeep` make index and catalogue anew |
+
+By hand: `opeds verify`, `opeds verify --share 3/28 --since 2026-06-01`.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import CronPartitionTimetable, ExceptionRetryPolicy, RetryAction, RetryRule, dag, task
+
+SHARES = 4
+STOP = ExceptionRetryPolicy(
+    rules=[RetryRule(exception="pipelines.errors.FixityFailed", action=RetryAction.FAIL, reason="it was told")]
+)
+
+
+@dag(
+    dag_id="opeds_audit",
+    schedule=CronPartitionTimetable("0 4 * * *", timezone="Asia/Seoul", key_format="%Y-%m-%d"),
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    dagrun_timeout=timedelta(hours=6),
+    default_args={
+        "owner": "opeds",
+        "retries": 3,
+        "retry_exponential_backoff": 2.0,
+        "retry_policy": STOP,
+        "execution_timeout": timedelta(hours=2),
+    },
+    tags=["opeds", "audit"],
+    doc_md=__doc__,
+)
+def opeds_audit():
+    @task
+    def shares():
+        from pipelines.tasks import shards
+
+        return shards(SHARES)
+
+    @task
+    def fixity(share, dag_run=None):
+        from pipelines.tasks import fixity
+
+        return fixity(share, dag_run.partition_key)
+
+    fixity.expand(share=shares())
+
+
+opeds_audit()

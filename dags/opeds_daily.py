@@ -1,0 +1,148 @@
+"""Archive one day of op-eds, every morning and for any day of the past.
+
+**What it does.** At 06:00 in Seoul, for the day before (the *partition key*, `2026-11-21`): crawl each site, take in
+what the crawls brought, close the day, bring the catalogue up, tell a person what they should know. Raw pages are
+stored before anything is read, so a bug of ours never costs a page: `opeds_rederive` reads them again.
+
+| task | does | if it fails |
+|---|---|---|
+| `discover` | names the run; says which sites have a list that reaches the day | retried; nothing was asked for yet |
+| `crawl_kjd`, `crawl_daum` | `scrapy crawl`, one at a time per site over all DAGs (pools `site_…`) | **busy** (429, 5xx, silence): retried, later each time. **Refused** (401, 403, robots.txt): not asked again; look first. Cut off: retried. What was captured is kept, and archived, in every case |
+| `shares`, `ingest` | take in what lies in the bucket, 250 addresses a task | retried; a part already logged is skipped |
+| `close` | logs how the day stands, from the bucket alone: the calendar of `opeds status` | retried |
+| `publish` | brings the table up to the last manifest (pool `catalogue`: one publisher), tells the asset `opeds://archive` | retried; whoever comes next publishes this too |
+| `report` | tells what is missing, unusual or drifted (OPEDS_NOTIFY); **red when the day is incomplete** | see its message, mend, clear from `discover` |
+
+**Run it again** whenever in doubt: clear `discover` to look at the sites afresh, any other task to go on from there.
+What is archived already is seen again and not stored again. A finished crawl is not repeated under one run.
+
+**A past day, or many:** `airflow backfill create --dag-id opeds_daily --from-date 2026-06-01 --to-date 2026-07-01
+--max-active-runs 2 --dry-run`, then without `--dry-run`. Mind the bounds: they are midnights in Seoul, and a day
+counts from 06:00, so **`--to-date` is one day past the last day wanted** (these give the 1st to the 30th of June). Two
+runs at once are no impoliteness: the pools keep one crawl per site. Where no list reaches back to a day, the day says
+`not discoverable`. By hand, one day: trigger with the partition key `2026-06-01`.
+
+**A day without op-eds** is complete when the lists prove it; `report` tells when such weekdays usually bring some.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import (
+    Asset,
+    AsyncCallback,
+    CronPartitionTimetable,
+    DeadlineAlert,
+    DeadlineReference,
+    ExceptionRetryPolicy,
+    Metadata,
+    RetryAction,
+    RetryRule,
+    TriggerRule,
+    dag,
+    task,
+)
+
+SITES = ("kjd", "daum")  # a pool belongs to a task, not to a mapped piece of one: so there is a task for each site
+ARCHIVE = Asset(name="opeds_archive", uri="opeds://archive")
+STOP = ExceptionRetryPolicy(
+    rules=[
+        RetryRule(exception="pipelines.errors.SiteRefused", action=RetryAction.FAIL, reason="look before asking again"),
+        RetryRule(exception="pipelines.errors.WrongUsage", action=RetryAction.FAIL, reason="it would be wrong again"),
+        RetryRule(exception="pipelines.errors.DayIncomplete", action=RetryAction.FAIL, reason="mend what is missing"),
+    ]
+)
+
+
+def failed(context):
+    from pipelines.notify import failed
+
+    failed(context)
+
+
+@dag(
+    dag_id="opeds_daily",
+    schedule=CronPartitionTimetable("0 6 * * *", timezone="Asia/Seoul", key_format="%Y-%m-%d", run_offset=-1),
+    start_date=datetime(2000, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    dagrun_timeout=timedelta(hours=12),
+    deadline=DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        interval=timedelta(hours=6),
+        callback=AsyncCallback("pipelines.notify.late"),
+    ),
+    default_args={
+        "owner": "opeds",
+        "retries": 4,
+        "retry_exponential_backoff": 2.0,  # from [core] default_task_retry_delay, 300 s: 5, 10, 20, 40 minutes
+        "max_retry_delay": timedelta(hours=1),
+        "retry_policy": STOP,
+        "execution_timeout": timedelta(minutes=30),
+        "on_failure_callback": failed,
+    },
+    tags=["opeds", "crawl"],
+    doc_md=__doc__,
+)
+def opeds_daily():
+    @task
+    def discover(dag_run=None):
+        from pipelines.tasks import discover
+
+        return discover(dag_run.partition_key)
+
+    def crawl(site):
+        @task(task_id=f"crawl_{site}", pool=f"site_{site}", execution_timeout=timedelta(hours=3, minutes=15))
+        def crawl(run):
+            from airflow.sdk.exceptions import AirflowSkipException
+            from airflow.sdk.observability.stats import Stats
+
+            from pipelines.tasks import crawl
+
+            if site not in run["sources"]:
+                raise AirflowSkipException(f"no list of {site} shows {run['day']}")
+            return crawl(run, site, Stats.incr)
+
+        return crawl
+
+    @task(trigger_rule=TriggerRule.ALL_DONE)
+    def shares(run):
+        from pipelines.tasks import shares
+
+        return shares(run)
+
+    @task
+    def ingest(share):
+        from airflow.sdk.observability.stats import Stats
+
+        from pipelines.tasks import ingest
+
+        return ingest(share, Stats.incr)
+
+    @task(trigger_rule=TriggerRule.ALL_DONE)
+    def close(run):
+        from pipelines.tasks import close_day
+
+        return close_day(run)
+
+    @task(pool="catalogue", outlets=[ARCHIVE])
+    def publish(closed):
+        from pipelines.tasks import publish
+
+        yield Metadata(ARCHIVE, extra={**closed, **publish()})
+
+    @task(on_failure_callback=None)
+    def report(closed):
+        from pipelines.tasks import report
+
+        report(closed)
+
+    run = discover()
+    crawls = [crawl(site)(run) for site in SITES]
+    brought = shares(run)
+    closed = close(run)
+    crawls >> brought
+    ingest.expand(share=brought) >> closed
+    publish(closed) >> report(closed)
+
+
+opeds_daily()

@@ -1,0 +1,71 @@
+"""Read the archive again by new rules: after a better profile, a new trafilatura, a new version of our extraction.
+
+By hand only, and after `opeds rederive` has shown on a few articles what would change. Trigger with
+`{"source": "kjd", "shards": 8}`; both may be left out. Each shard is a task; with Celery or Kubernetes they spread over
+the workers, which must then share an index (OPEDS_INDEX, PostgreSQL).
+
+| task | does | if it fails |
+|---|---|---|
+| `shards` | equal shares of all articles, by the digest of their id | |
+| `reread` | reads the captures of its share again; logs a REREAD where the rules were others. Nothing is fetched | retried; what is read already is not read again |
+| `publish` | brings the table up to the log (pool `catalogue`) | retried |
+
+A content that gets another name keeps the old one in `formerly`: citations resolve. Run it again at any time: what was
+read by today's rules is not touched.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import Param, dag, task
+
+
+def failed(context):
+    from pipelines.notify import failed
+
+    failed(context)
+
+
+@dag(
+    dag_id="opeds_rederive",
+    schedule=None,
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    dagrun_timeout=timedelta(days=2),
+    params={
+        "source": Param("", type="string", description="only this source; empty: all"),
+        "shards": Param(8, type="integer", minimum=1, maximum=512, description="into how many tasks to divide it"),
+    },
+    default_args={
+        "owner": "opeds",
+        "retries": 3,
+        "retry_exponential_backoff": 2.0,
+        "execution_timeout": timedelta(hours=12),
+        "on_failure_callback": failed,
+    },
+    tags=["opeds", "upkeep"],
+    doc_md=__doc__,
+)
+def opeds_rederive():
+    @task
+    def shards(params=None):
+        from pipelines.tasks import shards
+
+        return shards(params["shards"])
+
+    @task
+    def reread(share, params=None, dag_run=None):
+        from pipelines.tasks import reread
+
+        return reread(share, params["source"], dag_run.run_id)
+
+    @task(pool="catalogue")
+    def publish():
+        from pipelines.tasks import publish
+
+        return publish()
+
+    reread.expand(share=shards()) >> publish()
+
+
+opeds_rederive()

@@ -1,0 +1,114 @@
+"""Look again at what is 1, 3, 7 and 30 days old: corrections come soon after publication, and seldom late.
+
+Every day at 15:00 in Seoul. Asks conditionally (ETag, Last-Modified), so an unchanged page costs the site almost
+nothing; a changed one becomes a version, nothing is overwritten. An address is owed one look at each age; a look that
+was missed is made up for by the next run, so a failed run needs no care but for its cause.
+
+| task | does | if it fails |
+|---|---|---|
+| `owed` | names the run and the sites that owe us a look | retried |
+| `look_again_kjd`, `look_again_daum` | `scrapy crawl` of those addresses, 500 at most, in the site's pool | as in `opeds_daily`: busy is retried, refused is not |
+| `shares`, `ingest`, `publish` | as in `opeds_daily` | retried |
+| `done` | red when a site could not be looked at | see that site's task |
+
+Run it again at any time: what was looked at owes nothing any more.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import (
+    CronTriggerTimetable,
+    ExceptionRetryPolicy,
+    RetryAction,
+    RetryRule,
+    TriggerRule,
+    dag,
+    task,
+)
+
+SITES = ("kjd", "daum")  # as in opeds_daily
+STOP = ExceptionRetryPolicy(
+    rules=[
+        RetryRule(exception="pipelines.errors.SiteRefused", action=RetryAction.FAIL, reason="look before asking again"),
+        RetryRule(exception="pipelines.errors.WrongUsage", action=RetryAction.FAIL, reason="it would be wrong again"),
+    ]
+)
+
+
+def failed(context):
+    from pipelines.notify import failed
+
+    failed(context)
+
+
+@dag(
+    dag_id="opeds_revisit",
+    schedule=CronTriggerTimetable("0 15 * * *", timezone="Asia/Seoul"),
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    dagrun_timeout=timedelta(hours=12),
+    default_args={
+        "owner": "opeds",
+        "retries": 3,
+        "retry_exponential_backoff": 2.0,
+        "max_retry_delay": timedelta(hours=1),
+        "retry_policy": STOP,
+        "execution_timeout": timedelta(minutes=30),
+        "on_failure_callback": failed,
+    },
+    tags=["opeds", "crawl"],
+    doc_md=__doc__,
+)
+def opeds_revisit():
+    @task
+    def owed():
+        from pipelines.tasks import owed
+
+        return owed()
+
+    def look_again(site):
+        @task(task_id=f"look_again_{site}", pool=f"site_{site}", execution_timeout=timedelta(hours=3, minutes=15))
+        def look_again(run):
+            from airflow.sdk.exceptions import AirflowSkipException
+            from airflow.sdk.observability.stats import Stats
+
+            from pipelines.tasks import look_again
+
+            if site not in run["sources"]:
+                raise AirflowSkipException(f"{site} is owed no look")
+            return look_again(run, site, Stats.incr)
+
+        return look_again
+
+    @task(trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)
+    def shares(run):
+        from pipelines.tasks import shares
+
+        return shares(run)
+
+    @task
+    def ingest(share):
+        from airflow.sdk.observability.stats import Stats
+
+        from pipelines.tasks import ingest
+
+        return ingest(share, Stats.incr)
+
+    @task(pool="catalogue", trigger_rule=TriggerRule.NONE_FAILED)
+    def publish():
+        from pipelines.tasks import publish
+
+        return publish()
+
+    run = owed()
+    looks = [look_again(site)(run) for site in SITES]
+    brought = shares(run)
+    looks >> brought
+    done = EmptyOperator(task_id="done", trigger_rule=TriggerRule.NONE_FAILED)
+    ingest.expand(share=brought) >> publish() >> done
+    looks >> done
+
+
+opeds_revisit()

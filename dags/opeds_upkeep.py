@@ -1,0 +1,67 @@
+"""Keep the house: take in what broken runs left, compact the catalogue.
+
+Every Sunday at 03:00 in Seoul. The daily runs take in what was left of the articles they meet; this looks at all
+captures in the bucket, the only DAG that lists it whole. Then the catalogue's small files are written together, and
+those removed that no version of the last week needs: time travel of a Delta reader ends there, an op-ed's own
+versions are rows and stay.
+
+| task | does | if it fails |
+|---|---|---|
+| `take_in_left` | archives every capture that no manifest names | retried |
+| `publish` | brings the table up to the log (pool `catalogue`) | retried |
+| `compact` | joins files, removes old ones (pool `catalogue`, so that nobody publishes meanwhile) | retried |
+
+Run it again at any time. By hand: `opeds upkeep`, `opeds upkeep --dry-run`.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import CronTriggerTimetable, dag, task
+
+
+def failed(context):
+    from pipelines.notify import failed
+
+    failed(context)
+
+
+@dag(
+    dag_id="opeds_upkeep",
+    schedule=CronTriggerTimetable("0 3 * * 0", timezone="Asia/Seoul"),
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    dagrun_timeout=timedelta(hours=12),
+    default_args={
+        "owner": "opeds",
+        "retries": 3,
+        "retry_exponential_backoff": 2.0,
+        "execution_timeout": timedelta(hours=6),
+        "on_failure_callback": failed,
+    },
+    tags=["opeds", "upkeep"],
+    doc_md=__doc__,
+)
+def opeds_upkeep():
+    @task
+    def take_in_left():
+        from pipelines.tasks import take_in_left
+
+        return take_in_left()
+
+    @task(pool="catalogue")
+    def publish():
+        from pipelines.tasks import publish
+
+        return publish()
+
+    @task(pool="catalogue")
+    def compact():
+        from pipelines.tasks import compact_catalogue
+
+        return compact_catalogue()
+
+    take_in_left() >> publish() >> compact()
+
+
+opeds_upkeep()

@@ -1,0 +1,99 @@
+"""Tell a person: always in the log, and at every address in OPEDS_NOTIFY, by mail, webhook or what Apprise knows."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.drift import Finding
+from pipelines.errors import NotTold
+from pipelines.log import Closing
+from pipelines.settings import read_settings
+
+log = logging.getLogger(__name__)
+LINES = 20  # of one notice; the rest is counted
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something a person should know: `kind` is for filters, `subject` one line, `lines` the details.
+
+    Kinds: `incomplete`, `nothing-published`, `drift`, `fixity`, `late`, `failed`.
+    """
+
+    kind: str
+    subject: str
+    lines: tuple[str, ...] = ()
+
+    @property
+    def body(self) -> str:
+        """The details as text."""
+        more = [f"… and {len(self.lines) - LINES} more"] if len(self.lines) > LINES else []
+        return "\n".join([*self.lines[:LINES], *more]) or self.subject
+
+
+def notices_of(day: str, closing: Closing) -> list[Notice]:
+    """Return what is to be told of a day that was closed: what is missing, and what is unusual."""
+    found = [Notice("incomplete", f"{day} is not complete", closing.missing)] if closing.missing else []
+    unusual = tuple(warning for warning in closing.warnings if "nothing was published" in warning)
+    return found + ([Notice("nothing-published", f"{day} brought less than such days do", unusual)] if unusual else [])
+
+
+def notices_of_drift(findings: Iterable[Finding]) -> list[Notice]:
+    """Return what is to be told of layouts that changed."""
+    return [
+        Notice(
+            "drift",
+            f"{one.source}: {one.field} is found on {one.now:.0%} of the last pages, on {one.before:.0%} before",
+            (f"`opeds doctor {one.source}` says which selectors still hold", *one.urls),
+        )
+        for one in findings
+        if one.grave
+    ]
+
+
+def notify(notices: Iterable[Notice], addresses: str) -> None:
+    """Log each notice, and send it to each address; raise `NotTold`, after all were tried, naming who got none.
+
+    `addresses` are Apprise's, with spaces between: `mailtos://user:password@example.org?to=me@example.org`,
+    `jsons://example.org/hook`. Their passwords are never logged.
+    """
+    untold: set[str] = set()
+    for notice in notices:
+        log.warning("%s: %s\n%s", notice.kind, notice.subject, notice.body)
+        untold |= _sent(notice, addresses.split())
+    if untold:
+        raise NotTold(f"a notice could not be delivered to {', '.join(sorted(untold))}; the task's log holds it")
+
+
+def _sent(notice: Notice, addresses: Iterable[str]) -> set[str]:
+    """Send one notice to each address; return those that did not take it, without their passwords."""
+    untold = set()
+    for address in addresses:
+        from apprise import Apprise
+
+        one = Apprise()
+        if not one.add(address):
+            untold.add(f"{address.partition(':')[0]}:… (no address that Apprise knows)")
+        elif not one.notify(title=f"opeds {notice.kind}: {notice.subject}", body=notice.body):
+            untold.add(str(one[0].url(privacy=True)))  # type: ignore[no-untyped-call]
+    return untold
+
+
+def failed(context: Any) -> None:
+    """Tell of a task that failed for good: Airflow calls this with its context."""
+    task, run = context["task_instance"], context["dag_run"]
+    what = f"{task.dag_id}.{task.task_id} failed for {run.partition_key or run.run_id}"
+    notify([Notice("failed", what, (str(context.get("exception") or "no exception"),))], read_settings().notify)
+
+
+async def late(context: Any = None, **_: Any) -> None:
+    """Tell of a run that is not done by its deadline: Airflow's triggerer calls this."""
+    import asyncio
+
+    run = (context or {}).get("dag_run") or {}
+    which = run.get("partition_key") or run.get("dag_run_id") or run.get("run_id") or "a run"
+    notice = Notice("late", f"{run.get('dag_id', 'a DAG')} is not done by its deadline: {which}")
+    await asyncio.to_thread(notify, [notice], read_settings().notify)

@@ -1,0 +1,281 @@
+"""What a scheduler calls. Every task takes and returns keys and counts, and may be called again at any time.
+
+Between two tasks the bucket is the truth: a crawl's summary, the log. So nothing depends on the scheduler's own
+memory, and a task that was cleared, retried or run twice at once adds nothing. `dags/` wires these; cron could.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import date, datetime
+from functools import partial
+from typing import TypedDict
+
+from pipelines import log
+from pipelines.archive import Archive, open_archive
+from pipelines.catalogue import compact
+from pipelines.catalogue import publish as bring_up
+from pipelines.crawls import Summary, check, crawl_key, read_summary, start_crawl
+from pipelines.day import Shard, addresses_due, close, take_in
+from pipelines.errors import CrawlFailed, DayIncomplete, FixityFailed, WrongUsage
+from pipelines.ingest import Part, ingest_left
+from pipelines.notify import Notice, notices_of, notices_of_drift, notify
+from pipelines.nouns import Outcome, Verdict, iso, new_run_id, now, today
+from pipelines.reader import drifted, reachable
+from pipelines.rederive import stale
+from pipelines.rederive import write as write_rereads
+from pipelines.settings import Settings, crawling, read_settings
+from pipelines.verify import verify
+
+logger = logging.getLogger(__name__)
+Meter = Callable[[str, int], None]  # name and count: Airflow's `Stats.incr`
+AT_ONCE = 250  # addresses of a crawl that one task takes in
+ROUND = 28  # days in which every object has its turn to be verified
+RECENT = 7  # days of which everything is verified at every turn
+METERED = {
+    Verdict.NEW: "archived",
+    Verdict.COPY: "copies",
+    Verdict.REVISED: "revised",
+    Verdict.REJECTED: "rejected",
+}
+
+
+class Run(TypedDict):
+    """A run's name, the day in Seoul it is for, the moment it began (UTC), and the sources it asks."""
+
+    id: str
+    day: str
+    at: str
+    sources: list[str]
+
+
+class Share(TypedDict):
+    """A part of the work: articles of shard `number` of `of`, of one crawl where `crawl` names its summary."""
+
+    crawl: str
+    number: int
+    of: int
+
+
+class Closed(TypedDict):
+    """A day that was closed: its manifest's number, whether it is complete, and how many things are missing."""
+
+    day: str
+    seq: int
+    complete: bool
+    missing: int
+
+
+def discover(day: str) -> Run:
+    """Name a run, and say which sources have a route that shows the day; the others are `not discoverable`."""
+    archive, wanted = _archive(), _day(day)
+    serving = [s.name for s in archive.sources.values() if any(r.serves(wanted, wanted) for r in s.routes)]
+    return Run(id=new_run_id(), day=day, at=iso(now()), sources=serving)
+
+
+def owed() -> Run:
+    """Name a run that looks again at what is 1, 3, 7 and 30 days old, and the sources that are owed a look."""
+    moment = now()
+    return Run(
+        id=new_run_id(), day=today().isoformat(), at=iso(moment), sources=sorted(addresses_due(_archive(), moment))
+    )
+
+
+def crawl(run: Run, source: str, meter: Meter) -> dict[str, int]:
+    """Crawl a source for the run's day; return what came of the addresses, counted.
+
+    A crawl that was finished under this run is not made again. Raises `SiteBusy`, `SiteRefused` or `CrawlFailed`;
+    what was captured until then is kept.
+    """
+    return _crawled(run, source, [("since", run["day"]), ("until", run["day"])], meter)
+
+
+def look_again(run: Run, source: str, meter: Meter) -> dict[str, int]:
+    """Ask again, conditionally, for the addresses of a source that are owed a look; otherwise as `crawl`."""
+    urls = addresses_due(_archive(), datetime.fromisoformat(run["at"])).get(source, [])
+    return _crawled(run, source, [("url", " ".join(urls)), ("until", run["day"])], meter) if urls else {}
+
+
+def _crawled(run: Run, source: str, arguments: list[tuple[str, str]], meter: Meter) -> dict[str, int]:
+    settings = _settings()
+    archive = open_archive(settings)
+    tried = _tries(archive, run, source)
+    try:
+        summary = check(read_summary(archive, crawl_key(source, run["day"], tried[-1]))) if tried else None
+    except CrawlFailed:
+        summary = None
+    if summary is None:
+        name = run["id"] if not tried else f"{run['id']}-{len(tried) + 1}"
+        file = settings.home / "logs" / f"{name}-{source}.log"
+        process = start_crawl(source, [*arguments, ("run", name)], file, crawling(settings))
+        process.wait(partial(logger.info, "%s: %s", source))
+        summary = read_summary(archive, crawl_key(source, run["day"], name))
+        seconds = datetime.fromisoformat(summary.finished_at) - datetime.fromisoformat(summary.started_at)
+        measured = {"crawled": len(summary.addresses), "bytes": summary.bytes, "seconds": int(seconds.total_seconds())}
+        for what, count in measured.items():
+            meter(f"opeds.{source}.{what}", count)
+        check(summary)
+    return summary.counts
+
+
+def shares(run: Run) -> list[Share]:
+    """Return the work that the run's crawls left to be taken in, whether or not they came to their end."""
+    archive = _archive_for(run)
+    found: list[Share] = []
+    for source, summary in _summaries(archive, run).items():
+        of = -(-len(summary.addresses) // AT_ONCE)
+        key = crawl_key(source, run["day"], summary.run)
+        found += [Share(crawl=key, number=number, of=of) for number in range(of)]
+    return found
+
+
+def ingest(share: Share, meter: Meter) -> dict[str, int]:
+    """Take in a share of what a crawl brought; return the outcomes, counted by verdict."""
+    archive = _archive()
+    summary = read_summary(archive, share["crawl"])
+    done = take_in(archive, summary, _tell, Shard(share["number"], share["of"]))
+    return _counted(done, meter)
+
+
+def close_day(run: Run) -> Closed:
+    """Log how the day stands after the run's crawls, from what lies in the bucket."""
+    archive = _archive_for(run)
+    summaries = _summaries(archive, run)
+    failures = {name: "not crawled; see the task's log" for name in run["sources"] if name not in summaries}
+    for name, summary in summaries.items():
+        keys = {tried.capture_key for tried in summary.addresses if tried.capture_key}
+        left = len(keys - archive.index.named(keys))
+        if left:
+            failures[name] = f"{left} of {len(keys)} captures are not taken in; see the task's log"
+    names = [source.name for source in archive.sources.values() if source.routes]
+    failures |= {name: "not discoverable: no route shows this day" for name in names if name not in run["sources"]}
+    closing, seq = close(archive, run["id"], _day(run["day"]), names, summaries, failures)
+    return Closed(day=run["day"], seq=seq, complete=closing.complete, missing=len(closing.missing))
+
+
+def publish() -> dict[str, int]:
+    """Bring the catalogue up to the last manifest, whoever logged it; return that number and the table's version."""
+    settings = _settings()
+    done = bring_up(open_archive(settings), settings)
+    return {"manifest": done.seq, "version": done.version, "rows": done.rows}
+
+
+def report(closed: Closed) -> None:
+    """Tell what a person should know of a day: what is missing, what is unusual, what drifted.
+
+    Raises `DayIncomplete`: the day was archived as far as it could be read, and its run shows red.
+    """
+    settings = _settings()
+    closing = log.manifest_at(open_archive(settings).store, closed["seq"]).closing
+    assert closing is not None
+    notify([*notices_of(closed["day"], closing), *notices_of_drift(drifted(settings))], settings.notify)
+    if not closing.complete:
+        raise DayIncomplete(f"{closed['day']} is not complete: {'; '.join(closing.missing[:3])}")
+
+
+def take_in_left() -> dict[str, int]:
+    """Take in every capture that no manifest names, whatever broken run left it. Lists the whole archive."""
+    archive = _archive()
+    part = Part(new_run_id(), "left", today().isoformat(), iso(now()))
+    return _counted(ingest_left(archive, part, archive.store.keys("captures/"), _tell), _unmetered)
+
+
+def compact_catalogue() -> dict[str, int]:
+    """Write the catalogue's small files together and remove those that no reader of the last week needs."""
+    return compact(_settings())
+
+
+def shards(of: int) -> list[Share]:
+    """Return `of` equal shares of the archive."""
+    return [Share(crawl="", number=number, of=of) for number in range(of)]
+
+
+def reread(share: Share, source: str, run: str) -> dict[str, int]:
+    """Read a share of the archive again by today's rules and log what got another reading."""
+    archive, shard = _archive(), Shard(share["number"], share["of"])
+    articles = [article_id for article_id in stale(archive, source, []) if shard.holds(article_id)]
+    part = Part(run, f"rederive{shard.suffix}", today().isoformat(), iso(now()))
+    return _counted(write_rereads(archive, part, articles, partial(logger.info, "read again %s")), _unmetered)
+
+
+def fixity(share: Share, day: str) -> dict[str, int]:
+    """Verify this share of the objects whose turn `day` is, and of all that the last days brought.
+
+    Each object has its turn every 28 days. Findings are told and logged, nothing is repaired; raises `FixityFailed`.
+    """
+    settings = _settings()
+    today_, mine = _day(day), Shard(share["number"], share["of"])
+    turn = Shard(today_.toordinal() % ROUND + ROUND * share["number"], ROUND * share["of"])
+    since = date.fromordinal(today_.toordinal() - RECENT).isoformat()
+    counts, findings = verify(
+        open_archive(settings),
+        settings,
+        lambda article, on: turn.holds(article) or (on >= since and mine.holds(article)),
+    )
+    if findings:
+        lines = tuple(f"{one.key}: {one.said}" for one in findings)
+        notify([Notice("fixity", f"{len(lines)} things in the archive do not fit", lines)], settings.notify)
+        raise FixityFailed(f"{len(lines)} things do not fit, the first: {lines[0]}")
+    return counts
+
+
+def _settings() -> Settings:
+    return reachable(read_settings())
+
+
+def _archive() -> Archive:
+    return open_archive(_settings())
+
+
+def _archive_for(run: Run | None) -> Archive:
+    if run is None:
+        raise WrongUsage("there is no run: the task that names it failed; clear that one")
+    return _archive()
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise WrongUsage(
+            f"the run is for no day: its partition key is {text!r}, and should be like 2026-06-01"
+        ) from error
+
+
+def _tries(archive: Archive, run: Run, source: str) -> list[str]:
+    """Return the names of this run's crawls of a source that left anything, in order."""
+    keys = archive.store.keys(crawl_key(source, run["day"], run["id"], ""))
+    names = {key.rpartition("/")[2].partition(".")[0] for key in keys}
+    return sorted(names, key=lambda name: (len(name), name))
+
+
+def _summaries(archive: Archive, run: Run) -> dict[str, Summary]:
+    """Return the last crawl of each source of the run: it has seen all that the ones before it captured."""
+    found = {}
+    for source in run["sources"]:
+        for name in reversed(_tries(archive, run, source)):
+            try:
+                found[source] = read_summary(archive, crawl_key(source, run["day"], name))
+                break
+            except CrawlFailed:
+                continue  # cut off without a word: the try before it may have left one
+    return found
+
+
+def _tell(outcome: Outcome) -> None:
+    logger.info("%s %s %s", outcome.verdict.value, outcome.article_id, outcome.url)
+
+
+def _counted(outcomes: Iterable[Outcome], meter: Meter) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for outcome in outcomes:
+        counts[outcome.verdict.value] += 1
+        if outcome.verdict in METERED:
+            meter(f"opeds.{outcome.article_id.partition('-')[0]}.{METERED[outcome.verdict]}", 1)
+    return dict(counts)
+
+
+def _unmetered(_: str, __: int) -> None:
+    """For work that makes no news."""

@@ -1,0 +1,156 @@
+"""Does the archive still hold what it says? Recomputes and compares; reports what does not fit, repairs nothing.
+
+What is looked at: the log (no gap, readable), payloads against their WARC digests and the digest in their key,
+records against the captures they are made of, and the catalogue's rows against the log.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipelines import log
+from pipelines.addresses import place_of
+from pipelines.archive import Archive, catch_up
+from pipelines.catalogue import article_rows, location, query
+from pipelines.errors import NotArchived, UnreadableWarc
+from pipelines.extract import extract, rules_of
+from pipelines.nouns import Capture, Outcome
+from pipelines.record import content_sha256, record, to_json
+from pipelines.settings import Settings
+from pipelines.warc import damaged, read_capture
+
+Chosen = Callable[[str, str], bool]  # by article and day
+Progress = Callable[[int], None]
+COMPARED = ("article_id", "content16", "oped_id", "role", "is_latest", "text_sha256", "payload_sha256")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """Something that does not fit: `kind` is log, payload, record or catalogue; `key` says where, `said` what."""
+
+    kind: str
+    key: str
+    said: str
+
+
+@dataclass
+class _Seen:
+    """What was looked at: of a capture only its key is kept, and the last one itself, whose record comes next."""
+
+    archive: Archive
+    captures: set[str] = field(default_factory=set)
+    last: tuple[str, Capture | None] = ("", None)
+    records: set[str] = field(default_factory=set)
+    articles: set[str] = field(default_factory=set)
+
+
+def verify(
+    archive: Archive, settings: Settings, chosen: Chosen, progress: Progress = lambda _: None
+) -> tuple[dict[str, int], list[Finding]]:
+    """Return how many manifests, captures, records and rows were verified, and what does not fit.
+
+    `chosen` says of an article and a manifest's day whether to look at it; the log itself is always read. `progress`
+    is told how many manifests are done.
+    """
+    seen, found, last = _Seen(archive), list[Finding](), 0
+    for last, manifest in log.entries(archive.store):
+        for outcome in manifest.outcomes:
+            if chosen(outcome.article_id, manifest.day):
+                found += _outcome(seen, last, outcome)
+        progress(last)
+    numbered = sum(1 for _ in archive.store.keys("runs/"))
+    if numbered != last:
+        found.append(
+            Finding("log", log.key_of(last + 1), f"not there, though {numbered} manifests are: the log has a gap")
+        )
+    rows, wrong = _catalogue(seen, settings)
+    counts = Counter(manifests=last, captures=len(seen.captures), records=len(seen.records), rows=rows)
+    return dict(counts), sorted({*found, *wrong})
+
+
+def _outcome(seen: _Seen, seq: int, outcome: Outcome) -> Iterator[Finding]:
+    """Verify what one outcome names."""
+    if outcome.capture_key and outcome.capture_key not in seen.captures:
+        yield from _payload(seen, seq, outcome.capture_key)
+    if outcome.record_key and outcome.record_key not in seen.records:
+        seen.records.add(outcome.record_key)
+        yield from _record(seen, seq, outcome)
+    if outcome.content16:
+        seen.articles.add(outcome.article_id)
+
+
+def _payload(seen: _Seen, seq: int, key: str) -> list[Finding]:
+    """Verify one capture and keep it at hand."""
+    seen.captures.add(key)
+    seen.last = key, None
+    try:
+        body = seen.archive.store.read(key)
+        capture, wrong = read_capture(body, key), damaged(body, key)
+    except NotArchived:
+        return [Finding("payload", key, f"not there, though {log.key_of(seq)} names it")]
+    except UnreadableWarc as error:
+        return [Finding("payload", key, str(error))]
+    seen.last = key, capture
+    if capture.payload_sha256[:16] != key.rpartition("-")[2].partition(".")[0]:
+        wrong = [*wrong, "the payload's digest is not the one in the key"]
+    return [Finding("payload", key, said) for said in wrong]
+
+
+def _record(seen: _Seen, seq: int, outcome: Outcome) -> Iterator[Finding]:
+    key = outcome.record_key
+    try:
+        body = seen.archive.store.read(key)
+        told: dict[str, Any] = json.loads(body)
+    except NotArchived:
+        yield Finding("record", key, f"not there, though {log.key_of(seq)} names it")
+        return
+    except ValueError:
+        yield Finding("record", key, "is no JSON")
+        return
+    if outcome.content16 and told["content_sha256"][:16] != outcome.content16:
+        yield Finding("record", key, f"holds another content than {log.key_of(seq)} says")
+    capture_key = told["capture"]["key"]
+    if capture_key != seen.last[0]:
+        yield from _payload(seen, seq, capture_key)
+    capture = seen.last[1]
+    if capture is None:
+        return  # told already
+    if told["capture"]["payload_sha256"] != capture.payload_sha256:
+        yield Finding("record", key, f"was made of another payload than {capture_key} holds")
+    elif outcome.content16 and not _derives(seen.archive, capture, capture_key, body, told):
+        yield Finding("record", key, f"is not what its rules make of {capture_key}")
+
+
+def _derives(archive: Archive, capture: Capture, capture_key: str, body: bytes, told: dict[str, Any]) -> bool:
+    """Whether the capture, read again, gives this very record; one of older rules is taken at its word."""
+    place = place_of(capture.url, archive.sources.values())
+    if place is None or rules_of(place.source).sha256 != told["rules"]["sha256"]:
+        return True
+    article = extract(capture, place)
+    again = to_json(record(article, place, capture, capture_key, rules_of(place.source)))
+    return again == body and content_sha256(article) == told["content_sha256"]
+
+
+def _catalogue(seen: _Seen, settings: Settings) -> tuple[int, list[Finding]]:
+    """Compare the rows of the articles looked at with what the log makes of them."""
+    catch_up(seen.archive)
+    rows = query(location(settings, "articles"), f"SELECT {', '.join(COMPARED)} FROM t")  # noqa: S608 - our own names
+    stands = {tuple(row.values()) for row in rows if row["article_id"] in seen.articles}
+    due = set()
+    for article_id in seen.articles:
+        try:
+            made = article_rows(seen.archive.store, seen.archive.index.state_of(article_id))
+        except (NotArchived, ValueError):
+            continue  # a record that is not there or is none: told already
+        due |= {tuple(row[name] for name in COMPARED) for row in made}
+    lost = {one[:2] for one in due - stands}
+    extra = {one[:2] for one in stands - due} - lost
+    said = {
+        **dict.fromkeys(lost, "is not what the log makes of it"),
+        **dict.fromkeys(extra, "no manifest tells of this"),
+    }
+    return len(stands), [Finding("catalogue", f"{a}@{c}", what) for (a, c), what in said.items()]
