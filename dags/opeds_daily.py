@@ -20,7 +20,8 @@ What is archived already is seen again and not stored again. A finished crawl is
 --max-active-runs 2 --dry-run`, then without `--dry-run`. Mind the bounds: they are midnights in Seoul, and a day
 counts from 06:00, so **`--to-date` is one day past the last day wanted** (these give the 1st to the 30th of June). Two
 runs at once are no impoliteness: the pools keep one crawl per site. Where no list reaches back to a day, the day says
-`not discoverable`. By hand, one day: trigger with the partition key `2026-06-01`.
+`not discoverable`. By hand, one day: trigger with the partition key `2026-06-01`, or with
+`{"day": "2026-06-01"}` when no consumer need be told.
 
 **A day without op-eds** is complete when the lists prove it; `report` tells when such weekdays usually bring some.
 """
@@ -35,6 +36,7 @@ from airflow.sdk import (
     DeadlineReference,
     ExceptionRetryPolicy,
     Metadata,
+    Param,
     RetryAction,
     RetryRule,
     TriggerRule,
@@ -80,15 +82,18 @@ def failed(context):
         "execution_timeout": timedelta(minutes=30),
         "on_failure_callback": failed,
     },
+    params={
+        "day": Param("", type="string", description="by hand, without a partition key: a day in Seoul, 2026-06-01")
+    },
     tags=["opeds", "crawl"],
     doc_md=__doc__,
 )
 def opeds_daily():
     @task
-    def discover(dag_run=None):
+    def discover(dag_run=None, params=None):
         from pipelines.tasks import discover
 
-        return discover(dag_run.partition_key)
+        return discover(dag_run.partition_key or params["day"])
 
     def crawl(site):
         @task(task_id=f"crawl_{site}", pool=f"site_{site}", execution_timeout=timedelta(hours=3, minutes=15))

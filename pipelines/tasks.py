@@ -246,7 +246,7 @@ def _day(text: str) -> date:
 
 def _tries(archive: Archive, run: Run, source: str) -> list[str]:
     """Return the names of this run's crawls of a source that left anything, in order."""
-    keys = archive.store.keys(crawl_key(source, run["day"], run["id"], ""))
+    keys = archive.store.keys(crawl_key(source, run["day"], run["id"], "").rstrip("."))
     names = {key.rpartition("/")[2].partition(".")[0] for key in keys}
     return sorted(names, key=lambda name: (len(name), name))
 

@@ -119,8 +119,10 @@ def read_capture(body: bytes, key: str) -> Capture:
 
 
 def damaged(body: bytes, key: str) -> list[str]:
-    """Return what is wrong with a WARC file's own digests; nothing when every record fits its own."""
+    """Return what is wrong with a WARC file's own digests; raise `UnreadableWarc` when it ends early."""
     wrong = []
+    for _ in exchanges(BytesIO(body), key):
+        pass  # raises when the file ends early
     try:
         for record in ArchiveIterator(BytesIO(body), check_digests=True):
             record.content_stream().read()

@@ -6,13 +6,13 @@ import pytest
 
 from pipelines import extract as reading
 from pipelines import fields
-from pipelines.archive import Archive
+from pipelines.archive import Archive, open_archive
 from pipelines.catalogue import publish
 from pipelines.nouns import Verdict
 from pipelines.reader import query, versions_of
 from pipelines.run import rederive, retry
 from pipelines.settings import Settings
-from tests.conftest import Command, World, capture, page, prose, state, take_in
+from tests.conftest import C_URL, Command, World, capture, page, prose, state, take_in
 
 DAYS = [f"2024-06-{day}T00:00:00" for day in range(14, 20)]
 QUIET = lambda *_: None  # noqa: E731
@@ -108,3 +108,10 @@ def test_the_commands_say_what_they_did(opeds: Command, newsstand: World, folder
     assert "refused today: drift, no_profile_fits" in told
     unknown = opeds("rederive", "kjd-c1", settings=folder)
     assert (unknown.code, "is not in the archive" in unknown.err) == (1, True)
+
+
+def test_what_was_read_by_other_rules_is_found_in_either_database(database: str, folder: Settings) -> None:
+    archive = open_archive(replace(folder, index=database))
+    take_in(archive, capture(page(prose(1)), "2024-06-13T12:00:00"))
+    take_in(archive, capture(page(prose(2)), "2024-06-13T12:00:00", C_URL.replace("2068163", "2068162")))
+    assert archive.index.stale("kjd", "00000000") == ["kjd-c2068162", "kjd-c2068163"]

@@ -130,7 +130,7 @@ class Handler(BaseHTTPRequestHandler):
         if parts.path.startswith(CONTROL):
             return self._send(self._control(parts.path.removeprefix(CONTROL), parse_qs(parts.query)), set())
         agent, referer = self.headers.get("User-Agent", ""), self.headers.get("Referer", "")
-        stand = self.server.stand
+        stand, began = self.server.stand, datetime.now(UTC).isoformat(timespec="milliseconds")
         told, sending = (
             stand.respond(url, referer) if (parts.hostname or "") in HOSTS else (Answer(403, b"unknown host"), set())
         )
@@ -148,6 +148,7 @@ class Handler(BaseHTTPRequestHandler):
             agent=agent,
             referer=referer,
             status=told.status,
+            began=began,
         )
         return self._send(told, sending)
 

@@ -1,0 +1,282 @@
+"""Real Airflow over the newsstand and SeaweedFS: one day without a scheduler, then Celery with two workers.
+
+The second part needs PostgreSQL and Redis (Debian's packages; `make test` installs them where it may) and is marked
+`distributed`. Thirty days instead of four: `make test-backfill`.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from infra.local_airflow import POOLS, LocalAirflow, free_port
+from infra.newsstand.server import Newsstand, parse_clock, running
+from pipelines import log
+from pipelines.crawls import parse_summary
+from pipelines.settings import Settings
+from pipelines.store import open_store
+from tests.conftest import ROOT, World, command, environment_of, state
+
+DAY = "2026-06-02"
+DAYS = int(os.environ.get("BACKFILL_DAYS", "4"))
+FIRST = date(2026, 5, 16)
+CLOCK = "2026-06-14T23:59"  # the day before the paper moved: every day up to it is on its lists
+OPEDS = [sys.executable, "-c", "from pipelines.cli import main; main()"]
+HOSTS = {"kjd": ("koreajoongangdaily.joins.com", "www.koreajoongangdaily.com"), "daum": ("v.daum.net",)}
+
+
+def test_a_day_runs_through_without_a_scheduler(newsstand: World, bucket: Settings, tmp_path: Path) -> None:
+    """`dag.test()`: every task in one process, each twice where Scrapy's reactor would forbid it in-process."""
+    airflow = LocalAirflow(tmp_path / "airflow", {**newsstand.environment, **environment_of(bucket)})
+    airflow.command("db", "migrate")
+    for name, what in POOLS.items():
+        airflow.command("pools", "set", name, "1", what)
+    code = (
+        "import json, sys\n"
+        "from airflow.dag_processing.dagbag import DagBag\n"
+        f"dag = DagBag({str(ROOT / 'dags')!r}).dags['opeds_daily']\n"
+        "dag.deadline = None\n"  # Airflow 3.3.2 cannot test a DAG that has one: it looks its text up as an id
+        "for _ in range(2):\n"
+        f"    run = dag.test(run_conf={{'day': {DAY!r}}})\n"
+        "    print(json.dumps({t.task_id: t.state for t in run.get_task_instances()}))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=airflow.environment, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"')]
+    assert len(told) == 2, done.stdout[-3000:] + done.stderr[-3000:]
+    assert {*told[0].values(), *told[1].values()} == {"success"}, told
+    rows, orphans = state(bucket)
+    assert len(rows) > 4
+    assert orphans == set()
+    closings = [m.closing for _, m in log.entries(open_store(bucket)) if m.closing]
+    assert [closing.complete for closing in closings] == [True, True]
+    captures = list(open_store(bucket).keys("captures/"))
+    assert len(captures) == len({*captures}) == len({key.rpartition("-")[2] for key in captures})
+
+
+# -- more than one machine ----------------------------------------------------------------------------------
+
+
+@dataclass
+class Cluster:
+    """Airflow with Celery, an archive in SeaweedFS, an index in PostgreSQL, and the newsstand with its environment."""
+
+    airflow: LocalAirflow
+    stand: Newsstand
+    settings: Settings
+    environment: dict[str, str]
+
+    def worker(self, name: str) -> int:
+        """Start a worker that takes two tasks at a time."""
+        return self.airflow.launch(
+            name, ["celery", "worker", "-H", name, "-c", "2", "--skip-serve-logs", "--without-gossip"]
+        )
+
+    def kill(self, name: str) -> None:
+        """End a worker and all its tasks at once, as a machine does that loses its power."""
+        file = self.airflow.home / f"{name}.pid"
+        pid = int(file.read_text())
+        for child in children(pid):
+            os.kill(child, signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)
+        file.unlink()
+
+    def backfill(self, first: date, days: int) -> None:
+        """Ask for days, two runs at once; the bound is the day behind the last."""
+        until = first + timedelta(days=days)
+        self.airflow.command(
+            "backfill", "create", "--dag-id", "opeds_daily", "--from-date", f"{first}", "--to-date", f"{until}",
+            "--max-active-runs", "2",
+        )  # fmt: skip
+
+    def ended(self, dag: str, count: int, seconds: float) -> list[dict[str, Any]]:
+        """Wait until so many runs of a DAG have ended; return them."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            runs = [run for run in self.airflow.runs(dag) if run["run_type"] != "scheduled"]
+            if len(runs) >= count and all(run["state"] in {"success", "failed"} for run in runs):
+                return runs
+            time.sleep(1)
+        raise AssertionError([(run["partition_key"], run["state"]) for run in self.airflow.runs(dag)])
+
+
+def children(pid: int) -> list[int]:
+    """Return all processes below one, the deepest first."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(") ")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid:
+            child = int(stat.parent.name)
+            found += [*children(child), child]
+    return found
+
+
+@contextmanager
+def redis(folder: Path) -> Iterator[str]:
+    """Run a Redis of our own; yield its URL."""
+    port = free_port()
+    arguments = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+    process = subprocess.Popen(["redis-server", *arguments], stdout=subprocess.DEVNULL)
+    try:
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@pytest.fixture(scope="module")
+def databases(postgres: str) -> Callable[[str], str]:
+    """Make an empty database on the server; return its URL."""
+
+    def make(name: str) -> str:
+        name = f"{name}_{os.getpid()}"
+        engine = sa.create_engine(postgres.format("postgres"), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(sa.text(f"DROP DATABASE IF EXISTS {name}"))
+            connection.execute(sa.text(f"CREATE DATABASE {name}"))
+        engine.dispose()
+        return postgres.format(name)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def cluster(
+    seaweed: Settings, databases: Callable[[str], str], fast_sources: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Cluster]:
+    if shutil.which("redis-server") is None:
+        pytest.skip("Redis is not installed (Debian: apt-get install redis-server)")
+    home = tmp_path_factory.mktemp("cluster")
+    shared = replace(seaweed, archive="s3://archive/celery", home=home / "home", index=databases("opeds_index"))
+    with running(home, parse_clock(CLOCK)) as stand, redis(home) as broker:
+        world = {**stand.environment(home), "OPEDS_SOURCES": str(fast_sources), "OPEDS_CONTACT": "t@example.org"}
+        database = databases("airflow")
+        airflow = LocalAirflow(
+            home / "airflow", {**world, **environment_of(shared)},
+            AIRFLOW__CORE__EXECUTOR="CeleryExecutor",
+            AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY="2",
+            AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=database,
+            AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC=database,
+            AIRFLOW__CELERY__BROKER_URL=broker,
+            AIRFLOW__CELERY__RESULT_BACKEND=f"db+{database}",
+            AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT="20",
+        )  # fmt: skip
+        made = Cluster(airflow, stand, shared, world)
+        try:
+            airflow.start()
+            for name in ("one", "two"):
+                made.worker(name)
+            yield made
+        finally:
+            airflow.stop()
+
+
+@pytest.mark.distributed
+def test_a_backfill_with_two_runs_at_once_and_a_killed_worker(cluster: Cluster, tmp_path: Path) -> None:
+    """What the days come to is what one process makes of them, whatever happened on the way."""
+    began = time.monotonic()
+    cluster.airflow.unpause("opeds_daily", "opeds_consumer_example")
+    cluster.backfill(FIRST, DAYS)
+    while not list(open_store(cluster.settings).keys("captures/")):
+        time.sleep(0.2)
+    cluster.kill("two")
+    killed = time.monotonic()
+    time.sleep(1)
+    cluster.worker("three")
+    runs = cluster.ended("opeds_daily", DAYS, 120 + DAYS * 60)
+    print(f"{DAYS} days in {time.monotonic() - began:.0f} s, a worker killed after {killed - began:.0f} s")
+    assert {run["state"] for run in runs} == {"success"}, [(r["partition_key"], r["state"]) for r in runs]
+
+    days = [str(FIRST + timedelta(days=n)) for n in range(DAYS)]
+    manifests = [m for _, m in log.entries(open_store(cluster.settings))]
+    closed = {m.day: m.closing.complete for m in manifests if m.closing and m.day in days}
+    assert closed == dict.fromkeys(days, True), "a closing manifest for each day, and each complete"
+
+    alone = replace(cluster.settings, archive="s3://archive/alone", index="", home=tmp_path / "alone")
+    ran = command([*OPEDS, "run", "--since", days[0], "--until", days[-1]], alone, cluster.environment)
+    assert ran.code == 0, ran.err
+    rows, orphans = state(cluster.settings)
+    assert rows == state(alone)[0]
+    assert orphans == set()
+    facts = [(o.article_id, o.content16, o.fetched_at) for m in manifests for o in m.outcomes if o.content16]
+    assert len(facts) == len({*facts}), "no fact is logged twice"
+    assert_one_at_a_time(cluster)
+
+
+def assert_one_at_a_time(cluster: Cluster) -> None:
+    """No two crawls of a site at once, by their own accounts and by the newsstand's log."""
+    store = open_store(cluster.settings)
+    for source, hosts in HOSTS.items():
+        told = [parse_summary(store.read(key)) for key in store.keys(f"crawls/{source}/") if key.endswith(".json")]
+        spans = sorted((one.started_at, one.finished_at) for one in told)
+        assert all(before[1] <= after[0] for before, after in pairwise(spans)), spans
+        asked = sorted((one["began"], one["time"]) for one in cluster.stand.stand.log if one["host"] in hosts)
+        overlapping = [pair for pair in pairwise(asked) if pair[0][1] > pair[1][0]]
+        assert not overlapping
+        print(f"{source}: {len(told)} crawls, {len(asked)} requests, none at once")
+
+
+@pytest.mark.distributed
+def test_a_consumer_is_told_once_for_each_day(cluster: Cluster) -> None:
+    runs = cluster.ended("opeds_consumer_example", DAYS, 60)
+    keys = [run["partition_key"] for run in runs if run["partition_key"] < "2026-06-30"]
+    assert sorted(keys) == [str(FIRST + timedelta(days=n)) for n in range(DAYS)]
+    assert {run["state"] for run in runs} == {"success"}
+
+
+@pytest.mark.distributed
+def test_eight_shards_over_two_workers_come_to_what_one_process_makes(
+    cluster: Cluster, fast_sources: Path, tmp_path: Path
+) -> None:
+    """New rules for every page: the archive read again by both workers, then by one, then by one process."""
+    cluster.airflow.unpause("opeds_rederive")
+    seconds = {}
+    for number, workers in enumerate((2, 1), 1):
+        change_rules(fast_sources, number)
+        if workers == 1:
+            cluster.kill("three")
+        began = datetime.now().astimezone()
+        run = cluster.airflow.trigger("opeds_rederive")
+        cluster.ended("opeds_rederive", number, 300)
+        tasks = [task for task in cluster.airflow.tasks("opeds_rederive", run) if task["task_id"] == "reread"]
+        assert [task["state"] for task in tasks] == ["success"] * 8
+        assert len({task["hostname"] + str(task["pid"]) for task in tasks}) == 8
+        ends = [datetime.fromisoformat(task["end_date"]) for task in tasks]
+        starts = [datetime.fromisoformat(task["start_date"]) for task in tasks]
+        seconds[workers] = (max(ends) - min(starts)).total_seconds()
+        print(
+            f"{workers} worker(s): 8 shards in {seconds[workers]:.1f} s, {datetime.now().astimezone() - began} in all"
+        )
+    rereads = [o for _, m in log.entries(open_store(cluster.settings)) for o in m.outcomes if o.was]
+    assert len(rereads) == 2 * len(list(open_store(cluster.settings).keys("captures/")))
+
+    alone = replace(cluster.settings, index=f"sqlite:///{tmp_path}/alone.sqlite", home=tmp_path / "alone")
+    before = state(cluster.settings)
+    assert before[1] == set()
+    ran = command([*OPEDS, "rederive", "--write"], alone, cluster.environment)
+    assert (ran.code, "0 captures to name" in ran.out) == (0, True), ran.out + ran.err
+    assert state(cluster.settings) == before
+
+
+def change_rules(folder: Path, number: int) -> None:
+    """Change what every record's rules are, and nothing that they find."""
+    for file in folder.glob("*.toml"):
+        text = file.read_text()
+        file.write_text(text.replace("drop = [", f'drop = [".none-such-{number}", '))

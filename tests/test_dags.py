@@ -1,0 +1,133 @@
+"""The DAG files: what they are, and that they only wire. What their tasks do: test_tasks.py, test_airflow.py."""
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.local_airflow import POOLS
+from pipelines.sources import load_sources
+from tests.conftest import ROOT
+
+DAGS = sorted(path.stem for path in (ROOT / "dags").glob("*.py"))
+CRAWLS = {"crawl_kjd": "site_kjd", "crawl_daum": "site_daum"}
+LOOKS = {"look_again_kjd": "site_kjd", "look_again_daum": "site_daum"}
+
+
+@pytest.fixture(scope="module")
+def facts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the DAGs are, read by Airflow in a process of its own."""
+    home = tmp_path_factory.mktemp("airflow")
+    environment = {
+        **os.environ, "AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False", "PYTHONWARNINGS": "ignore",
+        "AIRFLOW__DAG_PROCESSOR__DAG_VERSION_INFLATION_CHECK_LEVEL": "error",
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, ROOT / "tests" / "dag_facts.py", ROOT / "dags"], env=environment, capture_output=True,
+        text=True, check=True, cwd=home,
+    )  # fmt: skip
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return told
+
+
+def test_every_file_is_a_dag_of_its_name(facts: dict[str, Any]) -> None:
+    assert facts["errors"] == {}
+    assert sorted(facts["dags"]) == DAGS
+    assert all(told["file"] == f"{name}.py" for name, told in facts["dags"].items())
+
+
+@pytest.mark.parametrize("name", DAGS)
+def test_a_dag_says_who_minds_it_and_when_it_gives_up(name: str, facts: dict[str, Any]) -> None:
+    told = facts["dags"][name]
+    assert "opeds" in told["tags"]
+    assert told["catchup"] is False
+    assert told["timeout"]
+    assert told["max_active_runs"]
+    assert told["same"], "read twice, it is the same: or every parse would make a new version"
+    for task_id, task in told["tasks"].items():
+        if task_id == "done":
+            continue  # does nothing
+        assert (task["owner"], task["retries"] > 0) == ("opeds", True), task_id
+        assert task["timeout"], task_id
+
+
+@pytest.mark.parametrize("name", DAGS)
+def test_a_dags_manual_names_each_of_its_tasks(name: str, facts: dict[str, Any]) -> None:
+    told = facts["dags"][name]
+    assert len(told["doc"].splitlines()[0]) < 120
+    assert "if it fails" in told["doc"]
+    missing = [task for task in told["tasks"] if f"`{task}`" not in told["doc"]]
+    assert not missing
+
+
+def test_arrows_are_as_drawn(facts: dict[str, Any]) -> None:
+    arrows = {task: told["upstream"] for task, told in facts["dags"]["opeds_daily"]["tasks"].items()}
+    assert arrows == {
+        "discover": [],
+        "crawl_kjd": ["discover"],
+        "crawl_daum": ["discover"],
+        "shares": ["crawl_daum", "crawl_kjd", "discover"],
+        "ingest": ["shares"],
+        "close": ["discover", "ingest"],
+        "publish": ["close"],
+        "report": ["close", "publish"],
+    }
+    revisit = facts["dags"]["opeds_revisit"]["tasks"]
+    assert revisit["done"]["upstream"] == ["look_again_daum", "look_again_kjd", "publish"]
+
+
+def test_a_site_is_asked_by_one_crawl_at_a_time_whoever_asks(facts: dict[str, Any]) -> None:
+    pools = {
+        task: told["pool"]
+        for dag in facts["dags"].values()
+        for task, told in dag["tasks"].items()
+        if told["pool"] != "default_pool"
+    }
+    assert pools == {**CRAWLS, **LOOKS, "publish": "catalogue", "compact": "catalogue"}
+    assert {*pools.values()} == {*POOLS}
+    sites = {source.name for source in load_sources().values() if source.routes}
+    assert {pool.removeprefix("site_") for pool in (*CRAWLS.values(), *LOOKS.values())} == sites, "a task for each site"
+
+
+def test_what_refused_us_is_not_asked_again(facts: dict[str, Any]) -> None:
+    for dag, tasks in (("opeds_daily", CRAWLS), ("opeds_revisit", LOOKS)):
+        for task in tasks:
+            assert "SiteRefused" in facts["dags"][dag]["tasks"][task]["stops_at"]
+    assert facts["dags"]["opeds_audit"]["tasks"]["fixity"]["stops_at"] == ["FixityFailed"]
+
+
+def test_partial_days_go_on_and_are_told(facts: dict[str, Any]) -> None:
+    tasks = facts["dags"]["opeds_daily"]["tasks"]
+    assert {name for name, told in tasks.items() if told["trigger_rule"] == "all_done"} == {"shares", "close"}
+    assert facts["dags"]["opeds_daily"]["outlets"] == ["opeds://archive/"]
+    assert facts["dags"]["opeds_daily"]["deadline"]
+
+
+@pytest.mark.parametrize("name", DAGS)
+def test_at_the_top_a_dag_file_imports_airflow_and_the_standard_library_alone(name: str) -> None:
+    tree = ast.parse((ROOT / "dags" / f"{name}.py").read_text())
+    tops = {node.module.partition(".")[0] for node in tree.body if isinstance(node, ast.ImportFrom) and node.module}
+    tops |= {alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names}
+    assert tops <= {"airflow", "datetime", "os"}
+
+
+@pytest.mark.parametrize("name", DAGS)
+def test_a_dag_file_only_wires(name: str) -> None:
+    """A task is a few lines that call one function of `pipelines`; the consumers' example stands for other code."""
+    tree = ast.parse((ROOT / "dags" / f"{name}.py").read_text())
+    tasks = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name != name]
+    long = {task.name for task in tasks if len(ast.unparse(task).splitlines()) > 12}
+    assert long <= ({"read"} if name == "opeds_consumer_example" else {"crawl", "look_again"})
+
+
+def test_the_manual_has_the_command_of_a_backfill() -> None:
+    manual = Path(ROOT / "docs" / "operating.md").read_text()
+    assert re.search(r"airflow backfill create --dag-id opeds_daily .*--dry-run", manual)
+    for name in DAGS:
+        assert f"`{name}`" in manual

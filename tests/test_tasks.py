@@ -1,0 +1,338 @@
+"""What a scheduler calls, called without one: each task once, twice, in pieces, against a site that misbehaves."""
+
+import json
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+
+import pytest
+
+from pipelines import log, tasks
+from pipelines.archive import open_archive
+from pipelines.catalogue import location, open_table
+from pipelines.crawls import Summary, Tried, crawl_key, summary_body
+from pipelines.day import Shard
+from pipelines.errors import DayIncomplete, FixityFailed, SiteBusy, SiteRefused, WrongUsage
+from pipelines.settings import Settings
+from pipelines.store import open_store
+from pipelines.tasks import Closed, Run
+from tests.conftest import Command, World, environment_of, page, prose, state, take_in
+from tests.conftest import capture as captured
+
+DAY = "2026-06-02"
+
+
+class Meter(dict[str, int]):
+    """Stands for Airflow's counters."""
+
+    def __call__(self, name: str, count: int) -> None:
+        self[name] = self.get(name, 0) + count
+
+
+@pytest.fixture
+def meter() -> Meter:
+    return Meter()
+
+
+@pytest.fixture
+def archive_of(folder: Settings, newsstand: World, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The environment of a task: a folder for an archive, and the newsstand to ask."""
+    for name, value in {**newsstand.environment, **environment_of(folder)}.items():
+        monkeypatch.setenv(name, value) if value else monkeypatch.delenv(name, raising=False)
+    return folder
+
+
+def whole_day(meter: Meter, day: str = DAY) -> Closed:
+    """Take the steps as the DAG does."""
+    run = tasks.discover(day)
+    for source in run["sources"]:
+        tasks.crawl(run, source, meter)
+    return finished(run, meter)
+
+
+def finished(run: Run, meter: Meter) -> Closed:
+    """Take the steps behind the crawls."""
+    for share in tasks.shares(run):
+        tasks.ingest(share, meter)
+    closed = tasks.close_day(run)
+    tasks.publish()
+    return closed
+
+
+def objects(settings: Settings) -> set[str]:
+    return {key for key in open_store(settings).keys("") if not key.startswith(("crawls/", "runs/", "catalogue/"))}
+
+
+def test_the_steps_of_a_day_come_to_what_a_run_comes_to(
+    archive_of: Settings, opeds: Command, meter: Meter, tmp_path: Path
+) -> None:
+    closed = whole_day(meter)
+    assert (closed["day"], closed["complete"], closed["missing"]) == (DAY, True, 0)
+    by_hand = replace(archive_of, archive=f"file://{tmp_path / 'other'}", home=tmp_path / "other-home")
+    assert opeds("run", "--day", DAY, settings=by_hand).code == 0
+    assert state(archive_of) == state(by_hand)
+    assert state(archive_of)[1] == set(), "no orphan"
+    tasks.report(closed)
+    assert meter["opeds.kjd.archived"] == 3
+    assert {"opeds.kjd.crawled", "opeds.kjd.bytes", "opeds.kjd.seconds", "opeds.daum.archived"} <= set(meter)
+
+
+def test_every_step_may_be_taken_twice(archive_of: Settings, newsstand: World, meter: Meter) -> None:
+    run = tasks.discover(DAY)
+    counts = {source: tasks.crawl(run, source, meter) for source in run["sources"]}
+    closed = finished(run, meter)
+    before, asked = set(open_store(archive_of).keys("")), len(newsstand.paths())
+    assert {source: tasks.crawl(run, source, meter) for source in run["sources"]} == counts
+    assert finished(run, meter) == closed
+    assert len(newsstand.paths()) == asked, "a crawl that was finished is not made again under the same run"
+    assert set(open_store(archive_of).keys("")) == before
+
+
+def test_a_day_looked_at_afresh_adds_no_article(archive_of: Settings, meter: Meter) -> None:
+    whole_day(meter)
+    before, rows = objects(archive_of), state(archive_of)
+    assert whole_day(meter)["complete"]
+    assert (objects(archive_of), state(archive_of)) == (before, rows)
+
+
+def test_a_busy_site_is_asked_again_and_the_day_becomes_whole(
+    archive_of: Settings, newsstand: World, meter: Meter
+) -> None:
+    newsstand.stand.stand.fault("flaky-503")
+    run = tasks.discover(DAY)
+    for _ in range(2):
+        with pytest.raises(SiteBusy, match="try again later"):
+            tasks.crawl(run, "kjd", meter)
+    newsstand.stand.stand.fault("none")
+    for source in run["sources"]:
+        tasks.crawl(run, source, meter)
+    names = [key.rpartition("/")[2] for key in open_store(archive_of).keys(f"crawls/kjd/{DAY}/") if "json" in key]
+    assert names == [f"{run['id']}-2.json", f"{run['id']}-3.json", f"{run['id']}.json"], "each try has its account"
+    assert finished(run, meter)["complete"]
+
+
+@pytest.mark.parametrize("fault", ["refuse-403", "ua-403", "robots-deny"])
+def test_a_site_that_refuses_leaves_a_day_that_says_so(
+    fault: str, archive_of: Settings, newsstand: World, meter: Meter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newsstand.stand.stand.fault(fault if fault != "ua-403" else "refuse-403@/news/")
+    run = tasks.discover(DAY)
+    with pytest.raises(SiteRefused, match="look before asking again"):
+        tasks.crawl(run, "kjd", meter)
+    newsstand.stand.stand.fault("none")
+    tasks.crawl(run, "daum", meter)
+    closed = finished(run, meter)
+    assert not closed["complete"]
+    with pytest.raises(DayIncomplete, match=f"{DAY} is not complete: kjd"):
+        tasks.report(closed)
+
+
+def test_robots_that_cannot_be_read_are_no_refusal(archive_of: Settings, newsstand: World, meter: Meter) -> None:
+    newsstand.stand.stand.fault("robots-503")
+    with pytest.raises(SiteBusy):
+        tasks.crawl(tasks.discover(DAY), "kjd", meter)
+
+
+def test_a_changed_layout_is_no_reason_to_ask_again(archive_of: Settings, newsstand: World, meter: Meter) -> None:
+    newsstand.stand.stand.fault("empty-listing@columns")
+    closed = whole_day(meter)
+    assert not closed["complete"], "a section that was not read is never silently complete"
+    closing = log.manifest_at(open_store(archive_of), closed["seq"]).closing
+    assert closing is not None
+    assert closing.missing[0].startswith("kjd columns: 0 items")
+
+
+def test_a_crawl_that_left_nothing_leaves_the_day_incomplete(archive_of: Settings, meter: Meter) -> None:
+    run = tasks.discover(DAY)
+    tasks.crawl(run, "daum", meter)
+    closed = finished(run, meter)
+    assert (closed["complete"], closed["missing"]) == (False, 1)
+
+
+def test_what_was_not_taken_in_keeps_a_day_from_being_complete(archive_of: Settings, meter: Meter) -> None:
+    run = tasks.discover(DAY)
+    for source in run["sources"]:
+        tasks.crawl(run, source, meter)
+    closed = tasks.close_day(run)
+    closing = log.manifest_at(open_store(archive_of), closed["seq"]).closing
+    assert closing is not None
+    assert "captures are not taken in" in closing.missing[0]
+    assert finished(run, meter)["complete"], "and closing it again, after they were, says so"
+
+
+@pytest.fixture
+def alarm() -> Iterator[None]:
+    """Airflow ends a task that takes too long by an exception in its main thread; so does this, after two seconds."""
+
+    def ring(_number: int, _frame: FrameType | None) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, ring)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def test_a_task_out_of_time_ends_its_crawl_and_what_came_is_used(
+    archive_of: Settings, newsstand: World, meter: Meter, alarm: None
+) -> None:
+    newsstand.stand.stand.fault("slow@/news/2026")
+    run = tasks.discover(DAY)
+    signal.setitimer(signal.ITIMER_REAL, 5)
+    with pytest.raises(TimeoutError):
+        tasks.crawl(run, "kjd", meter)
+    assert not crawling(run["id"]), "the whole process group is gone"
+    newsstand.stand.stand.fault("none")
+    tasks.crawl(run, "daum", meter)
+    closed = finished(run, meter)
+    assert not closed["complete"]
+    closing = log.manifest_at(open_store(archive_of), closed["seq"]).closing
+    assert closing is not None
+    assert "kjd: the crawl ended early (shutdown)" in closing.missing
+    assert any(row[0].startswith("kjd-") for row in state(archive_of)[0]) or not list(
+        open_store(archive_of).keys("captures/kjd/")
+    )
+    assert state(archive_of)[1] == set(), "no orphan"
+
+
+def crawling(run: str) -> list[str]:
+    """Return the command lines of the processes that crawl for a run; one that ends is given a moment."""
+    for _ in range(20):
+        found = []
+        for file in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                command = file.read_bytes()
+            except OSError:
+                continue
+            if f"run={run}".encode() in command:
+                found.append(command.decode())
+        if not found:
+            return []
+        time.sleep(0.1)
+    return found
+
+
+def test_a_day_that_no_list_shows_is_not_discoverable(
+    archive_of: Settings, fast_sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, meter: Meter
+) -> None:
+    late = tmp_path / "late"
+    late.mkdir()
+    text = (fast_sources / "daum.toml").read_text()
+    (late / "daum.toml").write_text(text.replace('title = "title"', 'title = "title"\nvalid_from = "2026-06-10"'))
+    monkeypatch.setenv("OPEDS_SOURCES", str(late))
+    run = tasks.discover("1999-01-01")
+    assert "daum" not in run["sources"]
+    closed = tasks.close_day(Run(id=run["id"], day="1999-01-01", at=run["at"], sources=[]))
+    closing = log.manifest_at(open_store(archive_of), closed["seq"]).closing
+    assert closing is not None
+    assert set(closing.missing) == {f"{s}: not discoverable: no route shows this day" for s in ("daum", "kjd")}
+
+
+def test_a_weekday_that_brings_nothing_is_told_when_such_days_bring_some(archive_of: Settings, meter: Meter) -> None:
+    archive = open_archive(archive_of)
+    for weeks in range(1, 6):
+        day = f"2026-0{5 if weeks < 5 else 4}-{[0, 26, 19, 12, 5, 28][weeks]:02d}"
+        url = f"https://koreajoongangdaily.joins.com/news/{day}/opinion/editorials/A/206{weeks:04d}"
+        take_in(archive, captured(page(prose(weeks), date=f"{day.replace('-', '.')}. 20:00"), f"{day}T12:00:00", url))
+    (key,) = [f"crawls/kjd/{DAY}/r.json"]
+    told = Summary("r", "kjd", DAY, DAY, "2026-06-03T00:00:00Z", "2026-06-03T00:00:01Z", "finished")
+    archive.store.create(key, summary_body(told))
+    closed = tasks.close_day(Run(id="r", day=DAY, at="2026-06-03T00:00:00Z", sources=["kjd"]))
+    closing = log.manifest_at(archive.store, closed["seq"]).closing
+    assert closing is not None
+    assert closing.warnings == ("kjd: nothing was published, though 5 of the last 8 Tuesdays had something",)
+
+
+def test_a_large_crawl_is_taken_in_by_several_tasks(archive_of: Settings) -> None:
+    tried = [Tried(f"https://example.org/{n}", f"kjd-c{n:07d}", day=DAY, result="gone") for n in range(600)]
+    told = Summary("r", "kjd", DAY, DAY, "", finish_reason="finished", addresses=tried)
+    open_archive(archive_of).store.create(crawl_key("kjd", DAY, "r"), summary_body(told))
+    work = tasks.shares(Run(id="r", day=DAY, at="", sources=["kjd"]))
+    assert len(work) == 3
+    counts = [tasks.ingest(share, Meter())["GONE"] for share in work]
+    assert sum(counts) == 600
+    assert min(counts) > 150
+
+
+def test_an_archive_read_again_in_shares_is_the_one_read_again_whole(
+    archive_of: Settings, meter: Meter, opeds: Command, fast_sources: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    whole_day(meter)
+    other = replace(archive_of, archive=f"file://{tmp_path / 'other'}", home=tmp_path / "other-home")
+    assert opeds("run", "--day", DAY, settings=other).code == 0
+    new = tmp_path / "new-rules"
+    new.mkdir()
+    for file in fast_sources.glob("*.toml"):
+        (new / file.name).write_text(file.read_text().replace("drop = [", 'drop = [".none-such", '))
+    monkeypatch.setenv("OPEDS_SOURCES", str(new))
+    assert opeds("rederive", "--write", settings=other, OPEDS_SOURCES=str(new)).code == 0
+    counts = [tasks.reread(share, "", "again").get("REREAD", 0) for share in tasks.shards(8)]
+    tasks.publish()
+    assert sum(counts) == len(list(open_store(archive_of).keys("captures/")))
+    assert state(archive_of) == state(other)
+    assert [tasks.reread(share, "", "once more") for share in tasks.shards(8)] == [{}] * 8
+
+
+def test_what_a_broken_run_left_is_taken_in_and_the_catalogue_compacted(archive_of: Settings, meter: Meter) -> None:
+    run = tasks.discover(DAY)
+    tasks.crawl(run, "kjd", meter)
+    assert tasks.take_in_left()["NEW"] == 3
+    tasks.publish()
+    for day in ("2026-06-03", "2026-06-04"):
+        whole_day(meter, day)
+    assert tasks.compact_catalogue()["files_joined"] > 0
+    table = open_table(location(archive_of, "articles"))
+    assert table is not None
+    assert len(table.file_uris()) == 1
+
+
+def test_every_object_has_its_turn_to_be_verified_within_four_weeks() -> None:
+    ids = [f"kjd-c{n:07d}" for n in range(500)]
+    turns = [Shard(turn % 28 + 28 * share, 28 * 4) for turn in range(28) for share in range(4)]
+    assert all(sum(turn.holds(article_id) for turn in turns) == 1 for article_id in ids)
+
+
+def test_a_damaged_object_is_told_and_the_task_goes_red(
+    archive_of: Settings, meter: Meter, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole_day(meter)
+    assert all(tasks.fixity(share, "2026-06-03")["manifests"] for share in tasks.shards(4))
+    root = Path(archive_of.archive.removeprefix("file://"))
+    hurt = next(iter(sorted((root / "captures").rglob("*.gz"))))
+    hurt.write_bytes(hurt.read_bytes()[:-20])
+    raised = []
+    for share in tasks.shards(4):
+        try:
+            tasks.fixity(share, "2026-06-03")
+        except FixityFailed as error:
+            raised.append(str(error))
+    assert len(raised) == 1
+    assert hurt.name in raised[0]
+    assert "fixity:" in caplog.text
+
+
+def test_a_revisit_with_nothing_owed_asks_nobody(archive_of: Settings, newsstand: World, meter: Meter) -> None:
+    whole_day(meter)
+    asked = len(newsstand.paths())
+    run = tasks.owed()
+    assert run["sources"] == []
+    assert tasks.look_again(run, "kjd", meter) == {}
+    assert len(newsstand.paths()) == asked
+
+
+def test_a_run_without_a_day_says_so(archive_of: Settings) -> None:
+    with pytest.raises(WrongUsage, match="partition key"):
+        tasks.discover("")
+    with pytest.raises(WrongUsage, match="clear that one"):
+        tasks.shares(None)  # type: ignore[arg-type]
+
+
+def test_what_travels_between_tasks_is_small_and_plain(archive_of: Settings, meter: Meter) -> None:
+    run = tasks.discover(DAY)
+    crossing = [run, tasks.crawl(run, "kjd", meter), tasks.shares(run), tasks.shards(8)]
+    assert all(json.loads(json.dumps(one)) == one for one in crossing)
+    assert max(len(json.dumps(one)) for one in crossing) < 1000

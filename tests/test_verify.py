@@ -1,0 +1,143 @@
+"""Damage of every kind is found and named, and nothing is repaired."""
+
+import gzip
+import json
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipelines.archive import open_archive
+from pipelines.catalogue import location, open_table, publish
+from pipelines.settings import Settings
+from pipelines.verify import verify
+from tests.conftest import C_URL, DAUM_URL, Command, capture, page, prose, take_in
+
+ALL = lambda *_: True  # noqa: E731
+
+
+@pytest.fixture
+def filled(folder: Settings) -> Settings:
+    """An archive with two versions of one op-ed and another one."""
+    archive = open_archive(folder)
+    take_in(archive, capture(page(prose(1)), "2024-06-13T12:00:00"))
+    take_in(archive, capture(page([*prose(1), *prose(2, 1)]), "2024-06-14T12:00:00"))
+    take_in(archive, capture(page(prose(3)), "2024-06-13T12:00:00", C_URL.replace("2068163", "2068164")))
+    publish(archive, folder)
+    return folder
+
+
+def found(settings: Settings) -> list[tuple[str, str]]:
+    return [(one.kind, one.said) for one in verify(open_archive(settings), settings, ALL)[1]]
+
+
+def root(settings: Settings) -> Path:
+    return Path(settings.archive.removeprefix("file://"))
+
+
+def first(settings: Settings, pattern: str) -> Path:
+    return min(root(settings).glob(pattern))
+
+
+def test_a_sound_archive_fits(filled: Settings) -> None:
+    counts, findings = verify(open_archive(filled), filled, ALL)
+    assert findings == []
+    assert counts == {"manifests": 3, "captures": 3, "records": 3, "rows": 3}
+
+
+def another_payload(settings: Settings) -> None:
+    file = first(settings, "captures/kjd/*/*.warc.gz")
+    left, members = file.read_bytes(), []
+    while left:
+        member = zlib.decompressobj(31)
+        members.append(gzip.compress(member.decompress(left).replace(b"ferry", b"fairy")))
+        left = member.unused_data
+    file.write_bytes(b"".join(members))
+
+
+def cut(settings: Settings) -> None:
+    file = first(settings, "captures/kjd/*/*.warc.gz")
+    file.write_bytes(file.read_bytes()[:-20])
+
+
+def gone(settings: Settings) -> None:
+    first(settings, "captures/kjd/*/*.warc.gz").unlink()
+
+
+def other_text(settings: Settings) -> None:
+    file = first(settings, "articles/kjd/*/*.json")
+    told = json.loads(file.read_bytes())
+    file.write_text(json.dumps({**told, "text": "Another."}, sort_keys=True))
+
+
+def no_json(settings: Settings) -> None:
+    first(settings, "articles/kjd/*/*.json").write_text("{")
+
+
+def no_record(settings: Settings) -> None:
+    first(settings, "articles/kjd/*/*.json").unlink()
+
+
+def a_gap(settings: Settings) -> None:
+    (root(settings) / "runs" / "0000000005.json").write_bytes(
+        (root(settings) / "runs" / "0000000003.json").read_bytes()
+    )
+
+
+def a_row_too_many(settings: Settings) -> None:
+    table = open_table(location(settings, "articles"))
+    assert table is not None
+    table.update({"oped_id": "'kjd-c9999999'"}, predicate="article_id = 'kjd-c2068164'")
+
+
+def a_row_too_few(settings: Settings) -> None:
+    table = open_table(location(settings, "articles"))
+    assert table is not None
+    table.delete("article_id = 'kjd-c2068164'")
+
+
+@pytest.mark.parametrize(
+    ("damage", "kind", "said"),
+    [
+        (another_payload, "payload", "digest failed"),
+        (cut, "payload", "in the middle of a record"),
+        (gone, "payload", "not there, though runs/0000000001.json names it"),
+        (other_text, "record", "is not what its rules make of captures/"),
+        (no_json, "record", "is no JSON"),
+        (no_record, "record", "not there, though runs/"),
+        (a_gap, "log", "the log has a gap"),
+        (a_row_too_many, "catalogue", "is not what the log makes of it"),
+        (a_row_too_few, "catalogue", "is not what the log makes of it"),
+    ],
+)
+def test_damage_is_found_and_named(damage: Callable[[Settings], None], kind: str, said: str, filled: Settings) -> None:
+    damage(filled)
+    before = {path: path.read_bytes() for path in root(filled).rglob("*") if path.is_file()}
+    findings = found(filled)
+    assert any(k == kind and said in s for k, s in findings), findings
+    assert {path: path.read_bytes() for path in root(filled).rglob("*") if path.is_file()} == before, "repairs nothing"
+
+
+def test_a_share_looks_at_its_articles_alone(filled: Settings) -> None:
+    counts, _ = verify(open_archive(filled), filled, lambda article_id, _: article_id == "kjd-c2068164")
+    assert counts == {"manifests": 3, "captures": 1, "records": 1, "rows": 1}
+
+
+def test_the_command_ends_with_one_when_something_does_not_fit(filled: Settings, opeds: Command) -> None:
+    sound = opeds("verify", settings=filled)
+    assert (sound.code, "all of it fits" in sound.out) == (0, True)
+    gone(filled)
+    ran = opeds("verify", "--json", settings=filled)
+    assert ran.code == 1
+    assert json.loads(ran.out)["findings"][0]["kind"] == "payload"
+    assert opeds("verify", "--share", "9/8", settings=filled).code == 2
+
+
+def test_copies_that_were_joined_fit_too(folder: Settings) -> None:
+    archive = open_archive(folder)
+    take_in(archive, capture(page(prose(1)), "2024-06-13T12:00:00"))
+    body = page(prose(1)).replace(b"id='article_body'", b"class='article_view'")
+    take_in(archive, capture(body, "2024-06-14T12:00:00", DAUM_URL))
+    publish(archive, folder)
+    assert found(folder) == []
