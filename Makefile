@@ -3,7 +3,6 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-LOCKS := requirements.lock requirements-dev.lock
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -14,14 +13,24 @@ run: install ## a week of op-eds from invented newspaper pages to a real bucket,
 down: install ## stop what `make run` left running; the archive stays
 	@$(BIN)/python infra/demo.py down
 
-debian: # what a few tests need from Debian, where we may install it; they skip otherwise
-	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
-	  apt-get install -qq -y postgresql >/dev/null 2>&1; } || echo "PostgreSQL is not here: its tests are skipped"
+airflow: $(VENV)/airflow.installed ## two days through real Airflow, with pages to look at; it goes on running
+	@$(BIN)/python -m infra.airflow_demo
+airflow-down: install ## stop what `make airflow` left running, and remove what it made
+	@$(BIN)/python -m infra.airflow_demo down
 
-test: $(VENV)/dev.installed debian ## all tests, offline, in about five minutes
+debian: # what a few tests need from Debian, where we may install it; they skip otherwise
+	@ls /usr/lib/postgresql/*/bin/initdb /usr/bin/redis-server >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] && \
+	  command -v apt-get >/dev/null && apt-get update -qq >/dev/null 2>&1; apt-get install -qq -y postgresql redis-server \
+	  >/dev/null 2>&1; } || echo "PostgreSQL and Redis are not both here: their tests are skipped"
+
+test: $(VENV)/dev.installed debian ## all tests, offline, in about ten minutes
 	@$(BIN)/python -m pytest -n 2
 test-exhaustive: $(VENV)/dev.installed ## a kill at every call to the store with both clocks: some minutes more
 	@EXHAUSTIVE=1 $(BIN)/python -m pytest -n 2 tests/test_crash.py
+test-backfill: $(VENV)/dev.installed debian ## thirty days through Celery, a worker killed in the middle: ten minutes more
+	@BACKFILL_DAYS=30 $(BIN)/python -m pytest -s -m distributed tests/test_airflow.py
+test-image: $(VENV)/dev.installed ## the image's steps in an empty environment; needs the package index
+	@IMAGE=1 $(BIN)/python -m pytest -s tests/test_infra.py -k image
 lint: $(VENV)/dev.installed ## format, lint, spelling, types
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/codespell && $(BIN)/mypy
 bench: $(VENV)/dev.installed ## the budgets of speed and quality, each against its baseline in one run
@@ -33,7 +42,7 @@ lock: ## write the lock files anew (needs uv)
 	$(LOCK) --extra airflow --extra distributed --extra postgres -c requirements.lock -o requirements-airflow.lock
 	$(LOCK) --all-extras -c requirements.lock -c requirements-airflow.lock -o requirements-dev.lock
 
-clean: down ## remove the demo's archive and everything built
+clean: down airflow-down ## remove the demo's archive and everything built
 	rm -rf .opeds $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
@@ -48,6 +57,10 @@ $(VENV)/dev.installed: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 	@echo "installing into $(VENV) (a few minutes at first)"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@touch $@ $(VENV)/run.installed
+	@touch $@ $(VENV)/run.installed $(VENV)/airflow.installed
+$(VENV)/airflow.installed: requirements-airflow.lock $(VENV)/run.installed
+	@echo "installing Airflow into $(VENV) (a minute or two at first)"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements-airflow.lock
+	@touch $@
 
-.PHONY: help install run down debian test test-exhaustive lint bench lock clean
+.PHONY: help install run down airflow airflow-down debian test test-exhaustive test-backfill test-image lint bench lock clean

@@ -45,6 +45,7 @@ from airflow.sdk import (
 )
 
 SITES = ("kjd", "daum")  # a pool belongs to a task, not to a mapped piece of one: so there is a task for each site
+CRAWL = timedelta(hours=3, minutes=15)  # behind Scrapy's own limit of three hours, which ends a crawl with its summary
 ARCHIVE = Asset(name="opeds_archive", uri="opeds://archive")
 STOP = ExceptionRetryPolicy(
     rules=[
@@ -96,7 +97,7 @@ def opeds_daily():
         return discover(dag_run.partition_key or params["day"])
 
     def crawl(site):
-        @task(task_id=f"crawl_{site}", pool=f"site_{site}", execution_timeout=timedelta(hours=3, minutes=15))
+        @task(task_id=f"crawl_{site}", pool=f"site_{site}", queue="crawl", execution_timeout=CRAWL)
         def crawl(run):
             from airflow.sdk.exceptions import AirflowSkipException
             from airflow.sdk.observability.stats import Stats

@@ -28,6 +28,7 @@ from airflow.sdk import (
 )
 
 SITES = ("kjd", "daum")  # as in opeds_daily
+CRAWL = timedelta(hours=3, minutes=15)  # behind Scrapy's own limit of three hours, which ends a crawl with its summary
 STOP = ExceptionRetryPolicy(
     rules=[
         RetryRule(exception="pipelines.errors.SiteRefused", action=RetryAction.FAIL, reason="look before asking again"),
@@ -69,7 +70,7 @@ def opeds_revisit():
         return owed()
 
     def look_again(site):
-        @task(task_id=f"look_again_{site}", pool=f"site_{site}", execution_timeout=timedelta(hours=3, minutes=15))
+        @task(task_id=f"look_again_{site}", pool=f"site_{site}", queue="crawl", execution_timeout=CRAWL)
         def look_again(run):
             from airflow.sdk.exceptions import AirflowSkipException
             from airflow.sdk.observability.stats import Stats

@@ -139,7 +139,13 @@ class Index:
         """Return the articles of a source with a sighting that was read by other rules."""
         other = (SIGHTING.c.rules8 != rules8, SIGHTING.c.content16 != "", ARTICLE.c.source == source)
         joined = SIGHTING.join(ARTICLE, ARTICLE.c.article_id == SIGHTING.c.article_id)
-        query = sa.select(SIGHTING.c.article_id).select_from(joined).where(*other).distinct().order_by(SIGHTING.c.article_id)
+        query = (
+            sa.select(SIGHTING.c.article_id)
+            .select_from(joined)
+            .where(*other)
+            .distinct()
+            .order_by(SIGHTING.c.article_id)
+        )
         with self._connection() as c:
             return list(c.scalars(query))
 

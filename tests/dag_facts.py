@@ -20,6 +20,7 @@ def of_task(task: Any) -> dict[str, Any]:
     policy = task.retry_policy
     return {
         "pool": task.pool,
+        "queue": task.queue,
         "owner": task.owner,
         "retries": task.retries,
         "timeout": task.execution_timeout.total_seconds() if task.execution_timeout else None,

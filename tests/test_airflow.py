@@ -81,10 +81,9 @@ class Cluster:
     environment: dict[str, str]
 
     def worker(self, name: str) -> int:
-        """Start a worker that takes two tasks at a time."""
-        return self.airflow.launch(
-            name, ["celery", "worker", "-H", name, "-c", "2", "--skip-serve-logs", "--without-gossip"]
-        )
+        """Start a worker that takes one task at a time."""
+        arguments = ["-H", name, "-c", "1", "-q", "default,crawl", "--skip-serve-logs", "--without-gossip"]
+        return self.airflow.launch(name, ["celery", "worker", *arguments])
 
     def kill(self, name: str) -> None:
         """End a worker and all its tasks at once, as a machine does that loses its power."""
@@ -239,6 +238,62 @@ def test_a_consumer_is_told_once_for_each_day(cluster: Cluster) -> None:
     keys = [run["partition_key"] for run in runs if run["partition_key"] < "2026-06-30"]
     assert sorted(keys) == [str(FIRST + timedelta(days=n)) for n in range(DAYS)]
     assert {run["state"] for run in runs} == {"success"}
+
+
+@pytest.mark.distributed
+def test_troubles_end_as_the_manual_says(cluster: Cluster) -> None:
+    """A site that is busy and recovers, one that refuses throughout, a layout that changes in the middle."""
+    stand, first = cluster.stand.stand, FIRST + timedelta(days=DAYS)
+
+    def day(number: int) -> dict[str, dict[str, Any]]:
+        """Run one more day; return its tasks by name, and the run's state as `run`."""
+        key = str(first + timedelta(days=number))
+        run = cluster.airflow.trigger("opeds_daily", key)
+        until = time.monotonic() + 180
+        while time.monotonic() < until:
+            state_ = next(r["state"] for r in cluster.airflow.runs("opeds_daily") if r["dag_run_id"] == run)
+            tasks = {task["task_id"]: task for task in cluster.airflow.tasks("opeds_daily", run)}
+            if state_ in {"success", "failed"}:
+                return {**tasks, "run": {"state": state_}}
+            if tasks["crawl_daum"]["state"] == "up_for_retry":
+                stand.fault("none")  # the busy site recovers after our first try
+            time.sleep(0.5)
+        raise AssertionError(tasks)
+
+    stand.fault("flaky-503@v.daum.net")
+    told = day(0)
+    assert (told["run"]["state"], told["crawl_daum"]["try_number"], told["crawl_kjd"]["try_number"]) == (
+        "success",
+        2,
+        1,
+    )
+
+    stand.fault("refuse-403@koreajoongangdaily")
+    told = day(1)
+    assert (told["run"]["state"], told["report"]["state"]) == ("failed", "failed")
+    assert (told["crawl_kjd"]["state"], told["crawl_kjd"]["try_number"]) == ("failed", 1), "not asked again"
+    assert {told[name]["state"] for name in ("crawl_daum", "ingest", "close", "publish")} == {"success"}
+    stand.fault("none")
+
+    stand.fault("empty-listing@columns")
+    told = day(2)
+    assert (told["crawl_kjd"]["state"], told["crawl_kjd"]["try_number"], told["report"]["state"]) == (
+        "success",
+        1,
+        "failed",
+    )
+    stand.fault("none")
+
+    stand.fault("redesign")
+    for number in range(3, 7):
+        told = day(number)
+        assert told["run"]["state"] == "success", "the lists are read; what cannot be trusted is set aside"
+    stand.fault("none")
+    said = command([*OPEDS, "status"], cluster.settings, cluster.environment).out
+    assert said.count("▲") >= 2 + 1, "two days, and the legend"
+    assert "drift" in said
+    logs = cluster.airflow.home / "logs" / "dag_id=opeds_daily"
+    assert any("drift: kjd" in file.read_text() for file in logs.rglob("*task_id=report*/*.log")), "and it was told"
 
 
 @pytest.mark.distributed

@@ -95,6 +95,11 @@ def test_a_site_is_asked_by_one_crawl_at_a_time_whoever_asks(facts: dict[str, An
     assert {pool.removeprefix("site_") for pool in (*CRAWLS.values(), *LOOKS.values())} == sites, "a task for each site"
 
 
+def test_only_crawls_go_where_the_crawlers_key_is(facts: dict[str, Any]) -> None:
+    queues = {t: told["queue"] for dag in facts["dags"].values() for t, told in dag["tasks"].items()}
+    assert {task for task, queue in queues.items() if queue == "crawl"} == {*CRAWLS, *LOOKS}
+
+
 def test_what_refused_us_is_not_asked_again(facts: dict[str, Any]) -> None:
     for dag, tasks in (("opeds_daily", CRAWLS), ("opeds_revisit", LOOKS)):
         for task in tasks:
