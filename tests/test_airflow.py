@@ -8,11 +8,13 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import pairwise
@@ -25,12 +27,16 @@ import sqlalchemy as sa
 from infra.local_airflow import POOLS, LocalAirflow, free_port
 from infra.newsstand.server import Newsstand, parse_clock, running
 from pipelines import log
+from pipelines.archive import open_archive
 from pipelines.crawls import parse_summary
+from pipelines.nouns import CONTENT, Verdict
 from pipelines.settings import Settings
 from pipelines.store import open_store
-from tests.conftest import ROOT, World, command, environment_of, state
+from tests.conftest import C_URL, ROOT, World, command, environment_of, page, prose, state, take_in
+from tests.conftest import capture as captured
 
 DAY = "2026-06-02"
+pytestmark = pytest.mark.xdist_group("airflow")  # one cluster, on one of the processes that run the tests
 DAYS = int(os.environ.get("BACKFILL_DAYS", "4"))
 FIRST = date(2026, 5, 16)
 CLOCK = "2026-06-14T23:59"  # the day before the paper moved: every day up to it is on its lists
@@ -40,7 +46,12 @@ HOSTS = {"kjd": ("koreajoongangdaily.joins.com", "www.koreajoongangdaily.com"), 
 
 def test_a_day_runs_through_without_a_scheduler(newsstand: World, bucket: Settings, tmp_path: Path) -> None:
     """`dag.test()`: every task in one process, each twice where Scrapy's reactor would forbid it in-process."""
-    airflow = LocalAirflow(tmp_path / "airflow", {**newsstand.environment, **environment_of(bucket)})
+    counters = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    counters.bind(("127.0.0.1", 0))
+    airflow = LocalAirflow(
+        tmp_path / "airflow", {**newsstand.environment, **environment_of(bucket)},
+        AIRFLOW__METRICS__STATSD_ON="True", AIRFLOW__METRICS__STATSD_PORT=str(counters.getsockname()[1]),
+    )  # fmt: skip
     airflow.command("db", "migrate")
     for name, what in POOLS.items():
         airflow.command("pools", "set", name, "1", what)
@@ -64,8 +75,21 @@ def test_a_day_runs_through_without_a_scheduler(newsstand: World, bucket: Settin
     assert orphans == set()
     closings = [m.closing for _, m in log.entries(open_store(bucket)) if m.closing]
     assert [closing.complete for closing in closings] == [True, True]
+    assert counted(counters)["kjd.archived"] == 3, "and the second day archived nothing"
     captures = list(open_store(bucket).keys("captures/"))
     assert len(captures) == len({*captures}) == len({key.rpartition("-")[2] for key in captures})
+
+
+def counted(counters: socket.socket) -> Counter[str]:
+    """Return our counters among what Airflow sent, added up."""
+    counters.setblocking(False)
+    found: Counter[str] = Counter()
+    with suppress(BlockingIOError):
+        while True:
+            name, _, value = counters.recv(65536).decode().partition(":")
+            if name.startswith("airflow.opeds."):
+                found[name.removeprefix("airflow.opeds.")] += int(float(value.partition("|")[0]))
+    return found
 
 
 # -- more than one machine ----------------------------------------------------------------------------------
@@ -272,7 +296,7 @@ def test_troubles_end_as_the_manual_says(cluster: Cluster) -> None:
     told = day(1)
     assert (told["run"]["state"], told["report"]["state"]) == ("failed", "failed")
     assert (told["crawl_kjd"]["state"], told["crawl_kjd"]["try_number"]) == ("failed", 1), "not asked again"
-    assert {told[name]["state"] for name in ("crawl_daum", "ingest", "close", "publish")} == {"success"}
+    assert {told[name]["state"] for name in ("crawl_daum", "shares", "close", "publish")} == {"success"}
     stand.fault("none")
 
     stand.fault("empty-listing@columns")
@@ -301,6 +325,7 @@ def test_eight_shards_over_two_workers_come_to_what_one_process_makes(
     cluster: Cluster, fast_sources: Path, tmp_path: Path
 ) -> None:
     """New rules for every page: the archive read again by both workers, then by one, then by one process."""
+    fill(cluster.settings, 1500 if DAYS >= 30 else 0)
     cluster.airflow.unpause("opeds_rederive")
     seconds = {}
     for number, workers in enumerate((2, 1), 1):
@@ -319,8 +344,11 @@ def test_eight_shards_over_two_workers_come_to_what_one_process_makes(
         print(
             f"{workers} worker(s): 8 shards in {seconds[workers]:.1f} s, {datetime.now().astimezone() - began} in all"
         )
-    rereads = [o for _, m in log.entries(open_store(cluster.settings)) for o in m.outcomes if o.was]
-    assert len(rereads) == 2 * len(list(open_store(cluster.settings).keys("captures/")))
+    outcomes = [o for _, m in log.entries(open_store(cluster.settings)) for o in m.outcomes]
+    sightings = {(o.article_id, o.capture_key) for o in outcomes if o.verdict in CONTENT}
+    assert sum(o.verdict is Verdict.REREAD for o in outcomes) == 2 * len(sightings), (
+        "each once by each of the new rules"
+    )
 
     alone = replace(cluster.settings, index=f"sqlite:///{tmp_path}/alone.sqlite", home=tmp_path / "alone")
     before = state(cluster.settings)
@@ -328,6 +356,14 @@ def test_eight_shards_over_two_workers_come_to_what_one_process_makes(
     ran = command([*OPEDS, "rederive", "--write"], alone, cluster.environment)
     assert (ran.code, "0 captures to name" in ran.out) == (0, True), ran.out + ran.err
     assert state(cluster.settings) == before
+
+
+def fill(settings: Settings, count: int) -> None:
+    """Archive so many op-eds more, so that the work of a shard outweighs the starting of its task."""
+    archive = open_archive(settings)
+    for number in range(count):
+        url = C_URL.replace("2068163", f"{1_000_000 + number}")
+        take_in(archive, captured(page(prose(number, 12)), "2024-06-13T12:00:00", url), run=f"fill-{number}")
 
 
 def change_rules(folder: Path, number: int) -> None:

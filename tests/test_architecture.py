@@ -17,7 +17,9 @@ NEVER = {
     "infra": {"spiders", "tests", "scrapy"},
     "infra/newsstand": {"pipelines"},
 }
-LATER = {"pipelines": {"boto3", "botocore", "trafilatura", "deltalake", "pyarrow"}}  # inside functions: they are slow
+LATER = {
+    "pipelines": {"boto3", "botocore", "trafilatura", "deltalake", "pyarrow", "apprise"}
+}  # inside functions: they are slow
 ONLY = {  # one module knows each
     "boto3": {"s3.py"},
     "trafilatura": {"readings.py"},
@@ -26,6 +28,7 @@ ONLY = {  # one module knows each
     "deltalake": {"catalogue.py"},
     "rich": {"cli_show.py"},
     "typer": {"cli.py"},
+    "apprise": {"notify.py"},
 }
 
 

@@ -16,6 +16,7 @@ from pipelines.catalogue import location, open_table
 from pipelines.crawls import Summary, Tried, crawl_key, summary_body
 from pipelines.day import Shard
 from pipelines.errors import DayIncomplete, FixityFailed, SiteBusy, SiteRefused, WrongUsage
+from pipelines.reader import days
 from pipelines.settings import Settings
 from pipelines.store import open_store
 from pipelines.tasks import Closed, Run
@@ -89,6 +90,19 @@ def test_every_step_may_be_taken_twice(archive_of: Settings, newsstand: World, m
     assert finished(run, meter) == closed
     assert len(newsstand.paths()) == asked, "a crawl that was finished is not made again under the same run"
     assert set(open_store(archive_of).keys("")) == before
+
+
+def test_the_calendar_knows_a_day_before_it_is_published(archive_of: Settings, meter: Meter) -> None:
+    run = tasks.discover(DAY)
+    for source in run["sources"]:
+        tasks.crawl(run, source, meter)
+    for share in tasks.shares(run):
+        tasks.ingest(share, meter)
+    tasks.close_day(run)
+    (day,) = days(archive_of)
+    assert (day["day"], day["complete"], day["outcomes"]["NEW"]) == (DAY, True, 6)
+    tasks.publish()
+    assert days(archive_of) == [day]
 
 
 def test_a_day_looked_at_afresh_adds_no_article(archive_of: Settings, meter: Meter) -> None:
