@@ -15,12 +15,31 @@ By hand: `opeds verify`, `opeds verify --share 3/28 --since 2026-06-01`.
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import CronPartitionTimetable, ExceptionRetryPolicy, RetryAction, RetryRule, dag, task
+from airflow.sdk import (
+    AsyncCallback,
+    CronPartitionTimetable,
+    DeadlineAlert,
+    DeadlineReference,
+    ExceptionRetryPolicy,
+    RetryAction,
+    RetryRule,
+    dag,
+    task,
+)
 
 SHARES = 4
 STOP = ExceptionRetryPolicy(
-    rules=[RetryRule(exception="pipelines.errors.FixityFailed", action=RetryAction.FAIL, reason="it was told")]
+    rules=[
+        RetryRule(exception="pipelines.errors.FixityFailed", action=RetryAction.FAIL, reason="it was told"),
+        RetryRule(exception="pipelines.errors.WrongUsage", action=RetryAction.FAIL, reason="it would be wrong again"),
+    ]
 )
+
+
+def failed(context):
+    from pipelines.notify import failed
+
+    failed(context)
 
 
 @dag(
@@ -30,12 +49,18 @@ STOP = ExceptionRetryPolicy(
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=6),
+    deadline=DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        interval=timedelta(hours=4),
+        callback=AsyncCallback("pipelines.notify.late"),
+    ),
     default_args={
         "owner": "opeds",
         "retries": 3,
         "retry_exponential_backoff": 2.0,
         "retry_policy": STOP,
         "execution_timeout": timedelta(hours=2),
+        "on_failure_callback": failed,
     },
     tags=["opeds", "audit"],
     doc_md=__doc__,
@@ -43,9 +68,9 @@ STOP = ExceptionRetryPolicy(
 def opeds_audit():
     @task
     def shares():
-        from pipelines.tasks import shards
+        from pipelines.tasks import shares_of_archive
 
-        return shards(SHARES)
+        return shares_of_archive(SHARES)
 
     @task
     def fixity(share, dag_run=None):

@@ -3,8 +3,9 @@
 Runs once for each day of which `opeds_daily` tells the asset `opeds://archive`, with the day as its partition key. It
 needs none of our code: a Delta reader, and the bucket's address and a reader's key in the environment.
 
-**An event is a nudge, not a record**: events sent while this DAG is paused are lost. So a consumer that must miss
-nothing keeps a cursor of its own and, whenever it is nudged, reads what came since: here `first_archived_at`.
+**An event is a nudge, not a record**: events sent while this DAG is paused are lost, and corrections come without one. A
+consumer that must miss nothing keeps a cursor of its own, the last manifest's number it has read under `runs/`, and reads
+on from there whenever it is nudged; this one only counts a day.
 
 | task | does | if it fails |
 |---|---|---|

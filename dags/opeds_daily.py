@@ -52,6 +52,7 @@ STOP = ExceptionRetryPolicy(
         RetryRule(exception="pipelines.errors.SiteRefused", action=RetryAction.FAIL, reason="look before asking again"),
         RetryRule(exception="pipelines.errors.WrongUsage", action=RetryAction.FAIL, reason="it would be wrong again"),
         RetryRule(exception="pipelines.errors.DayIncomplete", action=RetryAction.FAIL, reason="mend what is missing"),
+        RetryRule(exception="pipelines.errors.NotTold", action=RetryAction.FAIL, reason="others would be told again"),
     ]
 )
 
@@ -68,7 +69,7 @@ def failed(context):
     start_date=datetime(2000, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
-    dagrun_timeout=timedelta(hours=12),
+    dagrun_timeout=timedelta(hours=36),  # behind five tries of a crawl and their waits, or nothing would be closed
     deadline=DeadlineAlert(
         reference=DeadlineReference.DAGRUN_QUEUED_AT,
         interval=timedelta(hours=6),
@@ -77,7 +78,7 @@ def failed(context):
     default_args={
         "owner": "opeds",
         "retries": 4,
-        "retry_exponential_backoff": 2.0,  # from [core] default_task_retry_delay, 300 s: 5, 10, 20, 40 minutes
+        "retry_exponential_backoff": 2.0,  # of [core] default_task_retry_delay, 300 s, with jitter: some 8, 15, 30, 60 minutes
         "max_retry_delay": timedelta(hours=1),
         "retry_policy": STOP,
         "execution_timeout": timedelta(minutes=30),
@@ -136,11 +137,11 @@ def opeds_daily():
 
         yield Metadata(ARCHIVE, extra={**closed, **publish()})
 
-    @task(on_failure_callback=None)
-    def report(closed):
+    @task
+    def report(closed, dag_run=None):
         from pipelines.tasks import report
 
-        report(closed)
+        report(closed, past=dag_run.run_type == "backfill")
 
     run = discover()
     crawls = [crawl(site)(run) for site in SITES]

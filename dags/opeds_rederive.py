@@ -49,9 +49,9 @@ def failed(context):
 def opeds_rederive():
     @task
     def shards(params=None):
-        from pipelines.tasks import shards
+        from pipelines.tasks import shares_of_archive
 
-        return shards(params["shards"])
+        return shares_of_archive(params["shards"])
 
     @task
     def reread(share, params=None, dag_run=None):

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pipelines.errors import OpedsError
+from pipelines.errors import OpedsError, StoreUnavailable
 from pipelines.s3 import client
 from pipelines.settings import read_settings
 
@@ -61,10 +61,11 @@ def set_up(bucket: str, prefix: str, s3: Any, tell: Callable[[str], None], tls: 
     from botocore.exceptions import ClientError
 
     try:
-        s3.create_bucket(Bucket=bucket)
+        s3.head_bucket(Bucket=bucket)
     except ClientError as error:
-        if error.response["Error"]["Code"] not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
-            raise
+        if error.response["Error"]["Code"] not in {"404", "NoSuchBucket"}:
+            raise StoreUnavailable(f"{bucket} is not ours to set up: {error.response['Error']['Code']}") from error
+        _create(bucket, s3)
     unknown = 0
     for what, (call, arguments) in settings_of(bucket, prefix).items():
         if call == "put_bucket_policy" and not tls:
@@ -79,10 +80,24 @@ def set_up(bucket: str, prefix: str, s3: Any, tell: Callable[[str], None], tls: 
     return unknown
 
 
+def _create(bucket: str, s3: Any) -> None:
+    """Make the bucket in the client's region; the first of AWS's regions must not be named."""
+    from botocore.exceptions import ClientError
+
+    region = s3.meta.region_name
+    where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    try:
+        s3.create_bucket(Bucket=bucket, **where)
+    except ClientError as error:
+        raise StoreUnavailable(f"cannot make {bucket}: {error.response['Error']['Message']}") from error
+
+
 def policy(name: str, bucket: str, prefix: str) -> str:
-    """Return a role's policy for this bucket; rights of a prefix are rights below it."""
-    text = (POLICIES / f"{name}.json").read_text().replace("BUCKET/", f"BUCKET/{prefix}")
-    return text.replace("BUCKET", bucket)
+    """Return a role's policy for this bucket; with a prefix, rights are rights below it, looking included."""
+    told: dict[str, Any] = json.loads((POLICIES / f"{name}.json").read_text().replace("BUCKET/", f"BUCKET/{prefix}"))
+    if prefix:
+        told["Statement"][0]["Condition"] = {"StringLike": {"s3:prefix": [f"{prefix}*"]}}
+    return json.dumps(told, indent=2).replace("BUCKET", bucket)
 
 
 def main() -> int:

@@ -46,7 +46,9 @@ class LocalAirflow:
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         known = self._known()
         self.port, self.password = int(known["port"]), known["password"]
-        self.environment = {**os.environ, **environment, **self._settings(known), **settings}
+        ours = ("OPEDS_", "AWS_", "AIRFLOW")  # a real archive's, desk's or Airflow's must not be meant by ours
+        rest = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+        self.environment = {**rest, **environment, **self._settings(known), **settings}
         self.environment = {name: value for name, value in self.environment.items() if value}
 
     def _known(self) -> dict[str, str]:
@@ -122,7 +124,7 @@ class LocalAirflow:
         """End every component and all it started, and wait until none is left."""
         for number in (signal.SIGTERM, signal.SIGKILL):
             left = self._left()
-            for group in {os.getpgid(pid) for pid in left if _alive(pid)}:
+            for group in {os.getpgid(pid) for pid in left if _alive(pid)} - {os.getpgrp()}:
                 _signal(group, number)
             until = time.monotonic() + STOP_WITHIN
             while self._left() and time.monotonic() < until:

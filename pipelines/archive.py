@@ -75,8 +75,12 @@ def catch_up(archive: Archive, progress: Callable[[int], None] = lambda _: None)
 
 
 def commit(archive: Archive, manifest: log.Manifest) -> int:
-    """Log a manifest under the next number, and return it: what it names is in the archive from here on."""
-    seq = log.append(archive.store, manifest, archive.index.seq())
+    """Log a manifest under the next number, and return it: what it names is in the archive from here on.
+
+    A part that is logged already, perhaps by the same task run twice at once, is not logged again.
+    """
+    known = archive.index.logged(manifest.run, manifest.part)
+    seq = known or log.append(archive.store, manifest, archive.index.seq())
     catch_up(archive)
     return seq
 

@@ -139,6 +139,7 @@ def _publish_runs(store: Store, where: Location, seq: int) -> None:
                 table,
                 pa.Table.from_pylist(rows, schema=run_schema()),
                 mode="append",
+                schema_mode="merge",  # a table of an earlier version of ours lacks `whole`
                 commit_properties=CommitProperties(app_transactions=[Transaction(APP, seq)]),
             )
 
@@ -166,6 +167,12 @@ def compact(settings: Settings, hours: int = 168) -> dict[str, int]:
                 counts["files_joined"] += int(table.optimize.compact()["numFilesRemoved"])
                 counts["files_removed"] += len(table.vacuum(retention_hours=hours, dry_run=False))
     return counts
+
+
+def published(where: Location) -> int:
+    """Return the number of the last manifest that a table holds; 0 when there is none."""
+    table = open_table(where)
+    return (table.transaction_version(APP) or 0) if table is not None else 0
 
 
 def query(where: Location, sql: str) -> list[dict[str, Any]]:
@@ -308,6 +315,7 @@ def run_row(seq: int, manifest: log.Manifest) -> dict[str, Any]:
         "day": manifest.day,
         "logged_at": _moment(manifest.logged_at),
         "complete": closing.complete if closing else None,
+        "whole": list(closing.whole) if closing else None,
         "missing": list(closing.missing) if closing else [],
         "warnings": list(closing.warnings) if closing else [],
         "outcomes": [{"verdict": name, "count": count} for name, count in sorted(counts.items())],
@@ -359,11 +367,11 @@ def run_schema() -> pa.Schema:
     """Return the columns of `catalogue/runs`."""
     import pyarrow as pa
 
-    text, when = pa.string(), pa.timestamp("us", tz="UTC")
+    text, texts, when = pa.string(), pa.list_(pa.string()), pa.timestamp("us", tz="UTC")
     counts = pa.list_(pa.struct([("verdict", text), ("count", pa.int64())]))
     aside = pa.struct([("article_id", text), ("url", text), ("fetched_at", when), ("reasons", pa.list_(text))])
     return pa.schema([
         ("seq", pa.int64()), ("run", text), ("part", text), ("day", text), ("logged_at", when),
-        ("complete", pa.bool_()), ("missing", pa.list_(text)), ("warnings", pa.list_(text)), ("outcomes", counts),
+        ("complete", pa.bool_()), ("whole", texts), ("missing", texts), ("warnings", texts), ("outcomes", counts),
         ("set_aside", pa.list_(aside)),
     ])  # fmt: skip

@@ -93,7 +93,7 @@ def upkeep(
 @app.command()
 def verify(
     share: Annotated[str, typer.Option(help="A part of the archive: 3/28 is the third of 28.  [default: all]")] = "",
-    since: Annotated[str, typer.Option(help="And, whatever its share, all that was logged for days since this.")] = "",
+    since: Annotated[str, typer.Option(help="And, whatever its share, all that was logged since this day.")] = "",
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Say whether the archive still holds what it says.
@@ -103,15 +103,14 @@ def verify(
     """
     from pipelines.archive import open_archive
     from pipelines.cli_show import Counting, print_verified
-    from pipelines.day import Shard
     from pipelines.reader import reachable
     from pipelines.verify import verify as recompute
 
-    shard, first = Shard.named(share), _day(since).isoformat() if since else ""
+    shard, first = _shard(share), _day(since).isoformat() if since else ""
     settings = reachable(read_settings())
     counts, findings = recompute(
         open_archive(settings), settings,
-        lambda article_id, day: shard.holds(article_id) or bool(first and day >= first),
+        lambda article_id, logged_at: shard.holds(article_id) or bool(first and logged_at >= first),
         Counting("manifests verified").told,
     )  # fmt: skip
     print_verified(counts, findings, as_json)
@@ -396,7 +395,7 @@ def store_status(as_json: Json = False) -> None:
 
 
 @store_app.command("key")
-def store_key(role: Annotated[str, typer.Argument(help="reader, writer or admin.")] = "reader") -> None:
+def store_key(role: Annotated[str, typer.Argument(help="reader, crawler, writer or admin.")] = "reader") -> None:
     """Print the environment that reaches the store with a role's key: eval "$(opeds store key)"."""
     from pipelines.embedded import ROLES, ensure_running
 
@@ -462,6 +461,15 @@ def _embedded_only() -> Any:
     if not settings.embedded:
         raise WrongUsage(f"OPEDS_ARCHIVE is set to {settings.archive}; `opeds store` is about the embedded one")
     return settings
+
+
+def _shard(text: str) -> Any:
+    from pipelines.nouns import Shard
+
+    number, _, of = (text or "1/1").partition("/")
+    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+        raise WrongUsage(f"{text!r} is no share; write 3/28 for the third of 28")
+    return Shard(int(number) - 1, int(of))
 
 
 def _day(text: str) -> date:

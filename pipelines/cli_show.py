@@ -436,7 +436,8 @@ def print_calendar(days: dict[date, bool | None]) -> None:
             line += mark[days[day]] if day in days else "[red]·[/]" if known else " "
         console.print(f"{month:%Y-%m} {line}")
         month = (month + timedelta(days=31)).replace(day=1)
-    console.print("[dim]        ■ complete  ▲ incomplete  + by hand  · never run[/]")
+    said = {True: "■ complete", False: "▲ incomplete", None: "+ by hand"}
+    console.print(f"[dim]{'':8}{'  '.join(said[one] for one in said if one in days.values())}  · never run[/]")
 
 
 def print_drift(found: Sequence[Finding]) -> None:

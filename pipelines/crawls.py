@@ -7,28 +7,32 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, Any
+from types import FrameType
+from typing import IO, Any, NoReturn
 
 from pipelines.archive import Archive
-from pipelines.errors import CrawlFailed, NotArchived, SiteBusy, SiteRefused
+from pipelines.errors import CrawlFailed, NotArchived, SiteBusy, SiteRefused, WrongUsage
 from pipelines.log import RouteReport
 from pipelines.nouns import Outcome, Sighting, Verdict
 from pipelines.record import to_json
 from pipelines.settings import child_environment
 
 SCHEMA = "opeds/crawl/1"
-GRACE = 20.0  # seconds between asking a crawl to end and ending it
+GRACE = 90.0  # seconds between asking a crawl to end and ending it: an answer under way may take sixty
 RESULTS = {
     "gone": Verdict.GONE,
     "alias": Verdict.ALIAS,
     "disallowed": Verdict.DISALLOWED,
     "failed": Verdict.FAILED,
 }  # fmt: skip
+WRONG = 2  # exit code of a crawl that cannot be as it was asked
 UNREAD = frozenset({"failed", "disallowed", ""})  # results of an address whose page we do not have
 
 
@@ -69,7 +73,7 @@ class Summary:
     addresses: list[Tried] = field(default_factory=list)
     entries: list[dict[str, str]] = field(default_factory=list)  # of routes that carry article text
     counts: dict[str, int] = field(default_factory=dict)
-    troubles: dict[str, int] = field(default_factory=dict)  # answers that were `busy` or `refused`
+    troubles: dict[str, str] = field(default_factory=dict)  # by route or address: `busy` or `refused`
     bytes: int = 0  # received
 
 
@@ -112,12 +116,12 @@ def check(summary: Summary) -> Summary:
         raise CrawlFailed(f"the crawl of {summary.source} was cut off ({summary.finish_reason}); its captures are kept")
     unread = [route.route for route in summary.routes if route.expected and not route.reached]
     unread += [tried.url for tried in summary.addresses if tried.result in UNREAD]
-    if unread and summary.troubles.get("refused"):
-        raise SiteRefused(
-            f"{summary.source} refuses us (401, 403 or robots.txt): {unread[0]}; look before asking again"
-        )
-    if unread and summary.troubles.get("busy"):
-        raise SiteBusy(f"{summary.source} was busy or silent: {unread[0]}; try again later")
+    why = {summary.troubles.get(one, ""): one for one in reversed(unread)}
+    if "refused" in why:
+        said = f"{summary.source} refuses us (401, 403 or robots.txt): {why['refused']}"
+        raise SiteRefused(f"{said}; look before asking again")
+    if "busy" in why:
+        raise SiteBusy(f"{summary.source} was busy or silent: {why['busy']}; try again later")
     return summary
 
 
@@ -157,16 +161,17 @@ class Crawl:
     def wait(self, progress: Callable[[str], None]) -> None:
         """Hand over each line of progress until the crawl ends; end it if we are interrupted.
 
-        Raises `CrawlFailed` with the crawl's own sentence when it refused to start.
+        Raises the crawl's own sentence when it did not start: `WrongUsage` for what it was asked, else `CrawlFailed`.
         """
         assert self.process.stdout is not None
         try:
             for line in self.process.stdout:
                 progress(line.strip())
-            if self.process.wait() != 0:
+            code = self.process.wait()
+            if code != 0:
                 self.said.seek(0)
-                said = self.said.read().strip() or f"the crawl ended with code {self.process.returncode}"
-                raise CrawlFailed(said.splitlines()[-1])
+                said = self.said.read().strip() or f"the crawl ended with code {code}"
+                raise (WrongUsage if code == WRONG else CrawlFailed)(said.splitlines()[-1])
         finally:
             self.end()
 
@@ -199,6 +204,24 @@ def start_crawl(source: str, arguments: Iterable[tuple[str, str]], log: Path, en
         env=child_environment(SCRAPY_SETTINGS_MODULE="spiders.settings", **environment),
     )
     return Crawl(process, said)
+
+
+@contextmanager
+def ending_with_us(crawl: Crawl) -> Iterator[None]:
+    """End the crawl when this process is told to end (SIGTERM), as a scheduler tells a task; its summary stays."""
+
+    def ended(number: int, _frame: FrameType | None) -> NoReturn:
+        crawl.end()
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, ended)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def days_of(since: date, until: date) -> list[date]:

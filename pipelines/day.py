@@ -5,53 +5,21 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from pipelines import log
 from pipelines.archive import Archive, commit, places_of
-from pipelines.crawls import UNREAD, Summary, crawl_key, sightings
-from pipelines.errors import WrongUsage
+from pipelines.crawls import UNREAD, Summary, Tried, crawl_key, sightings
 from pipelines.ingest import Part, ingest, ingest_left
-from pipelines.nouns import SEOUL, Outcome, iso, now
+from pipelines.nouns import SEOUL, Outcome, Shard, iso, now, today
 from pipelines.record import captures_prefix, to_json
 from pipelines.revisit import WINDOW, Seen, due
 from pipelines.sources import Source
 
-AT_ONCE = 500  # addresses of one revisit: what is owed beyond them is owed to the next one too
+PER_REVISIT = 500  # addresses of one: what is owed beyond them is owed to the next one too
 WEEKS = 8  # same weekdays looked back at, to say what a day usually brings
 USUAL = 4  # of those weeks: fewer are no habit
-
-
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """One of `of` equal parts of an archive's articles: all that concerns an article is in one of them.
-
-    >>> sum(Shard(n, 8).holds("kjd-c2068163") for n in range(8))
-    1
-    """
-
-    number: int = 0
-    of: int = 1
-
-    @classmethod
-    def named(cls, text: str) -> Shard:
-        """Return the part that a person calls `3/28`; nothing is all. Raises `WrongUsage`."""
-        number, _, of = (text or "1/1").partition("/")
-        if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
-            raise WrongUsage(f"{text!r} is no share; write 3/28 for the third of 28")
-        return cls(int(number) - 1, int(of))
-
-    def holds(self, article_id: str) -> bool:
-        """Whether the article belongs to this part."""
-        return int(hashlib.sha256(article_id.encode()).hexdigest()[:8], 16) % self.of == self.number
-
-    @property
-    def suffix(self) -> str:
-        """What a part's name ends in; nothing for the only one."""
-        return f"-{self.number}of{self.of}" if self.of > 1 else ""
-
-
+EMPTY = "nothing was published"  # how that warning begins
 WHOLE = Shard()
 
 
@@ -79,49 +47,50 @@ def close(
 ) -> tuple[log.Closing, int]:  # fmt: skip
     """Log how a day stands after a run; return that and its manifest's number. The same is not logged twice."""
     sources = [archive.sources[name] for name in names]
-    found = closing_of(day, sources, summaries, failures, unusual(archive, day, sources, summaries))
+    warnings = unusual(archive, day, sources, summaries)
+    found = closing_of(day, sources, summaries, failures, warnings, over=day < today())
     crawls = tuple(crawl_key(s.source, s.until, s.run) for s in summaries.values())
     digest = hashlib.sha256(to_json([crawls, found.missing])).hexdigest()[:8]
     manifest = log.Manifest(run, f"{log.CLOSING}-{day}-{digest}", day.isoformat(), iso(now()), crawls, closing=found)
-    known = archive.index.logged(manifest.run, manifest.part)
-    return found, known or commit(archive, manifest)
+    return found, commit(archive, manifest)
 
 
 def closing_of(
     day: date, sources: Iterable[Source], summaries: Mapping[str, Summary], failures: Mapping[str, str],
-    warnings: Iterable[str] = (),
+    warnings: Iterable[str] = (), over: bool = True,
 ) -> log.Closing:  # fmt: skip
-    """Return how a day stands: complete when every expected section was read back to it and no page failed."""
-    missing: list[str] = []
-    told_of = [*warnings]
+    """Return how a day stands: complete when it is over, every expected section was read back to it, no page failed."""
+    missing = [] if over else ["the day is not over in Seoul: close it again tomorrow"]
+    told_of, whole = [*warnings], []
     routes: list[log.RouteReport] = []
     counts: Counter[str] = Counter()
-    names = [source.name for source in sources]
+    names = []
     for source in sources:
+        names.append(source.name)
         summary = summaries.get(source.name)
-        if source.name in failures:
-            missing.append(f"{source.name}: {failures[source.name]}")
-        if summary is None:
-            missing += [f"{source.name}: not crawled"] if source.name not in failures else []
-            continue
-        if summary.finish_reason != "finished":
-            missing.append(f"{source.name}: the crawl ended early ({summary.finish_reason})")
-        serving = {route.name for route in source.routes if route.serves(day, day)}
-        told = [route for route in summary.routes if route.route in serving]
-        routes += told
-        missing += [
-            f"{source.name} {r.route}: {r.error or 'not read back far enough'}"
-            for r in told
-            if r.expected and not r.reached
-        ]
-        told_of += [f"{source.name} {r.route}: {r.error}" for r in told if r.error and not r.expected]
-        of_day = [tried for tried in summary.addresses if (tried.day or summary.until) == day.isoformat()]
-        unread = [tried for tried in of_day if tried.result in UNREAD]
-        missing += [f"{source.name}: {tried.url}: {tried.reason or 'not asked for'}" for tried in unread]
-        counts.update(tried.result for tried in of_day)
+        lacks = [failures[source.name]] if source.name in failures else [] if summary else ["not crawled"]
+        if summary:
+            serving = {route.name for route in source.routes if route.serves(day, day)}
+            told = [route for route in summary.routes if route.route in serving]
+            of_day = [tried for tried in summary.addresses if (tried.day or summary.until) == day.isoformat()]
+            lacks += _lacking(summary, told, of_day)
+            routes += told
+            told_of += [f"{source.name} {r.route}: {r.error}" for r in told if r.error and not r.expected]
+            counts.update(tried.result for tried in of_day)
+        missing += [f"{source.name}: {what}" for what in lacks]
+        whole += [source.name] if over and not lacks else []
     return log.Closing(
-        tuple(names), not missing, tuple(missing), tuple(told_of), tuple(routes), tuple(sorted(counts.items()))
-    )
+        tuple(names), not missing, tuple(missing), tuple(told_of), tuple(routes), tuple(sorted(counts.items())),
+        tuple(whole),
+    )  # fmt: skip
+
+
+def _lacking(summary: Summary, routes: Iterable[log.RouteReport], addresses: Iterable[Tried]) -> list[str]:
+    """Return what keeps a source's crawl from being the whole of its day."""
+    early = [] if summary.finish_reason == "finished" else [f"the crawl ended early ({summary.finish_reason})"]
+    unread = [f"{r.route}: {r.error or 'not read back far enough'}" for r in routes if r.expected and not r.reached]
+    pages = [f"{t.url}: {t.reason or 'not asked for'}" for t in addresses if t.result in UNREAD]
+    return [*early, *unread, *pages]
 
 
 def unusual(archive: Archive, day: date, sources: Iterable[Source], summaries: Mapping[str, Summary]) -> list[str]:
@@ -136,9 +105,7 @@ def unusual(archive: Archive, day: date, sources: Iterable[Source], summaries: M
         moments = archive.index.published_between(source.name, iso(since), iso(until))
         brought = len(before & {datetime.fromisoformat(m).astimezone(SEOUL).date() for m in moments})
         if brought >= USUAL:
-            found.append(
-                f"{source.name}: nothing was published, though {brought} of the last {WEEKS} {day:%A}s had something"
-            )
+            found.append(f"{source.name}: {EMPTY}, though {brought} of the last {WEEKS} {day:%A}s had something")
     return found
 
 
@@ -153,4 +120,4 @@ def addresses_due(archive: Archive, at: datetime) -> dict[str, list[str]]:
             seen.append(Seen(article_id, known[0].canonical_url, *moments))
     for one in due(seen, at):
         found.setdefault(one.article_id.partition("-")[0], []).append(one.url)
-    return {name: urls[:AT_ONCE] for name, urls in found.items()}
+    return {name: urls[:PER_REVISIT] for name, urls in found.items()}

@@ -30,6 +30,8 @@ ROLES = {
     "admin": ["Admin", "Read", "Write", "List", "Tagging"],
     "writer": [f"{right}:{BUCKET}" for right in ("Read", "List", "Write", "Tagging")],
     "reader": [f"{right}:{BUCKET}" for right in ("Read", "List")],
+    "crawler": [f"{right}:{BUCKET}" for right in ("Read", "List")]
+    + [f"Write:{BUCKET}/{part}" for part in ("captures/*", "crawls/*", "archive.json*")],
 }
 
 
@@ -108,7 +110,8 @@ def _reaped(pid: int) -> bool:
 
 
 def _start(folder: Path) -> None:
-    known = _known(folder) or {"keys": {role: _key() for role in ROLES}}
+    known = _known(folder)
+    known["keys"] = {role: known.get("keys", {}).get(role) or _key() for role in ROLES}
     before = known.get("ports", {}).values()  # the same as last time, so that a consumer's settings stay true
     if not before or not all(_free(port) and _free(port + 10000) for port in before):
         known["ports"] = dict(zip(("s3", "master", "volume", "filer", "admin"), _free_ports(5), strict=True))

@@ -140,7 +140,8 @@ def ingest_left(archive: Archive, part: Part, keys: Iterable[str], report: Repor
         found = [_left(archive, key) for key in left]
         seen = [one for one in found if isinstance(one, Sighting)]
         if found:
-            name = f"{part.name}-{hashlib.sha256(left[0].encode()).hexdigest()[:8]}"  # the list shrinks: no number
+            digest = hashlib.sha256("\n".join(left).encode()).hexdigest()[:8]
+            name = f"{part.name}-{digest}"  # by what it holds: the list shrinks, and one that cannot be read stays
             unread = [one for one in found if isinstance(one, Outcome)]
             done += ingest(archive, replace(part, name=name), seen, unread, report)
     return done

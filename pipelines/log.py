@@ -39,6 +39,7 @@ class Closing:
     warnings: tuple[str, ...] = ()
     routes: tuple[RouteReport, ...] = ()
     counts: tuple[tuple[str, int], ...] = ()
+    whole: tuple[str, ...] = ()  # the sources of which nothing is missing: a day's runs together make it complete
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,8 @@ def key_of(seq: int) -> str:
 def append(store: Store, manifest: Manifest, last: int) -> int:
     """Log a manifest under the next free number after `last`; return that number.
 
-    A number taken by somebody else meanwhile is passed over: the log has no gaps and no overwriting.
+    A number taken by somebody else meanwhile is passed over: the log has no gaps and no overwriting. Where somebody
+    logged this very part meanwhile, that number is returned.
     """
     body = to_json(_plain(manifest))
     seq = last + 1
@@ -74,6 +76,9 @@ def append(store: Store, manifest: Manifest, last: int) -> int:
         try:
             store.create(key_of(seq), body)
         except AlreadyArchived:
+            other = manifest_at(store, seq)
+            if (other.run, other.part) == (manifest.run, manifest.part):
+                return seq
             seq += 1
         else:
             return seq
@@ -132,4 +137,5 @@ def _closing(data: dict[str, Any]) -> Closing:
         warnings=tuple(data["warnings"]),
         routes=tuple(RouteReport(**report) for report in data["routes"]),
         counts=tuple((name, count) for name, count in data["counts"]),
+        whole=tuple(data.get("whole", data["sources"] if data["complete"] else ())),
     )

@@ -6,9 +6,11 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
+from pipelines.day import EMPTY
 from pipelines.drift import Finding
-from pipelines.errors import NotTold
+from pipelines.errors import DayIncomplete, FixityFailed, NotTold
 from pipelines.log import Closing
 from pipelines.settings import read_settings
 
@@ -37,7 +39,7 @@ class Notice:
 def notices_of(day: str, closing: Closing) -> list[Notice]:
     """Return what is to be told of a day that was closed: what is missing, and what is unusual."""
     found = [Notice("incomplete", f"{day} is not complete", closing.missing)] if closing.missing else []
-    unusual = tuple(warning for warning in closing.warnings if "nothing was published" in warning)
+    unusual = tuple(warning for warning in closing.warnings if EMPTY in warning)
     return found + ([Notice("nothing-published", f"{day} brought less than such days do", unusual)] if unusual else [])
 
 
@@ -76,24 +78,37 @@ def _sent(notice: Notice, addresses: Iterable[str]) -> set[str]:
 
         one = Apprise()
         if not one.add(address):
-            untold.add(f"{address.partition(':')[0]}:… (no address that Apprise knows)")
+            untold.add(f"{_named(address)} (no address that Apprise knows)")
         elif not one.notify(title=f"opeds {notice.kind}: {notice.subject}", body=notice.body):
-            untold.add(str(one[0].url(privacy=True)))  # type: ignore[no-untyped-call]
+            untold.add(_named(address))
     return untold
 
 
+def _named(address: str) -> str:
+    """Return what of an address may be logged: a webhook's secret is often its path."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.hostname or ''}/…"
+
+
 def failed(context: Any) -> None:
-    """Tell of a task that failed for good: Airflow calls this with its context."""
+    """Tell of a task that failed for good, unless it told of itself: Airflow calls this with its context."""
+    if isinstance(context.get("exception"), DayIncomplete | FixityFailed | NotTold):
+        return
     task, run = context["task_instance"], context["dag_run"]
     what = f"{task.dag_id}.{task.task_id} failed for {run.partition_key or run.run_id}"
     notify([Notice("failed", what, (str(context.get("exception") or "no exception"),))], read_settings().notify)
 
 
 async def late(context: Any = None, **_: Any) -> None:
-    """Tell of a run that is not done by its deadline: Airflow's triggerer calls this."""
+    """Tell of a run that is not done by its deadline: Airflow's triggerer calls this.
+
+    It also calls it for a run that failed in time, which was told, and for those that wait their turn in a backfill.
+    """
     import asyncio
 
     run = (context or {}).get("dag_run") or {}
+    if run.get("state") not in {"queued", "running"} or run.get("run_type") == "backfill":
+        return
     which = run.get("partition_key") or run.get("dag_run_id") or run.get("run_id") or "a run"
     notice = Notice("late", f"{run.get('dag_id', 'a DAG')} is not done by its deadline: {which}")
     await asyncio.to_thread(notify, [notice], read_settings().notify)

@@ -157,6 +157,27 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
+class Shard:
+    """One of `of` equal parts of an archive's articles: all that concerns an article is in one of them.
+
+    >>> sum(Shard(n, 8).holds("kjd-c2068163") for n in range(8))
+    1
+    """
+
+    number: int = 0
+    of: int = 1
+
+    def holds(self, article_id: str) -> bool:
+        """Whether the article belongs to this part."""
+        return int(hashlib.sha256(article_id.encode()).hexdigest()[:8], 16) % self.of == self.number
+
+    @property
+    def suffix(self) -> str:
+        """What a part's name ends in; nothing for the only one."""
+        return f"-{self.number}of{self.of}" if self.of > 1 else ""
+
+
+@dataclass(frozen=True, slots=True)
 class Sighting:
     """An article's page seen at one instant; `capture_key` holds the payload, perhaps from earlier."""
 

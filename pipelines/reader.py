@@ -14,6 +14,7 @@ from pipelines.embedded import ensure_running
 from pipelines.errors import NotArchived, WrongUsage
 from pipelines.nouns import SEOUL
 from pipelines.settings import Settings
+from pipelines.sources import load_sources
 from pipelines.store import open_store
 
 Row = dict[str, Any]
@@ -148,14 +149,16 @@ def _witnessed(row: Row) -> tuple[tuple[str, str], ...]:
 
 
 def days(settings: Settings) -> list[Row]:
-    """Return every day that a run closed, oldest first, with its last word on completeness.
+    """Return every day that a run closed, oldest first, and whether its runs together read every source to its end.
 
     From the manifests alone: those that the catalogue has, and behind them those that were not published yet.
     """
     rows = query(settings, "runs", "SELECT * FROM t ORDER BY seq")
     published = rows[-1]["seq"] if rows else 0
     rows += [catalogue.run_row(seq, manifest) for seq, manifest in log.entries(open_store(settings), published)]
+    asked = [source.name for source in load_sources(settings.sources).values() if source.routes]
     found: dict[str, Row] = {}
+    read: dict[str, set[str]] = {}
     for row in rows:
         day = found.setdefault(
             row["day"], {"day": row["day"], "complete": None, "missing": [], "outcomes": {}, "runs": 0}
@@ -163,7 +166,10 @@ def days(settings: Settings) -> list[Row]:
         for outcome in row["outcomes"] or ():
             day["outcomes"][outcome["verdict"]] = day["outcomes"].get(outcome["verdict"], 0) + outcome["count"]
         if row["complete"] is not None:
-            day["complete"] = row["complete"] or bool(day["complete"])  # its runs together
-            day["missing"] = [] if day["complete"] else row["missing"]
+            whole = read.setdefault(row["day"], set())
+            whole |= set(asked if row["complete"] and row.get("whole") is None else row["whole"] or ())
+            day["complete"] = whole >= set(asked)
+            unread = [f"{name}: not crawled" for name in asked if name not in whole]
+            day["missing"] = [] if day["complete"] else row["missing"] or unread
             day["runs"] += 1
     return [found[day] for day in sorted(found)]

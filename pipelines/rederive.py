@@ -6,6 +6,7 @@ another name keeps the old one in `formerly`.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -87,7 +88,9 @@ def write(archive: Archive, run: Part, article_ids: Sequence[str], progress: Pro
             outcomes += reread(batch, _place_of_article(archive, article_id))
             progress(article_id)
         if outcomes:
-            log_part(archive, replace(run, name=f"{run.name}-{start}"), outcomes)
+            read = "\n".join(f"{o.article_id} {o.fetched_at} {o.was}" for o in outcomes)
+            digest = hashlib.sha256(read.encode()).hexdigest()[:8]  # by what it holds: another try has another rest
+            log_part(archive, replace(run, name=f"{run.name}-{digest}"), outcomes)
         done += outcomes
     return done
 

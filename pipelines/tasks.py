@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
-from datetime import date, datetime
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import TypedDict
 
@@ -17,12 +18,12 @@ from pipelines import log
 from pipelines.archive import Archive, open_archive
 from pipelines.catalogue import compact
 from pipelines.catalogue import publish as bring_up
-from pipelines.crawls import Summary, check, crawl_key, read_summary, start_crawl
-from pipelines.day import Shard, addresses_due, close, take_in
+from pipelines.crawls import Summary, check, crawl_key, ending_with_us, read_summary, start_crawl
+from pipelines.day import addresses_due, close, take_in
 from pipelines.errors import CrawlFailed, DayIncomplete, FixityFailed, WrongUsage
 from pipelines.ingest import Part, ingest_left
 from pipelines.notify import Notice, notices_of, notices_of_drift, notify
-from pipelines.nouns import Outcome, Verdict, iso, new_run_id, now, today
+from pipelines.nouns import STAMP, Outcome, Shard, Verdict, iso, new_run_id, now, today
 from pipelines.reader import drifted, reachable
 from pipelines.rederive import stale
 from pipelines.rederive import write as write_rereads
@@ -31,9 +32,10 @@ from pipelines.verify import verify
 
 logger = logging.getLogger(__name__)
 Meter = Callable[[str, int], None]  # name and count: Airflow's `Stats.incr`
-AT_ONCE = 250  # addresses of a crawl that one task takes in
+PER_TASK = 250  # addresses of a crawl that one task takes in
 ROUND = 28  # days in which every object has its turn to be verified
-RECENT = 7  # days of which everything is verified at every turn
+RECENT = 7  # days: what was logged in them is verified at every turn
+SETTLED = timedelta(days=1)  # older than any crawl at work: what is not taken in by then was left
 METERED = {
     Verdict.NEW: "archived",
     Verdict.COPY: "copies",
@@ -52,27 +54,33 @@ class Run(TypedDict):
 
 
 class Share(TypedDict):
-    """A part of the work: articles of shard `number` of `of`, of one crawl where `crawl` names its summary."""
+    """A part of the work: the articles of shard `number` of `of`; of one crawl where `crawl` names its summary.
+
+    Of a crawl that another followed under the same run, only the pages are taken in: what came of the other addresses,
+    the last one tells.
+    """
 
     crawl: str
+    last: bool
     number: int
     of: int
 
 
 class Closed(TypedDict):
-    """A day that was closed: its manifest's number, whether it is complete, and how many things are missing."""
+    """A day that was closed: its manifest's number, whether it is complete, how many things are missing, what came."""
 
     day: str
     seq: int
     complete: bool
     missing: int
+    counts: dict[str, int]
 
 
 def discover(day: str) -> Run:
     """Name a run, and say which sources have a route that shows the day; the others are `not discoverable`."""
     archive, wanted = _archive(), _day(day)
     serving = [s.name for s in archive.sources.values() if any(r.serves(wanted, wanted) for r in s.routes)]
-    return Run(id=new_run_id(), day=day, at=iso(now()), sources=serving)
+    return Run(id=new_run_id(), day=wanted.isoformat(), at=iso(now()), sources=serving)
 
 
 def owed() -> Run:
@@ -95,7 +103,8 @@ def crawl(run: Run, source: str, meter: Meter) -> dict[str, int]:
 def look_again(run: Run, source: str, meter: Meter) -> dict[str, int]:
     """Ask again, conditionally, for the addresses of a source that are owed a look; otherwise as `crawl`."""
     urls = addresses_due(_archive(), datetime.fromisoformat(run["at"])).get(source, [])
-    return _crawled(run, source, [("url", " ".join(urls)), ("until", run["day"])], meter) if urls else {}
+    days = [("since", run["day"]), ("until", run["day"])]
+    return _crawled(run, source, [("url", " ".join(urls)), *days], meter) if urls else {}
 
 
 def _crawled(run: Run, source: str, arguments: list[tuple[str, str]], meter: Meter) -> dict[str, int]:
@@ -110,7 +119,8 @@ def _crawled(run: Run, source: str, arguments: list[tuple[str, str]], meter: Met
         name = run["id"] if not tried else f"{run['id']}-{len(tried) + 1}"
         file = settings.home / "logs" / f"{name}-{source}.log"
         process = start_crawl(source, [*arguments, ("run", name)], file, crawling(settings))
-        process.wait(partial(logger.info, "%s: %s", source))
+        with ending_with_us(process):
+            process.wait(partial(logger.info, "%s: %s", source))
         summary = read_summary(archive, crawl_key(source, run["day"], name))
         seconds = datetime.fromisoformat(summary.finished_at) - datetime.fromisoformat(summary.started_at)
         measured = {"crawled": len(summary.addresses), "bytes": summary.bytes, "seconds": int(seconds.total_seconds())}
@@ -124,10 +134,11 @@ def shares(run: Run) -> list[Share]:
     """Return the work that the run's crawls left to be taken in, whether or not they came to their end."""
     archive = _archive_for(run)
     found: list[Share] = []
-    for source, summary in _summaries(archive, run).items():
-        of = -(-len(summary.addresses) // AT_ONCE)
-        key = crawl_key(source, run["day"], summary.run)
-        found += [Share(crawl=key, number=number, of=of) for number in range(of)]
+    for source, tries in _summaries(archive, run).items():
+        for summary in tries:
+            of = -(-len(summary.addresses) // PER_TASK)
+            key = crawl_key(source, run["day"], summary.run)
+            found += [Share(crawl=key, last=summary is tries[-1], number=number, of=of) for number in range(of)]
     return found
 
 
@@ -135,6 +146,8 @@ def ingest(share: Share, meter: Meter) -> dict[str, int]:
     """Take in a share of what a crawl brought; return the outcomes, counted by verdict."""
     archive = _archive()
     summary = read_summary(archive, share["crawl"])
+    if not share["last"]:
+        summary.addresses = [tried for tried in summary.addresses if tried.capture_key]
     done = take_in(archive, summary, _tell, Shard(share["number"], share["of"]))
     return _counted(done, meter)
 
@@ -142,44 +155,55 @@ def ingest(share: Share, meter: Meter) -> dict[str, int]:
 def close_day(run: Run) -> Closed:
     """Log how the day stands after the run's crawls, from what lies in the bucket."""
     archive = _archive_for(run)
-    summaries = _summaries(archive, run)
-    failures = {name: "not crawled; see the task's log" for name in run["sources"] if name not in summaries}
-    for name, summary in summaries.items():
-        keys = {tried.capture_key for tried in summary.addresses if tried.capture_key}
+    tries = _summaries(archive, run)
+    failures = {name: "not crawled; see the task's log" for name in run["sources"] if name not in tries}
+    for name, summaries in tries.items():
+        keys = {tried.capture_key for one in summaries for tried in one.addresses if tried.capture_key}
         left = len(keys - archive.index.named(keys))
         if left:
             failures[name] = f"{left} of {len(keys)} captures are not taken in; see the task's log"
     names = [source.name for source in archive.sources.values() if source.routes]
     failures |= {name: "not discoverable: no route shows this day" for name in names if name not in run["sources"]}
-    closing, seq = close(archive, run["id"], _day(run["day"]), names, summaries, failures)
-    return Closed(day=run["day"], seq=seq, complete=closing.complete, missing=len(closing.missing))
+    last = {name: summaries[-1] for name, summaries in tries.items()}
+    closing, seq = close(archive, run["id"], _day(run["day"]), names, last, failures)
+    return Closed(
+        day=run["day"], seq=seq, complete=closing.complete, missing=len(closing.missing), counts=dict(closing.counts)
+    )
 
 
 def publish() -> dict[str, int]:
     """Bring the catalogue up to the last manifest, whoever logged it; return that number and the table's version."""
     settings = _settings()
     done = bring_up(open_archive(settings), settings)
-    return {"manifest": done.seq, "version": done.version, "rows": done.rows}
+    return {"published": done.seq, "version": done.version, "rows": done.rows}
 
 
-def report(closed: Closed) -> None:
-    """Tell what a person should know of a day: what is missing, what is unusual, what drifted.
+def report(closed: Closed, past: bool = False) -> None:
+    """Tell what a person should know of a day: what is missing or unusual and, unless it is `past`, what drifted.
 
     Raises `DayIncomplete`: the day was archived as far as it could be read, and its run shows red.
     """
     settings = _settings()
     closing = log.manifest_at(open_archive(settings).store, closed["seq"]).closing
     assert closing is not None
-    notify([*notices_of(closed["day"], closing), *notices_of_drift(drifted(settings))], settings.notify)
-    if not closing.complete:
-        raise DayIncomplete(f"{closed['day']} is not complete: {'; '.join(closing.missing[:3])}")
+    drift = [] if past else notices_of_drift(drifted(settings))  # of the whole archive: once a day is enough
+    try:
+        notify([*notices_of(closed["day"], closing), *drift], settings.notify)
+    finally:
+        if not closing.complete:
+            raise DayIncomplete(f"{closed['day']} is not complete: {'; '.join(closing.missing[:3])}")
 
 
 def take_in_left() -> dict[str, int]:
-    """Take in every capture that no manifest names, whatever broken run left it. Lists the whole archive."""
+    """Take in every capture older than a day that no manifest names. Lists the whole archive.
+
+    Younger ones may belong to a crawl at work, whose own run takes them in under the right day.
+    """
     archive = _archive()
     part = Part(new_run_id(), "left", today().isoformat(), iso(now()))
-    return _counted(ingest_left(archive, part, archive.store.keys("captures/"), _tell), _unmetered)
+    before = (now() - SETTLED).astimezone(UTC).strftime(STAMP)
+    settled = (key for key in archive.store.keys("captures/") if key.rpartition("/")[2] < before)
+    return _counted(ingest_left(archive, part, settled, _tell), _unmetered)
 
 
 def compact_catalogue() -> dict[str, int]:
@@ -187,9 +211,9 @@ def compact_catalogue() -> dict[str, int]:
     return compact(_settings())
 
 
-def shards(of: int) -> list[Share]:
-    """Return `of` equal shares of the archive."""
-    return [Share(crawl="", number=number, of=of) for number in range(of)]
+def shares_of_archive(of: int) -> list[Share]:
+    """Return `of` equal shares of all articles."""
+    return [Share(crawl="", last=True, number=number, of=of) for number in range(of)]
 
 
 def reread(share: Share, source: str, run: str) -> dict[str, int]:
@@ -200,24 +224,28 @@ def reread(share: Share, source: str, run: str) -> dict[str, int]:
     return _counted(write_rereads(archive, part, articles, partial(logger.info, "read again %s")), _unmetered)
 
 
-def fixity(share: Share, day: str) -> dict[str, int]:
-    """Verify this share of the objects whose turn `day` is, and of all that the last days brought.
+def fixity(share: Share, day: str | None) -> dict[str, int]:
+    """Verify this share of the objects whose turn `day` is (else today), and of all that the last days brought.
 
     Each object has its turn every 28 days. Findings are told and logged, nothing is repaired; raises `FixityFailed`.
     """
     settings = _settings()
-    today_, mine = _day(day), Shard(share["number"], share["of"])
-    turn = Shard(today_.toordinal() % ROUND + ROUND * share["number"], ROUND * share["of"])
-    since = date.fromordinal(today_.toordinal() - RECENT).isoformat()
-    counts, findings = verify(
-        open_archive(settings),
-        settings,
-        lambda article, on: turn.holds(article) or (on >= since and mine.holds(article)),
-    )
+    turning, mine = _day(day) if day else today(), Shard(share["number"], share["of"])
+    turn = Shard(turning.toordinal() % ROUND + ROUND * share["number"], ROUND * share["of"])
+    since = iso(now() - timedelta(days=RECENT))
+
+    def chosen(article_id: str, logged_at: str) -> bool:
+        return turn.holds(article_id) or (logged_at >= since and mine.holds(article_id))
+
+    counts, findings = verify(open_archive(settings), settings, chosen)
     if findings:
         lines = tuple(f"{one.key}: {one.said}" for one in findings)
-        notify([Notice("fixity", f"{len(lines)} things in the archive do not fit", lines)], settings.notify)
-        raise FixityFailed(f"{len(lines)} things do not fit, the first: {lines[0]}")
+        for line in lines:
+            logger.error("%s", line)
+        try:
+            notify([Notice("fixity", f"{len(lines)} things in the archive do not fit", lines)], settings.notify)
+        finally:
+            raise FixityFailed(f"{len(lines)} things do not fit, the first: {lines[0]}")
     return counts
 
 
@@ -238,7 +266,7 @@ def _archive_for(run: Run | None) -> Archive:
 def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise WrongUsage(
             f"the run is for no day: its partition key is {text!r}, and should be like 2026-06-01"
         ) from error
@@ -251,16 +279,13 @@ def _tries(archive: Archive, run: Run, source: str) -> list[str]:
     return sorted(names, key=lambda name: (len(name), name))
 
 
-def _summaries(archive: Archive, run: Run) -> dict[str, Summary]:
-    """Return the last crawl of each source of the run: it has seen all that the ones before it captured."""
-    found = {}
+def _summaries(archive: Archive, run: Run) -> dict[str, list[Summary]]:
+    """Return the crawls of each source under this run, in order; one that ended without a word has no summary."""
+    found: dict[str, list[Summary]] = {}
     for source in run["sources"]:
-        for name in reversed(_tries(archive, run, source)):
-            try:
-                found[source] = read_summary(archive, crawl_key(source, run["day"], name))
-                break
-            except CrawlFailed:
-                continue  # cut off without a word: the try before it may have left one
+        for name in _tries(archive, run, source):
+            with suppress(CrawlFailed):
+                found.setdefault(source, []).append(read_summary(archive, crawl_key(source, run["day"], name)))
     return found
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from pipelines import log
 from pipelines.addresses import place_of
 from pipelines.archive import Archive, catch_up
-from pipelines.catalogue import article_rows, location, query
+from pipelines.catalogue import article_rows, location, published, query
 from pipelines.errors import NotArchived, UnreadableWarc
 from pipelines.extract import extract, rules_of
 from pipelines.nouns import Capture, Outcome
@@ -23,7 +23,7 @@ from pipelines.record import content_sha256, record, to_json
 from pipelines.settings import Settings
 from pipelines.warc import damaged, read_capture
 
-Chosen = Callable[[str, str], bool]  # by article and day
+Chosen = Callable[[str, str], bool]  # by article, and when the manifest that tells of it was logged (UTC)
 Progress = Callable[[int], None]
 COMPARED = ("article_id", "content16", "oped_id", "role", "is_latest", "text_sha256", "payload_sha256")
 
@@ -53,21 +53,19 @@ def verify(
 ) -> tuple[dict[str, int], list[Finding]]:
     """Return how many manifests, captures, records and rows were verified, and what does not fit.
 
-    `chosen` says of an article and a manifest's day whether to look at it; the log itself is always read. `progress`
-    is told how many manifests are done.
+    `chosen` says whether to look at an article; the log itself is always read. `progress` is told how many manifests
+    are done. What others log and publish meanwhile does no harm.
     """
     seen, found, last = _Seen(archive), list[Finding](), 0
+    numbered = sum(1 for _ in archive.store.keys("runs/"))
     for last, manifest in log.entries(archive.store):
         for outcome in manifest.outcomes:
-            if chosen(outcome.article_id, manifest.day):
+            if chosen(outcome.article_id, manifest.logged_at):
                 found += _outcome(seen, last, outcome)
         progress(last)
-    numbered = sum(1 for _ in archive.store.keys("runs/"))
-    if numbered != last:
-        found.append(
-            Finding("log", log.key_of(last + 1), f"not there, though {numbered} manifests are: the log has a gap")
-        )
-    rows, wrong = _catalogue(seen, settings)
+    if last < numbered:
+        found.append(Finding("log", log.key_of(last + 1), f"not there, though {numbered} are: the log has a gap"))
+    rows, wrong = _catalogue(seen, settings, chosen)
     counts = Counter(manifests=last, captures=len(seen.captures), records=len(seen.records), rows=rows)
     return dict(counts), sorted({*found, *wrong})
 
@@ -135,15 +133,22 @@ def _derives(archive: Archive, capture: Capture, capture_key: str, body: bytes, 
     return again == body and content_sha256(article) == told["content_sha256"]
 
 
-def _catalogue(seen: _Seen, settings: Settings) -> tuple[int, list[Finding]]:
-    """Compare the rows of the articles looked at with what the log makes of them."""
+def _catalogue(seen: _Seen, settings: Settings, chosen: Chosen) -> tuple[int, list[Finding]]:
+    """Compare the rows of the articles looked at with what the log makes of them, where it is published already."""
+    index, where = seen.archive.index, location(settings, "articles")
     catch_up(seen.archive)
-    rows = query(location(settings, "articles"), f"SELECT {', '.join(COMPARED)} FROM t")  # noqa: S608 - our own names
-    stands = {tuple(row.values()) for row in rows if row["article_id"] in seen.articles}
+    rows = query(where, f"SELECT {', '.join(COMPARED)} FROM t")  # noqa: S608 - our own names
+    articles = seen.articles - set(index.changed_since(published(where)))
+    known = articles | seen.articles
+    stands = {
+        tuple(row.values())
+        for row in rows
+        if row["article_id"] in articles or (row["article_id"] not in known and chosen(row["article_id"], ""))
+    }
     due = set()
-    for article_id in seen.articles:
+    for article_id in articles:
         try:
-            made = article_rows(seen.archive.store, seen.archive.index.state_of(article_id))
+            made = article_rows(seen.archive.store, index.state_of(article_id))
         except (NotArchived, ValueError):
             continue  # a record that is not there or is none: told already
         due |= {tuple(row[name] for name in COMPARED) for row in made}

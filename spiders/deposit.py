@@ -15,7 +15,7 @@ from scrapy import signals
 from scrapy.crawler import Crawler
 
 from pipelines.crawls import crawl_key, summary_body
-from pipelines.errors import OpedsError
+from pipelines.errors import OpedsError, WrongUsage
 from pipelines.keep import keep, notes
 from pipelines.nouns import STAMP, iso
 from pipelines.record import capture_key
@@ -58,8 +58,10 @@ class Deposit:
             self.store = open_store(read_settings())
             identify(self.store)
             self.spider.store = self.store
-        except OpedsError as error:
+        except WrongUsage as error:
             refuse(str(error))
+        except OpedsError as error:
+            refuse(str(error), code=1)  # bad luck: another try may find the bucket
 
     async def process_item(self, item: Page) -> Page:
         """Keep one page; the bucket is waited for outside of the event loop."""

@@ -93,8 +93,15 @@ class PatientRetry(RetryMiddleware):
         if again is not response:
             seconds = retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
             self._hold(request, seconds)
-            await asyncio.sleep(seconds)
+            until = time.monotonic() + seconds
+            while not self._closing() and time.monotonic() < until:
+                await asyncio.sleep(min(1.0, seconds))
         return again
+
+    def _closing(self) -> bool:
+        """Whether the crawl was told to end: it waits for us, and must not wait five minutes."""
+        slot = self.crawler.engine._slot if self.crawler.engine else None
+        return slot is None or slot.closing is not None
 
     def _hold(self, request: Request, seconds: float) -> None:
         """Keep the host's slot closed meanwhile: it asked us, not one request, to wait."""

@@ -20,7 +20,7 @@ from scrapy.utils.httpobj import urlparse_cached
 from twisted.python.failure import Failure
 
 from pipelines.addresses import Place, canonical_url, is_opinion, place_of
-from pipelines.crawls import Summary, Tried
+from pipelines.crawls import WRONG, Summary, Tried
 from pipelines.errors import OpedsError
 from pipelines.log import RouteReport
 from pipelines.nouns import iso, new_run_id, now
@@ -163,7 +163,7 @@ class SourceSpider(Spider):
         if page > 1 and isinstance(failure.value, HttpError) and failure.value.response.status == 404:
             self._report(route, [], reached=True)
         else:
-            self._report(route, [], error=self._why(failure)[1])
+            self._report(route, [], error=self._why(failure, route.name)[1])
         yield from ()
 
     def _report(self, route: Route, found: list[Entry], reached: bool = False, error: str = "") -> None:
@@ -236,15 +236,15 @@ class SourceSpider(Spider):
         if tried.status == HTTPStatus.NOT_MODIFIED and request.meta.get("kept"):
             tried.result, tried.capture_key = "kept", request.meta["kept"]
         else:
-            tried.result, tried.reason = self._why(failure)
+            tried.result, tried.reason = self._why(failure, tried.url)
         self.say(tried.result, tried.article_id)
         yield from ()
 
-    def _why(self, failure: Failure) -> tuple[str, str]:
-        """Return result and reason of a failed request; count what another try may mend, and what it may not."""
+    def _why(self, failure: Failure, what: str) -> tuple[str, str]:
+        """Return result and reason of a failed request for a route or an address; note whether another try may help."""
         trouble = _trouble(failure.value)
         if trouble:
-            self.summary.troubles[trouble] = self.summary.troubles.get(trouble, 0) + 1
+            self.summary.troubles[what] = trouble
         return _why(failure)
 
     def say(self, what: str, article_id: str) -> None:
@@ -266,10 +266,10 @@ class SourceSpider(Spider):
         return self.summary
 
 
-def refuse(sentence: str) -> NoReturn:
-    """End the process with one sentence and exit code 2, before anything was fetched."""
+def refuse(sentence: str, code: int = WRONG) -> NoReturn:
+    """End the process with one sentence and an exit code, before anything was fetched."""
     print(f"scrapy: {sentence}", file=sys.stderr)
-    raise SystemExit(2)
+    raise SystemExit(code)
 
 
 def _count(text: str) -> int:

@@ -7,17 +7,22 @@ import re
 import subprocess
 import sys
 import venv
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
+from botocore.exceptions import ClientError
 
 from infra.bucket import policy, set_up
 from infra.local_airflow import POOLS
 from pipelines import embedded
+from pipelines.errors import AlreadyArchived, StoreUnavailable
 from pipelines.s3 import client
 from pipelines.settings import Settings
+from pipelines.store import identify, open_store
 from tests.conftest import ROOT
 
 COMPOSE = ROOT / "infra" / "compose"
@@ -41,7 +46,7 @@ def test_compose_has_every_component_and_publishes_loopback_alone(compose: dict[
     assert all(port.startswith("127.0.0.1:") for port in ports)
     for service in services.values():
         assert {volume.partition(":")[0] for volume in service.get("volumes", [])} <= {
-            *compose["volumes"], "./index.sql", "./s3.json", "./pools.json",
+            *compose["volumes"], "./index.sql",
         }  # fmt: skip
 
 
@@ -54,18 +59,17 @@ def test_a_crawler_has_a_key_of_its_own(compose: dict[str, Any]) -> None:
 
 def test_compose_names_no_secret_and_each_that_it_needs_is_made(tmp_path: Path) -> None:
     text = (COMPOSE / "compose.yaml").read_text()
-    make = [sys.executable, COMPOSE / "new_secrets.py", tmp_path]
+    make = [sys.executable, "-m", "infra.compose.new_secrets", str(tmp_path)]
     assert subprocess.run(make, cwd=ROOT, capture_output=True, check=False).returncode == 0
     made = dict(line.split("=", 1) for line in (tmp_path / ".env").read_text().splitlines() if not line.startswith("#"))
-    required = set(re.findall(r"\$\{(\w+):\?run", text))
+    required = set(re.findall(r"\$\{(\w+_(?:KEY|SECRET|PASSWORD))\b", text))
     assert required <= set(made)
     assert all(len(made[name]) >= 16 for name in required)
-    assert {path.stat().st_mode & 0o777 for path in (tmp_path / ".env", tmp_path / "s3.json")} == {0o600}
+    assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
     again = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert (again.returncode, "remove both" in again.stderr) == (1, True)
+    assert (again.returncode, "remove it" in again.stderr) == (1, True)
     ignored = (ROOT / ".gitignore").read_text()
     assert "infra/compose/.env" in ignored
-    assert "infra/compose/s3.json" in ignored
 
 
 def test_pools_are_the_same_everywhere() -> None:
@@ -119,6 +123,45 @@ def test_no_role_may_replace_what_is_archived() -> None:
     assert not allowed("crawler", "PutObject", "captures/kjd/c1/x.warc.gz", created=False)
     assert not allowed("archivist", "PutObject", "articles/kjd/c1/x.json", created=False)
     assert allowed("archivist", "PutObject", "catalogue/articles/_delta_log/_last_checkpoint", created=False)
+
+
+def test_the_crawlers_key_adds_pages_to_the_real_store_and_nothing_else(
+    seaweed: Settings, compose: dict[str, Any]
+) -> None:
+    told = {one["name"]: one["actions"] for one in json.loads(compose["configs"]["s3"]["content"])["identities"]}
+    assert told == {name: embedded.ROLES[role] for name, role in
+                    (("archivist", "writer"), ("crawler", "crawler"), ("reader", "reader"))}  # fmt: skip
+    crawler = open_store(replace(embedded.reach(seaweed, "crawler"), archive="s3://archive"))
+    identify(crawler)
+    for key in ("captures/kjd/c1/20260101T000000Z-0123456789abcdef.warc.gz", "crawls/kjd/2026-01-01/r.json"):
+        crawler.create(key, b"a page")
+        assert crawler.read(key) == b"a page"
+        with pytest.raises(AlreadyArchived):
+            crawler.create(key, b"another")
+    for key in ("articles/kjd/c1/x.json", "runs/0000000001.json", "catalogue/articles/x"):
+        with pytest.raises(StoreUnavailable):
+            crawler.create(key, b"no")
+
+
+def test_a_bucket_in_another_region_is_asked_for_there() -> None:
+    made: list[dict[str, Any]] = []
+
+    class Aws:
+        """Answers as AWS does when a bucket is not there."""
+
+        meta = SimpleNamespace(region_name="ap-northeast-2")
+
+        def head_bucket(self, **_: Any) -> None:
+            raise ClientError({"Error": {"Code": "404", "Message": "Not Found"}}, "HeadBucket")
+
+        def create_bucket(self, **asked: Any) -> None:
+            made.append(asked)
+
+        def __getattr__(self, name: str) -> Any:
+            return lambda **_: None
+
+    assert set_up("opeds", "", Aws(), lambda _: None, tls=True) == 0
+    assert made == [{"Bucket": "opeds", "CreateBucketConfiguration": {"LocationConstraint": "ap-northeast-2"}}]
 
 
 def test_a_bucket_is_set_up_and_may_be_set_up_again(seaweed: Settings) -> None:

@@ -13,11 +13,11 @@ from aiosmtpd.controller import Controller
 
 from infra.local_airflow import free_port
 from pipelines.drift import Finding
-from pipelines.errors import NotTold
+from pipelines.errors import DayIncomplete, NotTold
 from pipelines.log import Closing
 from pipelines.notify import Notice, failed, late, notices_of, notices_of_drift, notify
 
-NOTICE = Notice("incomplete", "2026-06-02 is not complete", ("kjd columns: 0 items: has the layout changed?",))
+NOTICE = Notice("incomplete", "2026-06-02 is not complete", ("kjd: columns: 0 items: has the layout changed?",))
 
 
 class Mailbox:
@@ -67,7 +67,7 @@ def test_a_notice_goes_to_the_log_by_mail_and_to_a_webhook(
 ) -> None:
     notify([NOTICE], f"{mailbox[1]} {hook[1]}")
     assert "Subject: opeds incomplete: 2026-06-02 is not complete" in mailbox[0].mails[0]
-    assert "kjd columns: 0 items" in mailbox[0].mails[0]
+    assert "kjd: columns: 0 items" in mailbox[0].mails[0]
     assert (hook[0][0]["title"], hook[0][0]["message"]) == (f"opeds incomplete: {NOTICE.subject}", NOTICE.body)
     assert "incomplete: 2026-06-02 is not complete" in caplog.text
     assert "hunter2" not in caplog.text
@@ -77,23 +77,24 @@ def test_one_address_that_fails_keeps_no_other_from_being_told(
     mailbox: tuple[Mailbox, str], hook: tuple[list[dict[str, Any]], str]
 ) -> None:
     with pytest.raises(NotTold) as told:
-        notify([NOTICE], f"{hook[1].replace('/hook', '/wrong')} nonsense://x {mailbox[1]}")
+        notify([NOTICE], f"{hook[1].replace('/hook', '/services/T0KEN')} nonsense://x {mailbox[1]}")
     assert len(mailbox[0].mails) == 1
     assert "hunter2" not in str(told.value)
+    assert "T0KEN" not in str(told.value), "a webhook's path is its secret"
     assert "nonsense" in str(told.value)
 
 
 def test_nobody_to_tell_is_a_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     notify([NOTICE], "")
-    assert "kjd columns" in caplog.text
+    assert "kjd: columns" in caplog.text
 
 
 def test_what_is_told_of_a_day() -> None:
     closing = Closing(
-        ("kjd",), False, ("kjd columns: 0 items",), ("kjd: nothing was published, though 5 …", "feed: 404")
+        ("kjd",), False, ("kjd: columns: 0 items",), ("kjd: nothing was published, though 5 …", "feed: 404")
     )
     assert [(n.kind, n.lines) for n in notices_of("2026-06-02", closing)] == [
-        ("incomplete", ("kjd columns: 0 items",)),
+        ("incomplete", ("kjd: columns: 0 items",)),
         ("nothing-published", ("kjd: nothing was published, though 5 …",)),
     ]
     assert notices_of("2026-06-02", Closing(("kjd",), True)) == []
@@ -110,8 +111,18 @@ def test_a_task_that_failed_and_a_run_that_is_late_are_told(caplog: pytest.LogCa
     failed({"task_instance": SimpleNamespace(dag_id="opeds_daily", task_id="publish"), "dag_run": run,
             "exception": ValueError("no room")})  # fmt: skip
     assert "failed: opeds_daily.publish failed for 2026-06-02\nno room" in caplog.text
-    asyncio.run(late({"dag_run": {"dag_id": "opeds_daily", "partition_key": "2026-06-03"}}))
+    running = {"dag_id": "opeds_daily", "partition_key": "2026-06-03", "state": "running", "run_type": "scheduled"}
+    asyncio.run(late({"dag_run": running}))
     assert "late: opeds_daily is not done by its deadline: 2026-06-03" in caplog.text
+
+
+def test_what_was_told_or_waits_its_turn_is_not_told_again(caplog: pytest.LogCaptureFixture) -> None:
+    run = SimpleNamespace(partition_key="2026-06-02", run_id="r")
+    task = SimpleNamespace(dag_id="opeds_daily", task_id="report")
+    failed({"task_instance": task, "dag_run": run, "exception": DayIncomplete("told")})
+    asyncio.run(late({"dag_run": {"dag_id": "opeds_daily", "state": "failed", "run_type": "scheduled"}}))
+    asyncio.run(late({"dag_run": {"dag_id": "opeds_daily", "state": "queued", "run_type": "backfill"}}))
+    assert caplog.text == ""
 
 
 def test_a_long_list_is_cut_and_counted() -> None:

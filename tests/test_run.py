@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipelines import embedded
+from pipelines.nouns import today
 from pipelines.settings import Settings
 from pipelines.store import open_store
 from tests.conftest import ROOT, Command, World, command, environment_of, state
@@ -138,11 +139,18 @@ def test_dead_lists_leave_the_day_incomplete_and_say_which(opeds: Command, newss
     newsstand.stand.stand.fault("empty-listing@columns")
     ran = opeds("run", "--day", "2026-06-02", "--source", "kjd", settings=folder)
     assert ran.code == 1
-    assert "2026-06-02 is not complete: kjd columns: 0 items" in ran.out
+    assert "2026-06-02 is not complete: kjd: columns: 0 items" in ran.out
     assert "incomplete" in opeds("status", settings=folder).out
     newsstand.stand.stand.fault("none")
     assert opeds("run", "--day", "2026-06-02", "--source", "kjd", settings=folder).code == 0
+    assert "daum: not crawled" in opeds("status", settings=folder).out, "one source is not the whole day"
+    assert opeds("run", "--day", "2026-06-02", "--source", "daum", settings=folder).code == 0
     assert "incomplete" not in opeds("status", settings=folder).out, "its runs together read every section"
+
+
+def test_a_day_that_is_not_over_is_not_complete(opeds: Command, folder: Settings) -> None:
+    ran = opeds("run", "--day", str(today()), settings=folder)
+    assert (ran.code, "the day is not over in Seoul" in ran.out) == (1, True)
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,12 @@
 
 import json
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from types import FrameType
 
@@ -13,14 +16,14 @@ import pytest
 from pipelines import log, tasks
 from pipelines.archive import open_archive
 from pipelines.catalogue import location, open_table
-from pipelines.crawls import Summary, Tried, crawl_key, summary_body
-from pipelines.day import Shard
+from pipelines.crawls import Summary, Tried, crawl_key, parse_summary, summary_body
 from pipelines.errors import DayIncomplete, FixityFailed, SiteBusy, SiteRefused, WrongUsage
+from pipelines.nouns import SEOUL, Shard, iso, now, today
 from pipelines.reader import days
 from pipelines.settings import Settings
 from pipelines.store import open_store
 from pipelines.tasks import Closed, Run
-from tests.conftest import Command, World, environment_of, page, prose, state, take_in
+from tests.conftest import C_URL, Command, World, environment_of, page, prose, state, take_in
 from tests.conftest import capture as captured
 
 DAY = "2026-06-02"
@@ -156,7 +159,7 @@ def test_a_changed_layout_is_no_reason_to_ask_again(archive_of: Settings, newsst
     assert not closed["complete"], "a section that was not read is never silently complete"
     closing = log.manifest_at(open_store(archive_of), closed["seq"]).closing
     assert closing is not None
-    assert closing.missing[0].startswith("kjd columns: 0 items")
+    assert closing.missing[0].startswith("kjd: columns: 0 items")
 
 
 def test_a_crawl_that_left_nothing_leaves_the_day_incomplete(archive_of: Settings, meter: Meter) -> None:
@@ -206,10 +209,81 @@ def test_a_task_out_of_time_ends_its_crawl_and_what_came_is_used(
     closing = log.manifest_at(open_store(archive_of), closed["seq"]).closing
     assert closing is not None
     assert "kjd: the crawl ended early (shutdown)" in closing.missing
-    assert any(row[0].startswith("kjd-") for row in state(archive_of)[0]) or not list(
-        open_store(archive_of).keys("captures/kjd/")
-    )
+    kept = {key.split("/")[2] for key in open_store(archive_of).keys("captures/kjd/")}
+    assert {row[0] for row in state(archive_of)[0]} >= {f"kjd-{native}" for native in kept}
+    assert kept, "the first page had come by then"
     assert state(archive_of)[1] == set(), "no orphan"
+
+
+def test_pages_of_an_earlier_try_are_taken_in_though_the_last_one_got_nothing(
+    archive_of: Settings, newsstand: World, meter: Meter
+) -> None:
+    newsstand.stand.stand.fault("flaky-503@columns")
+    run = tasks.discover(DAY)
+    with pytest.raises(SiteBusy):
+        tasks.crawl(run, "kjd", meter)
+    pages = len(list(open_store(archive_of).keys("captures/kjd/")))
+    newsstand.stand.stand.fault("flaky-503")
+    with pytest.raises(SiteBusy):
+        tasks.crawl(run, "kjd", meter)
+    assert [share["last"] for share in tasks.shares(run)] == [False]
+    closed = finished(run, meter)
+    assert pages >= 1
+    assert closed["complete"] is False
+    assert len([row for row in state(archive_of)[0] if row[0].startswith("kjd-")]) == pages
+    assert state(archive_of)[1] == set(), "no orphan"
+
+
+def test_a_dead_feed_that_refuses_does_not_make_a_busy_site_a_refusing_one(
+    archive_of: Settings, newsstand: World, meter: Meter
+) -> None:
+    newsstand.stand.stand.fault("refuse-403@xmls/joins")
+    newsstand.stand.stand.fault("flaky-503@editorials$")
+    with pytest.raises(SiteBusy, match="editorials"):
+        tasks.crawl(tasks.discover(DAY), "kjd", meter)
+
+
+def test_a_second_look_may_be_taken_after_midnight(archive_of: Settings, newsstand: World, meter: Meter) -> None:
+    moment = now()
+    then = moment - timedelta(days=2)
+    body = page(prose(1), date=f"{then.astimezone(SEOUL):%d %b. %Y, %H:%M}")
+    newsstand.stand.stand.given[C_URL.removeprefix("https://")] = body
+    take_in(open_archive(archive_of), captured(body, then.isoformat()[:19]))
+    run = Run(id="again", day=str(today() - timedelta(days=1)), at=iso(moment), sources=["kjd"])
+    assert tasks.look_again(run, "kjd", meter) == {"kept": 1}
+    (share,) = tasks.shares(run)
+    assert tasks.ingest(share, meter) == {"UNCHANGED": 1}
+
+
+def test_a_crawl_told_to_end_leaves_its_summary(archive_of: Settings, newsstand: World) -> None:
+    """As Kubernetes ends a task: SIGTERM to the process that runs it."""
+    newsstand.stand.stand.fault("slow@/news/2026")
+    code = (
+        "from pipelines import tasks\n"
+        f"tasks.crawl({{'id': 'r1', 'day': {DAY!r}, 'at': '', 'sources': ['kjd']}}, 'kjd', lambda *_: None)\n"
+    )
+    task = subprocess.Popen([sys.executable, "-c", code])
+    while not list(open_store(archive_of).keys("captures/kjd/")):
+        time.sleep(0.1)
+    task.terminate()
+    assert task.wait(30) == 143
+    assert not crawling("r1")
+    told = parse_summary(open_store(archive_of).read(crawl_key("kjd", DAY, "r1")))
+    assert told.finish_reason == "shutdown"
+
+
+def test_a_part_logged_twice_at_once_is_logged_once(archive_of: Settings) -> None:
+    """Two processes at the same task: the slower finds the faster's manifest where it wanted to write."""
+    archive = open_archive(archive_of)
+    manifest = log.Manifest("r", "part", DAY, "2026-06-03T00:00:00Z")
+    assert [log.append(archive.store, manifest, 0) for _ in range(2)] == [1, 1]
+    assert len(list(archive.store.keys("runs/"))) == 1
+
+
+def test_a_setting_that_is_missing_is_no_bad_luck(archive_of: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPEDS_CONTACT")
+    with pytest.raises(WrongUsage, match="OPEDS_CONTACT"):
+        tasks.crawl(tasks.discover(DAY), "kjd", Meter())
 
 
 def crawling(run: str) -> list[str]:
@@ -284,16 +358,21 @@ def test_an_archive_read_again_in_shares_is_the_one_read_again_whole(
         (new / file.name).write_text(file.read_text().replace("drop = [", 'drop = [".none-such", '))
     monkeypatch.setenv("OPEDS_SOURCES", str(new))
     assert opeds("rederive", "--write", settings=other, OPEDS_SOURCES=str(new)).code == 0
-    counts = [tasks.reread(share, "", "again").get("REREAD", 0) for share in tasks.shards(8)]
+    counts = [tasks.reread(share, "", "again").get("REREAD", 0) for share in tasks.shares_of_archive(8)]
     tasks.publish()
     assert sum(counts) == len(list(open_store(archive_of).keys("captures/")))
     assert state(archive_of) == state(other)
-    assert [tasks.reread(share, "", "once more") for share in tasks.shards(8)] == [{}] * 8
+    assert [tasks.reread(share, "", "once more") for share in tasks.shares_of_archive(8)] == [{}] * 8
 
 
-def test_what_a_broken_run_left_is_taken_in_and_the_catalogue_compacted(archive_of: Settings, meter: Meter) -> None:
+def test_what_a_broken_run_left_is_taken_in_and_the_catalogue_compacted(
+    archive_of: Settings, meter: Meter, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = tasks.discover(DAY)
     tasks.crawl(run, "kjd", meter)
+    assert tasks.take_in_left() == {}, "it may be a crawl at work"
+    monkeypatch.setattr(tasks, "SETTLED", timedelta(0))
+    time.sleep(1.1)
     assert tasks.take_in_left()["NEW"] == 3
     tasks.publish()
     for day in ("2026-06-03", "2026-06-04"):
@@ -314,12 +393,12 @@ def test_a_damaged_object_is_told_and_the_task_goes_red(
     archive_of: Settings, meter: Meter, caplog: pytest.LogCaptureFixture
 ) -> None:
     whole_day(meter)
-    assert all(tasks.fixity(share, "2026-06-03")["manifests"] for share in tasks.shards(4))
+    assert all(tasks.fixity(share, "2026-06-03")["manifests"] for share in tasks.shares_of_archive(4))
     root = Path(archive_of.archive.removeprefix("file://"))
     hurt = next(iter(sorted((root / "captures").rglob("*.gz"))))
     hurt.write_bytes(hurt.read_bytes()[:-20])
     raised = []
-    for share in tasks.shards(4):
+    for share in tasks.shares_of_archive(4):
         try:
             tasks.fixity(share, "2026-06-03")
         except FixityFailed as error:
@@ -347,6 +426,6 @@ def test_a_run_without_a_day_says_so(archive_of: Settings) -> None:
 
 def test_what_travels_between_tasks_is_small_and_plain(archive_of: Settings, meter: Meter) -> None:
     run = tasks.discover(DAY)
-    crossing = [run, tasks.crawl(run, "kjd", meter), tasks.shares(run), tasks.shards(8)]
+    crossing = [run, tasks.crawl(run, "kjd", meter), tasks.shares(run), tasks.shares_of_archive(8)]
     assert all(json.loads(json.dumps(one)) == one for one in crossing)
     assert max(len(json.dumps(one)) for one in crossing) < 1000

@@ -141,3 +141,15 @@ def test_copies_that_were_joined_fit_too(folder: Settings) -> None:
     take_in(archive, capture(body, "2024-06-14T12:00:00", DAUM_URL))
     publish(archive, folder)
     assert found(folder) == []
+
+
+def test_what_is_not_published_yet_is_no_damage(filled: Settings) -> None:
+    take_in(open_archive(filled), capture(page(prose(4)), "2024-06-15T12:00:00"))
+    assert found(filled) == []
+
+
+def test_a_row_that_no_manifest_tells_of_is_found(filled: Settings) -> None:
+    table = open_table(location(filled, "articles"))
+    assert table is not None
+    table.update({"article_id": "'kjd-c9999999'"}, predicate="article_id = 'kjd-c2068164'")
+    assert ("catalogue", "no manifest tells of this") in found(filled)
