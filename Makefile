@@ -24,7 +24,7 @@ debian: # what a few tests need from Debian, where we may install it; they skip 
 	  >/dev/null 2>&1; } || echo "PostgreSQL and Redis are not both here: their tests are skipped"
 
 test: $(VENV)/dev.installed debian ## all tests, offline, in about ten minutes
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 test-exhaustive: $(VENV)/dev.installed ## a kill at every call to the store with both clocks: some minutes more
 	@EXHAUSTIVE=1 $(BIN)/python -m pytest -n 2 tests/test_crash.py
 test-backfill: $(VENV)/dev.installed debian ## thirty days through Celery, a worker killed in the middle: ten minutes more

@@ -36,7 +36,6 @@ from tests.conftest import C_URL, ROOT, World, command, environment_of, page, pr
 from tests.conftest import capture as captured
 
 DAY = "2026-06-02"
-pytestmark = pytest.mark.xdist_group("airflow")  # one cluster, on one of the processes that run the tests
 DAYS = int(os.environ.get("BACKFILL_DAYS", "4"))
 FIRST = date(2026, 5, 16)
 CLOCK = "2026-06-14T23:59"  # the day before the paper moved: every day up to it is on its lists

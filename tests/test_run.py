@@ -59,7 +59,7 @@ def test_a_week_and_a_second_look_four_days_later(
     assert "<ins>" in shown_as_page
     first = opeds("show", "kjd-c2595608", "--diff", settings=bucket)
     assert (first.code, len(first.err.splitlines())) == (1, 1)
-    assert opeds("status", settings=bucket).out.count("complete") == 7
+    assert opeds("status", settings=bucket).out.count("complete") == 7 + 1
     _consumers_read_it_with_the_reader_key_alone(bucket, seaweed)
 
 
