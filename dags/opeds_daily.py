@@ -11,7 +11,7 @@ stored before anything is read, so a bug of ours never costs a page: `opeds_rede
 | `shares`, `ingest` | take in what lies in the bucket, 250 addresses a task | retried; a part already logged is skipped |
 | `close` | logs how the day stands, from the bucket alone: the calendar of `opeds status` | retried |
 | `publish` | brings the table up to the last manifest (pool `catalogue`: one publisher), tells the asset `opeds://archive` | retried; whoever comes next publishes this too |
-| `report` | tells what is missing, unusual or drifted (OPEDS_NOTIFY); **red when the day is incomplete** | see its message, mend, clear from `discover` |
+| `report` | tells what is missing, unusual or, except in a backfill, drifted (OPEDS_NOTIFY); **red when the day is incomplete** | see its message, mend, clear from `discover` |
 
 **Run it again** whenever in doubt: clear `discover` to look at the sites afresh, any other task to go on from there.
 What is archived already is seen again and not stored again. A finished crawl is not repeated under one run.
