@@ -79,7 +79,7 @@ def publish(archive: Archive, settings: Settings) -> Published:
 
 def _publish_articles(archive: Archive, where: Location, seq: int) -> Published:
     table = _table(where, article_schema(), ["year"])
-    last = table.transaction_version(APP) or 0
+    last = _applied(table)
     if last >= seq:
         return Published(last, table.version(), 0)
     states = [archive.index.state_of(article_id) for article_id in archive.index.changed_since(last)]
@@ -131,7 +131,7 @@ def _publish_runs(store: Store, where: Location, seq: int) -> None:
     from deltalake import CommitProperties, Transaction, write_deltalake
 
     table = _table(where, run_schema(), [])
-    last = table.transaction_version(APP) or 0
+    last = _applied(table)
     rows = [run_row(number, manifest) for number, manifest in log.entries(store, last) if number <= seq]
     if rows:
         with _explained():
@@ -172,7 +172,12 @@ def compact(settings: Settings, hours: int = 168) -> dict[str, int]:
 def published(where: Location) -> int:
     """Return the number of the last manifest that a table holds; 0 when there is none."""
     table = open_table(where)
-    return (table.transaction_version(APP) or 0) if table is not None else 0
+    return 0 if table is None else _applied(table)
+
+
+def _applied(table: DeltaTable) -> int:
+    """Return the number of the last manifest that went into a table."""
+    return table.transaction_version(APP) or 0
 
 
 def query(where: Location, sql: str) -> list[dict[str, Any]]:

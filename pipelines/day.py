@@ -19,7 +19,6 @@ from pipelines.sources import Source
 PER_REVISIT = 500  # addresses of one: what is owed beyond them is owed to the next one too
 WEEKS = 8  # same weekdays looked back at, to say what a day usually brings
 USUAL = 4  # of those weeks: fewer are no habit
-EMPTY = "nothing was published"  # how that warning begins
 WHOLE = Shard()
 
 
@@ -105,7 +104,7 @@ def unusual(archive: Archive, day: date, sources: Iterable[Source], summaries: M
         moments = archive.index.published_between(source.name, iso(since), iso(until))
         brought = len(before & {datetime.fromisoformat(m).astimezone(SEOUL).date() for m in moments})
         if brought >= USUAL:
-            found.append(f"{source.name}: {EMPTY}, though {brought} of the last {WEEKS} {day:%A}s had something")
+            found.append(f"{source.name}: {log.EMPTY}, though {brought} of the last {WEEKS} {day:%A}s had something")
     return found
 
 

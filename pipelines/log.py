@@ -15,6 +15,7 @@ from pipelines.store import Store
 SCHEMA = "opeds/run/1"
 PART_SIZE = 1000  # outcomes in one manifest
 CLOSING = "closing"
+EMPTY = "nothing was published"  # the words by which that warning of a closing is known
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from pipelines.archive import Archive, catch_up
 from pipelines.catalogue import article_rows, location, published, query
 from pipelines.errors import NotArchived, UnreadableWarc
 from pipelines.extract import extract, rules_of
-from pipelines.nouns import Capture, Outcome
-from pipelines.record import content_sha256, record, to_json
+from pipelines.nouns import Capture, Outcome, Rules
+from pipelines.record import record, to_json
 from pipelines.settings import Settings
 from pipelines.warc import damaged, read_capture
 
@@ -42,6 +42,7 @@ class _Seen:
     """What was looked at: of a capture only its key is kept, and the last one itself, whose record comes next."""
 
     archive: Archive
+    rules: dict[str, Rules]  # of each source: they hash all its profiles, once
     captures: set[str] = field(default_factory=set)
     last: tuple[str, Capture | None] = ("", None)
     records: set[str] = field(default_factory=set)
@@ -56,7 +57,7 @@ def verify(
     `chosen` says whether to look at an article; the log itself is always read. `progress` is told how many manifests
     are done. What others log and publish meanwhile does no harm.
     """
-    seen, found, last = _Seen(archive), list[Finding](), 0
+    seen, found, last = _Seen(archive, {n: rules_of(s) for n, s in archive.sources.items()}), list[Finding](), 0
     numbered = sum(1 for _ in archive.store.keys("runs/"))
     for last, manifest in log.entries(archive.store):
         for outcome in manifest.outcomes:
@@ -119,18 +120,17 @@ def _record(seen: _Seen, seq: int, outcome: Outcome) -> Iterator[Finding]:
         return  # told already
     if told["capture"]["payload_sha256"] != capture.payload_sha256:
         yield Finding("record", key, f"was made of another payload than {capture_key} holds")
-    elif outcome.content16 and not _derives(seen.archive, capture, capture_key, body, told):
+    elif outcome.content16 and not _derives(seen, capture, capture_key, body, told):
         yield Finding("record", key, f"is not what its rules make of {capture_key}")
 
 
-def _derives(archive: Archive, capture: Capture, capture_key: str, body: bytes, told: dict[str, Any]) -> bool:
+def _derives(seen: _Seen, capture: Capture, capture_key: str, body: bytes, told: dict[str, Any]) -> bool:
     """Whether the capture, read again, gives this very record; one of older rules is taken at its word."""
-    place = place_of(capture.url, archive.sources.values())
-    if place is None or rules_of(place.source).sha256 != told["rules"]["sha256"]:
+    place = place_of(capture.url, seen.archive.sources.values())
+    if place is None or seen.rules[place.source.name].sha256 != told["rules"]["sha256"]:
         return True
-    article = extract(capture, place)
-    again = to_json(record(article, place, capture, capture_key, rules_of(place.source)))
-    return again == body and content_sha256(article) == told["content_sha256"]
+    rules = seen.rules[place.source.name]
+    return to_json(record(extract(capture, place), place, capture, capture_key, rules)) == body
 
 
 def _catalogue(seen: _Seen, settings: Settings, chosen: Chosen) -> tuple[int, list[Finding]]:
@@ -139,11 +139,10 @@ def _catalogue(seen: _Seen, settings: Settings, chosen: Chosen) -> tuple[int, li
     catch_up(seen.archive)
     rows = query(where, f"SELECT {', '.join(COMPARED)} FROM t")  # noqa: S608 - our own names
     articles = seen.articles - set(index.changed_since(published(where)))
-    known = articles | seen.articles
     stands = {
         tuple(row.values())
         for row in rows
-        if row["article_id"] in articles or (row["article_id"] not in known and chosen(row["article_id"], ""))
+        if row["article_id"] in articles or (row["article_id"] not in seen.articles and chosen(row["article_id"], ""))
     }
     due = set()
     for article_id in articles:
