@@ -23,11 +23,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 AIRFLOW = Path(sys.executable).parent / "airflow"
-POOLS = {
-    "site_kjd": "one crawl at a time of koreajoongangdaily.com, over all DAGs",
-    "site_daum": "one crawl at a time of v.daum.net, over all DAGs",
-    "catalogue": "one publisher at a time",
-}
+POOLS = ROOT / "infra" / "compose" / "pools.json"
 COMPONENTS = {
     "api-server": ["api-server", "--host", "127.0.0.1", "--workers", "1"],
     "dag-processor": ["dag-processor"],
@@ -45,7 +41,7 @@ class LocalAirflow:
         self.home = home
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         known = self._known()
-        self.port, self.password = int(known["port"]), known["password"]
+        self.port, self.password, self.token = int(known["port"]), known["password"], ""
         ours = ("OPEDS_", "AWS_", "AIRFLOW")  # a real archive's, desk's or Airflow's must not be meant by ours
         rest = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         self.environment = {**rest, **environment, **self._settings(known), **settings}
@@ -103,12 +99,15 @@ class LocalAirflow:
     def start(self, **more: list[str]) -> None:
         """Prepare the database and the pools, start the components and those of `more`, and wait until it answers."""
         self.stop()
-        self.command("db", "migrate")
-        for name, what in POOLS.items():
-            self.command("pools", "set", name, "1", what)  # before any DAG runs: a task of a missing pool just waits
+        self.prepare()
         for name, arguments in {**COMPONENTS, **more}.items():
             self.launch(name, arguments)
         self._await_ready()
+
+    def prepare(self) -> None:
+        """Make the database and the pools, before any DAG runs: a task of a missing pool just waits."""
+        self.command("db", "migrate")
+        self.command("pools", "import", str(POOLS))
 
     def launch(self, name: str, arguments: list[str]) -> int:
         """Start one component in a process group of its own; return its process id."""
@@ -149,8 +148,9 @@ class LocalAirflow:
 
     def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Ask Airflow's public interface, as its administrator; `path` begins behind `/api/v2/`."""
-        token = self._call("POST", "/auth/token", {"username": "admin", "password": self.password})["access_token"]
-        return self._call(method, f"/api/v2/{path}", body, token)
+        asked = {"username": "admin", "password": self.password}
+        self.token = self.token or self._call("POST", "/auth/token", asked)["access_token"]  # good for a day
+        return self._call(method, f"/api/v2/{path}", body, self.token)
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None, token: str = "") -> dict[str, Any]:
         headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}

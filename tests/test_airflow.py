@@ -24,7 +24,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from infra.local_airflow import POOLS, LocalAirflow, free_port
+from infra.local_airflow import LocalAirflow, free_port
 from infra.newsstand.server import Newsstand, parse_clock, running
 from pipelines import log
 from pipelines.archive import open_archive
@@ -51,9 +51,7 @@ def test_a_day_runs_through_without_a_scheduler(newsstand: World, bucket: Settin
         tmp_path / "airflow", {**newsstand.environment, **environment_of(bucket)},
         AIRFLOW__METRICS__STATSD_ON="True", AIRFLOW__METRICS__STATSD_PORT=str(counters.getsockname()[1]),
     )  # fmt: skip
-    airflow.command("db", "migrate")
-    for name, what in POOLS.items():
-        airflow.command("pools", "set", name, "1", what)
+    airflow.prepare()
     code = (
         "import json, sys\n"
         "from airflow.dag_processing.dagbag import DagBag\n"

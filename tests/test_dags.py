@@ -90,7 +90,7 @@ def test_a_site_is_asked_by_one_crawl_at_a_time_whoever_asks(facts: dict[str, An
         if told["pool"] != "default_pool"
     }
     assert pools == {**CRAWLS, **LOOKS, "publish": "catalogue", "compact": "catalogue"}
-    assert {*pools.values()} == {*POOLS}
+    assert {*pools.values()} == {*json.loads(POOLS.read_text())}
     sites = {source.name for source in load_sources().values() if source.routes}
     assert {pool.removeprefix("site_") for pool in (*CRAWLS.values(), *LOOKS.values())} == sites, "a task for each site"
 

@@ -72,9 +72,9 @@ def test_compose_names_no_secret_and_each_that_it_needs_is_made(tmp_path: Path) 
     assert "infra/compose/.env" in ignored
 
 
-def test_pools_are_the_same_everywhere() -> None:
-    told = json.loads((COMPOSE / "pools.json").read_text())
-    assert {name: pool["description"] for name, pool in told.items()} == POOLS
+def test_each_pool_says_what_it_is_and_has_one_slot() -> None:
+    told = json.loads(POOLS.read_text())
+    assert all(pool["description"] for pool in told.values())
     assert all(pool["slots"] == 1 for pool in told.values())
 
 
