@@ -16,7 +16,7 @@ from pipelines.addresses import split_id
 from pipelines.groups import Member, groups
 from pipelines.log import Manifest
 from pipelines.matches import Side, unites
-from pipelines.nouns import CONTENT, Figures, Match, Outcome, Verdict
+from pipelines.model import CONTENT, Figures, Match, Outcome, Verdict
 from pipelines.tables import (
     ADDRESS,
     ARTICLE,

@@ -17,10 +17,10 @@ from pipelines.changes import Change, change
 from pipelines.errors import StalePublisher, StoreUnavailable
 from pipelines.index import ArticleState
 from pipelines.matches import Side, relation
-from pipelines.nouns import SEOUL, Match, Verdict
+from pipelines.model import SEOUL, Match, Verdict
 from pipelines.settings import Settings
 from pipelines.store import Store
-from pipelines.verdict import steps
+from pipelines.versions import steps
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -44,7 +44,7 @@ def run(
     could not be read whole.
     """
     from pipelines.cli_show import Watcher, print_report
-    from pipelines.nouns import now
+    from pipelines.model import now
     from pipelines.reader import reachable
     from pipelines.run import revisit as look_again
     from pipelines.run import run as run_all
@@ -312,7 +312,7 @@ def doctor(
     from datetime import timedelta
 
     from pipelines.cli_show import Watcher, print_examination
-    from pipelines.nouns import today
+    from pipelines.model import today
     from pipelines.run import Asked
     from pipelines.run import doctor as examine
 
@@ -464,7 +464,7 @@ def _embedded_only() -> Any:
 
 
 def _shard(text: str) -> Any:
-    from pipelines.nouns import Shard
+    from pipelines.model import Shard
 
     number, _, of = (text or "1/1").partition("/")
     if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):

@@ -20,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.changes import BREAK, NOTICED, as_html, word_diff
-from pipelines.nouns import SEOUL, Outcome, Verdict
+from pipelines.model import SEOUL, Outcome, Verdict
 from pipelines.reader import NO_CATALOGUE
 from pipelines.settings import Settings
 

@@ -20,7 +20,7 @@ from typing import IO, Any, NoReturn
 from pipelines.archive import Archive
 from pipelines.errors import CrawlFailed, NotArchived, SiteBusy, SiteRefused, WrongUsage
 from pipelines.log import RouteReport
-from pipelines.nouns import Outcome, Sighting, Verdict
+from pipelines.model import Outcome, Sighting, Verdict
 from pipelines.record import to_json
 from pipelines.settings import child_environment
 

@@ -11,7 +11,7 @@ from pipelines import log
 from pipelines.archive import Archive, commit, places_of
 from pipelines.crawls import UNREAD, Summary, Tried, crawl_key, sightings
 from pipelines.ingest import Part, ingest, ingest_left
-from pipelines.nouns import SEOUL, Outcome, Shard, iso, now, today
+from pipelines.model import SEOUL, Outcome, Shard, iso, now, today
 from pipelines.record import captures_prefix, to_json
 from pipelines.revisit import WINDOW, Seen, due
 from pipelines.sources import Source

@@ -17,7 +17,7 @@ from pipelines.errors import WrongUsage
 from pipelines.fingerprint import hashes_of
 from pipelines.index import Grouped, Index, open_index
 from pipelines.matches import Side, figures, prepared, relation, worth_keeping
-from pipelines.nouns import Figures, Match, Outcome, Verdict, iso
+from pipelines.model import Figures, Match, Outcome, Verdict, iso
 from pipelines.settings import Settings
 
 UNDATED = datetime(9000, 1, 1, tzinfo=UTC)  # behind all that have a date: nothing known makes a text the first

@@ -22,7 +22,7 @@ from pipelines.crawls import Summary
 from pipelines.dates import day, moment
 from pipelines.extract import Reading, read
 from pipelines.generic import FURNITURE, generic_blocks
-from pipelines.nouns import Capture
+from pipelines.model import Capture
 from pipelines.page import collapse, read_page, select
 from pipelines.readings import parsed, read_whole
 from pipelines.sources import Profile, Route, Source

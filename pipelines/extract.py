@@ -20,7 +20,7 @@ from pipelines.blocks import Block, blocks_of
 from pipelines.edges import take_edges
 from pipelines.generic import generic_blocks
 from pipelines.judge import Evidence, judged
-from pipelines.nouns import Article, Capture, Rules, Status
+from pipelines.model import Article, Capture, Rules, Status
 from pipelines.page import Page, Said, collapse, read_page, select
 from pipelines.readings import library_version, parsed, read_paragraphs, read_whole
 from pipelines.sources import Profile, Source

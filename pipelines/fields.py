@@ -12,7 +12,7 @@ from lxml.html import HtmlElement
 from pipelines.addresses import Place, time_in
 from pipelines.dates import moment
 from pipelines.edges import Edges
-from pipelines.nouns import Author, Capture
+from pipelines.model import Author, Capture
 from pipelines.page import Page, Said, collapse, people, select, split_names
 from pipelines.sources import Profile, Source
 

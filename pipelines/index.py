@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from pipelines.apply import apply_manifest
 from pipelines.errors import ForeignIndex, WrongUsage
 from pipelines.log import Manifest
-from pipelines.nouns import Figures, Match, Outcome
+from pipelines.model import Figures, Match, Outcome
 from pipelines.settings import Settings
 from pipelines.tables import (
     ADDRESS,
@@ -37,7 +37,7 @@ from pipelines.tables import (
     in_portions,
     insert,
 )  # fmt: skip
-from pipelines.verdict import Step
+from pipelines.versions import Step
 
 COMMON = 30  # groups; a run of words found in more of them is template
 MIN_SHARED_HASHES = 2

@@ -23,7 +23,7 @@ from pipelines.groups import Member
 from pipelines.index import Reading
 from pipelines.judge import NOT_OPINION
 from pipelines.matches import Side, figures, prepared, unites, worth_keeping
-from pipelines.nouns import Article, Capture, Match, Outcome, Rules, Sighting, Status, Verdict, iso
+from pipelines.model import Article, Capture, Match, Outcome, Rules, Sighting, Status, Verdict, iso
 from pipelines.record import (
     article_of,
     content_sha256,
@@ -34,7 +34,7 @@ from pipelines.record import (
     to_json,
 )
 from pipelines.sources import Source
-from pipelines.verdict import Step, verdict
+from pipelines.versions import Step, verdict
 from pipelines.warc import read_capture
 
 Report = Callable[[Outcome], None]

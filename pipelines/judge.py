@@ -12,7 +12,7 @@ from pipelines.blocks import PROSE, Block, units
 from pipelines.edges import COPYRIGHT, INVITATION, Edges
 from pipelines.fields import OPINION, Dates
 from pipelines.generic import FURNITURE
-from pipelines.nouns import Article, Capture, Status
+from pipelines.model import Article, Capture, Status
 from pipelines.page import Page
 from pipelines.sources import Profile, Source
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from pipelines.errors import AlreadyArchived
-from pipelines.nouns import Capture
+from pipelines.model import Capture
 from pipelines.record import capture_key, captures_prefix
 from pipelines.store import Store
 from pipelines.warc import Exchange, page_file

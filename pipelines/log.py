@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipelines.errors import AlreadyArchived, NotArchived
-from pipelines.nouns import Figures, Match, Outcome, Verdict
+from pipelines.model import Figures, Match, Outcome, Verdict
 from pipelines.record import to_json
 from pipelines.store import Store
 

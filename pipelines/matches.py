@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from pipelines.fingerprint import runs_of, words_of
-from pipelines.nouns import Figures
+from pipelines.model import Figures
 
 RUN = 3  # words; runs of three survive editing where runs of five do not
 TENTHS = 10

@@ -12,7 +12,7 @@ from pipelines.catalogue import location
 from pipelines.drift import Finding, Observation, drift
 from pipelines.embedded import ensure_running
 from pipelines.errors import NotArchived, WrongUsage
-from pipelines.nouns import SEOUL
+from pipelines.model import SEOUL
 from pipelines.settings import Settings
 from pipelines.sources import load_sources
 from pipelines.store import open_store

@@ -12,7 +12,7 @@ from lxml.html import Element as new_element
 from lxml.html import HtmlElement, HTMLParser, document_fromstring
 
 from pipelines.blocks import PROSE
-from pipelines.nouns import Capture
+from pipelines.model import Capture
 from pipelines.page import collapse
 
 if TYPE_CHECKING:

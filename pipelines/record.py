@@ -11,7 +11,7 @@ from typing import Any
 
 from pipelines.addresses import Place
 from pipelines.fingerprint import sketch_of
-from pipelines.nouns import Article, Capture, Rules, iso, stamp
+from pipelines.model import Article, Capture, Rules, iso, stamp
 
 SCHEMA = "opeds/article/1"
 REJECTION_SCHEMA = "opeds/rejection/1"

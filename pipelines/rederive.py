@@ -18,7 +18,7 @@ from pipelines.archive import Archive, places_of
 from pipelines.errors import NotArchived, UnreadableWarc, WrongUsage
 from pipelines.extract import extract, rules_of
 from pipelines.ingest import Batch, Part, ingest, log_part, reread
-from pipelines.nouns import Article, Outcome, Sighting, Status
+from pipelines.model import Article, Outcome, Sighting, Status
 from pipelines.record import content_sha256, described
 from pipelines.sources import source_named
 from pipelines.warc import read_capture

@@ -21,7 +21,7 @@ from pipelines.doctor import Examination, examine, save_pages
 from pipelines.errors import CrawlFailed, OpedsError, UnreadableWarc, WrongUsage
 from pipelines.ingest import Part, ingest, ingest_left
 from pipelines.keep import keep
-from pipelines.nouns import Outcome, Sighting, Verdict, iso, new_run_id, now, today
+from pipelines.model import Outcome, Sighting, Verdict, iso, new_run_id, now, today
 from pipelines.rederive import Difference, differences, quarantined, stale
 from pipelines.rederive import retry as archive_accepted
 from pipelines.rederive import write as write_rereads

@@ -8,7 +8,7 @@ from typing import Any
 from pipelines.addresses import Place, place_of
 from pipelines.errors import WrongUsage
 from pipelines.extract import Reading, read
-from pipelines.nouns import Capture, now
+from pipelines.model import Capture, now
 from pipelines.record import described
 from pipelines.settings import Settings
 from pipelines.sources import Source, load_sources

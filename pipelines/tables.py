@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from pipelines.verdict import Step
+from pipelines.versions import Step
 
 AT_ONCE = 500  # values in one statement
 T = TypeVar("T", str, int)

@@ -22,8 +22,8 @@ from pipelines.crawls import Summary, check, crawl_key, ending_with_us, read_sum
 from pipelines.day import addresses_due, close, take_in
 from pipelines.errors import CrawlFailed, DayIncomplete, FixityFailed, WrongUsage
 from pipelines.ingest import Part, ingest_left
+from pipelines.model import STAMP, Outcome, Shard, Verdict, iso, new_run_id, now, today
 from pipelines.notify import Notice, notices_of, notices_of_drift, notify
-from pipelines.nouns import STAMP, Outcome, Shard, Verdict, iso, new_run_id, now, today
 from pipelines.reader import drifted, reachable
 from pipelines.rederive import stale
 from pipelines.rederive import write as write_rereads

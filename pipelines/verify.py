@@ -18,7 +18,7 @@ from pipelines.archive import Archive, catch_up
 from pipelines.catalogue import article_rows, location, published, query
 from pipelines.errors import NotArchived, UnreadableWarc
 from pipelines.extract import extract, rules_of
-from pipelines.nouns import Capture, Outcome, Rules
+from pipelines.model import Capture, Outcome, Rules
 from pipelines.record import record, to_json
 from pipelines.settings import Settings
 from pipelines.warc import damaged, read_capture

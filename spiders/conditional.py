@@ -10,7 +10,7 @@ from scrapy.crawler import Crawler
 
 from pipelines.addresses import canonical_url, place_of
 from pipelines.errors import OpedsError, UnreadableWarc
-from pipelines.nouns import Capture
+from pipelines.model import Capture
 from pipelines.record import captures_prefix
 from pipelines.store import Store
 from pipelines.warc import read_capture

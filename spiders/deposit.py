@@ -17,7 +17,7 @@ from scrapy.crawler import Crawler
 from pipelines.crawls import crawl_key, summary_body
 from pipelines.errors import OpedsError, WrongUsage
 from pipelines.keep import keep, notes
-from pipelines.nouns import STAMP, iso
+from pipelines.model import STAMP, iso
 from pipelines.record import capture_key
 from pipelines.settings import read_settings
 from pipelines.store import Store, identify, open_store

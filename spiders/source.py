@@ -23,7 +23,7 @@ from pipelines.addresses import Place, canonical_url, is_opinion, place_of
 from pipelines.crawls import WRONG, Summary, Tried
 from pipelines.errors import OpedsError
 from pipelines.log import RouteReport
-from pipelines.nouns import iso, new_run_id, now
+from pipelines.model import iso, new_run_id, now
 from pipelines.settings import read_settings
 from pipelines.sources import Route, Source, load_sources, source_named
 from pipelines.store import Store

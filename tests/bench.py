@@ -28,7 +28,7 @@ from pipelines.addresses import place_of
 from pipelines.catalogue import Location, _merge, _table, article_rows, article_schema
 from pipelines.extract import extract
 from pipelines.index import open_index
-from pipelines.nouns import Capture, Outcome, Verdict
+from pipelines.model import Capture, Outcome, Verdict
 from pipelines.settings import Settings
 from pipelines.sources import load_sources
 from pipelines.tables import READING, SHINGLE

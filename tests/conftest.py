@@ -21,7 +21,7 @@ from pipelines.archive import Archive, open_archive
 from pipelines.catalogue import location, open_table
 from pipelines.ingest import Part, ingest
 from pipelines.keep import keep
-from pipelines.nouns import Capture, Outcome, Sighting
+from pipelines.model import Capture, Outcome, Sighting
 from pipelines.settings import Settings, reaching
 from pipelines.sources import load_sources
 from pipelines.store import FolderStore, MemoryStore, Store, open_store

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pipelines.extract import extract
-from pipelines.nouns import Capture
+from pipelines.model import Capture
 from pipelines.single import nowhere
 
 FETCHED = datetime(2026, 11, 1, tzinfo=UTC)

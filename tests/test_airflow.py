@@ -29,7 +29,7 @@ from infra.newsstand.server import Newsstand, parse_clock, running
 from pipelines import log
 from pipelines.archive import open_archive
 from pipelines.crawls import parse_summary
-from pipelines.nouns import CONTENT, Verdict
+from pipelines.model import CONTENT, Verdict
 from pipelines.settings import Settings
 from pipelines.store import open_store
 from tests.conftest import C_URL, ROOT, World, command, environment_of, page, prose, state, take_in

@@ -10,7 +10,7 @@ from infra.newsstand.server import parse_clock
 from infra.newsstand.world import build
 from pipelines.archive import Archive
 from pipelines.catalogue import publish
-from pipelines.nouns import Capture, Verdict
+from pipelines.model import Capture, Verdict
 from pipelines.reader import Wanted, opeds, query, versions_of
 from pipelines.settings import Settings
 from pipelines.store import open_store

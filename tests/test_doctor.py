@@ -9,7 +9,7 @@ import pytest
 from pipelines.addresses import place_of
 from pipelines.doctor import line_of
 from pipelines.extract import extract
-from pipelines.nouns import Capture
+from pipelines.model import Capture
 from pipelines.settings import Settings
 from pipelines.sources import load_sources
 from tests.conftest import SOURCES, Command, World

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.nouns import Article
+from pipelines.model import Article
 from tests.conftest import C_URL, capture, page, prose
 from tests.test_pages import read
 

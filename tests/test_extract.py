@@ -10,7 +10,7 @@ from infra.newsstand.server import parse_clock
 from infra.newsstand.world import DAYS, SEOUL, Oped, build
 from pipelines.addresses import Place, place_of
 from pipelines.extract import extract
-from pipelines.nouns import Article, Capture, Status
+from pipelines.model import Article, Capture, Status
 from pipelines.record import content_sha256, record, to_json
 from tests.conftest import C_URL, SEED_PAGE, SOURCES, capture, page, prose
 

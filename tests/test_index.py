@@ -17,7 +17,7 @@ from pipelines.archive import Archive, catch_up, open_archive, rebuild_index
 from pipelines.catalogue import publish
 from pipelines.fingerprint import hashes_of
 from pipelines.index import open_index
-from pipelines.nouns import Capture, Outcome, Verdict
+from pipelines.model import Capture, Outcome, Verdict
 from pipelines.settings import Settings
 from pipelines.store import MemoryStore
 from tests.conftest import C_URL, ROOT, SOURCES, Command, World, capture, environment_of, page, prose, state, take_in

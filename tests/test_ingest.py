@@ -17,7 +17,7 @@ from pipelines.crawls import Tried, sightings
 from pipelines.index import open_index
 from pipelines.ingest import Part, ingest, ingest_left
 from pipelines.keep import keep
-from pipelines.nouns import Outcome, Sighting, Verdict
+from pipelines.model import Outcome, Sighting, Verdict
 from pipelines.reader import query, versions_of
 from pipelines.run import upkeep
 from pipelines.settings import Settings

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.nouns import Author, Status
+from pipelines.model import Author, Status
 from tests.conftest import C_URL, capture, page
 from tests.test_pages import FOLDERS, loaded, read
 

@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.addresses import place_of
 from pipelines.extract import extract
-from pipelines.nouns import Article, Capture
+from pipelines.model import Article, Capture
 from tests.conftest import SOURCES
 
 PAGES = Path(__file__).parent / "pages"

@@ -8,7 +8,7 @@ from pipelines import extract as reading
 from pipelines import fields
 from pipelines.archive import Archive, open_archive
 from pipelines.catalogue import publish
-from pipelines.nouns import Verdict
+from pipelines.model import Verdict
 from pipelines.reader import query, versions_of
 from pipelines.run import rederive, retry
 from pipelines.settings import Settings

@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.archive import open_archive
 from pipelines.day import addresses_due
-from pipelines.nouns import SEOUL, Verdict
+from pipelines.model import SEOUL, Verdict
 from pipelines.revisit import AGES, is_due
 from pipelines.run import revisit
 from pipelines.settings import Settings

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipelines import embedded
-from pipelines.nouns import today
+from pipelines.model import today
 from pipelines.settings import Settings
 from pipelines.store import open_store
 from tests.conftest import ROOT, Command, World, command, environment_of, state

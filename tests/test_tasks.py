@@ -18,7 +18,7 @@ from pipelines.archive import open_archive
 from pipelines.catalogue import location, open_table
 from pipelines.crawls import Summary, Tried, crawl_key, parse_summary, summary_body
 from pipelines.errors import DayIncomplete, FixityFailed, SiteBusy, SiteRefused, WrongUsage
-from pipelines.nouns import SEOUL, Shard, iso, now, today
+from pipelines.model import SEOUL, Shard, iso, now, today
 from pipelines.reader import days
 from pipelines.settings import Settings
 from pipelines.store import open_store

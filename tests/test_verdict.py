@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.nouns import Verdict
-from pipelines.verdict import Step, steps, verdict
+from pipelines.model import Verdict
+from pipelines.versions import Step, steps, verdict
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from cssselect import SelectorError
 
 from pipelines.errors import BadSourceFile, UnknownSource
-from pipelines.nouns import SEOUL
+from pipelines.model import SEOUL
 from pipelines.page import css_to_xpath
 
 SHIPPED = Path(__file__).parent

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from pipelines.nouns import Verdict
+from pipelines.model import Verdict
 
 
 @dataclass(frozen=True, slots=True, order=True)
