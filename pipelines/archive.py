@@ -10,12 +10,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pipelines import log
-from pipelines.addresses import Place, place_of
 from pipelines.fingerprint import hashes_in
 from pipelines.index import Index, open_index
 from pipelines.model import CONTENT, Outcome, Verdict
 from pipelines.settings import Settings
 from pipelines.sources import Source, load_sources
+from pipelines.sources.addresses import Place, place_of
 from pipelines.store import IDENTITY, Overlay, Store, identify, open_store
 
 

@@ -16,7 +16,6 @@ from typing import Any
 from lxml.html import HtmlElement
 
 from pipelines import fields
-from pipelines.addresses import place_of
 from pipelines.blocks import PROSE, Block, blocks_of
 from pipelines.crawls import Summary
 from pipelines.dates import day, moment
@@ -26,6 +25,7 @@ from pipelines.model import Capture
 from pipelines.page import collapse, read_page, select
 from pipelines.readings import parsed, read_whole
 from pipelines.sources import Profile, Route, Source
+from pipelines.sources.addresses import place_of
 from pipelines.warc import Exchange, capture_of
 
 READ_BY_SELECTOR = ("headline", "deck", "byline", "section", "date", "modified", "caption")

@@ -15,7 +15,6 @@ from datetime import datetime
 from lxml.html import HtmlElement
 
 from pipelines import fields
-from pipelines.addresses import Place, is_opinion
 from pipelines.blocks import Block, blocks_of
 from pipelines.edges import take_edges
 from pipelines.generic import generic_blocks
@@ -24,6 +23,7 @@ from pipelines.model import Article, Capture, Rules, Status
 from pipelines.page import Page, Said, collapse, read_page, select
 from pipelines.readings import library_version, parsed, read_paragraphs, read_whole
 from pipelines.sources import Profile, Source
+from pipelines.sources.addresses import Place, is_opinion
 
 CODE = "2"  # raise it whenever the same capture would give another record
 GENERIC = Profile(name="generic", body=())

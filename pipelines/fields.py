@@ -9,12 +9,12 @@ from datetime import datetime
 
 from lxml.html import HtmlElement
 
-from pipelines.addresses import Place, time_in
 from pipelines.dates import moment
 from pipelines.edges import Edges
 from pipelines.model import Author, Capture
 from pipelines.page import Page, Said, collapse, people, select, split_names
 from pipelines.sources import Profile, Source
+from pipelines.sources.addresses import Place, time_in
 
 KINDS = ("editorial", "column", "fountain", "letter", "cartoon")
 OPINION = re.compile(

@@ -14,7 +14,6 @@ from datetime import datetime
 from itertools import islice
 
 from pipelines import log
-from pipelines.addresses import Place, place_of
 from pipelines.archive import Archive, commit, places_of
 from pipelines.errors import AlreadyArchived, NotArchived, UnreadableWarc
 from pipelines.extract import extract, rules_of
@@ -34,6 +33,7 @@ from pipelines.record import (
     to_json,
 )
 from pipelines.sources import Source
+from pipelines.sources.addresses import Place, place_of
 from pipelines.versions import Step, verdict
 from pipelines.warc import read_capture
 

@@ -9,9 +9,9 @@ import unicodedata
 from dataclasses import asdict
 from typing import Any
 
-from pipelines.addresses import Place
 from pipelines.fingerprint import sketch_of
 from pipelines.model import Article, Capture, Rules, iso, stamp
+from pipelines.sources.addresses import Place
 
 SCHEMA = "opeds/article/1"
 REJECTION_SCHEMA = "opeds/rejection/1"

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pipelines import log
-from pipelines.addresses import Place, place_of, split_id
 from pipelines.archive import Archive, places_of
 from pipelines.errors import NotArchived, UnreadableWarc, WrongUsage
 from pipelines.extract import extract, rules_of
@@ -21,6 +20,7 @@ from pipelines.ingest import Batch, Part, ingest, log_part, reread
 from pipelines.model import Article, Outcome, Sighting, Status
 from pipelines.record import content_sha256, described
 from pipelines.sources import source_named
+from pipelines.sources.addresses import Place, place_of, split_id
 from pipelines.warc import read_capture
 
 COMPARED = (

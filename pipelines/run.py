@@ -12,7 +12,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pipelines import log
-from pipelines.addresses import is_opinion, place_of
 from pipelines.archive import Archive, open_archive, rehearsal
 from pipelines.catalogue import Published, compact, publish
 from pipelines.crawls import Crawl, Summary, crawl_key, days_of, parse_summary, read_summary, start_crawl
@@ -27,6 +26,7 @@ from pipelines.rederive import retry as archive_accepted
 from pipelines.rederive import write as write_rereads
 from pipelines.settings import Settings
 from pipelines.sources import load_sources, source_named
+from pipelines.sources.addresses import is_opinion, place_of
 from pipelines.warc import Exchange, capture_of, exchanges
 
 Progress = Callable[[str, str], None]  # (stage, what): the command line draws it

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from pipelines.addresses import Place, place_of
 from pipelines.errors import WrongUsage
 from pipelines.extract import Reading, read
 from pipelines.model import Capture, now
 from pipelines.record import described
 from pipelines.settings import Settings
 from pipelines.sources import Source, load_sources
+from pipelines.sources.addresses import Place, place_of
 
 DROPPED = frozenset({"content_sha256", "profile"})
 

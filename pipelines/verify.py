@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipelines import log
-from pipelines.addresses import place_of
 from pipelines.archive import Archive, catch_up
 from pipelines.catalogue import article_rows, location, published, query
 from pipelines.errors import NotArchived, UnreadableWarc
@@ -21,6 +20,7 @@ from pipelines.extract import extract, rules_of
 from pipelines.model import Capture, Outcome, Rules
 from pipelines.record import record, to_json
 from pipelines.settings import Settings
+from pipelines.sources.addresses import place_of
 from pipelines.warc import damaged, read_capture
 
 Chosen = Callable[[str, str], bool]  # by article, and when the manifest that tells of it was logged (UTC)

@@ -8,10 +8,10 @@ from typing import Self
 from scrapy import Request
 from scrapy.crawler import Crawler
 
-from pipelines.addresses import canonical_url, place_of
 from pipelines.errors import OpedsError, UnreadableWarc
 from pipelines.model import Capture
 from pipelines.record import captures_prefix
+from pipelines.sources.addresses import canonical_url, place_of
 from pipelines.store import Store
 from pipelines.warc import read_capture
 from spiders.source import SourceSpider

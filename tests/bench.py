@@ -24,13 +24,13 @@ from infra.newsstand import pages
 from infra.newsstand.server import parse_clock
 from infra.newsstand.world import build
 from pipelines import embedded
-from pipelines.addresses import place_of
 from pipelines.catalogue import Location, _merge, _table, article_rows, article_schema
 from pipelines.extract import extract
 from pipelines.index import open_index
 from pipelines.model import Capture, Outcome, Verdict
 from pipelines.settings import Settings
 from pipelines.sources import load_sources
+from pipelines.sources.addresses import place_of
 from pipelines.tables import READING, SHINGLE
 from pipelines.warc import Exchange, page_file
 from tests.anchors import METHODS

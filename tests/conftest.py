@@ -16,7 +16,6 @@ import sqlalchemy as sa
 
 from infra.newsstand.server import Newsstand, parse_clock, running
 from pipelines import embedded
-from pipelines.addresses import place_of
 from pipelines.archive import Archive, open_archive
 from pipelines.catalogue import location, open_table
 from pipelines.ingest import Part, ingest
@@ -24,6 +23,7 @@ from pipelines.keep import keep
 from pipelines.model import Capture, Outcome, Sighting
 from pipelines.settings import Settings, reaching
 from pipelines.sources import load_sources
+from pipelines.sources.addresses import place_of
 from pipelines.store import FolderStore, MemoryStore, Store, open_store
 from pipelines.warc import Exchange
 from tests.postgres import installed, server

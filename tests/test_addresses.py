@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.addresses import canonical_url, is_opinion, place_of, time_in
+from pipelines.sources.addresses import canonical_url, is_opinion, place_of, time_in
 from tests.conftest import SOURCES
 
 KJD, JOINS = SOURCES["kjd"], "https://koreajoongangdaily.joins.com"

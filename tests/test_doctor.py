@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.addresses import place_of
 from pipelines.doctor import line_of
 from pipelines.extract import extract
 from pipelines.model import Capture
 from pipelines.settings import Settings
 from pipelines.sources import load_sources
+from pipelines.sources.addresses import place_of
 from tests.conftest import SOURCES, Command, World
 
 LOOK = ("--until", "2026-06-07", "--days", "4")

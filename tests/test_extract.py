@@ -8,10 +8,10 @@ import pytest
 from infra.newsstand import pages
 from infra.newsstand.server import parse_clock
 from infra.newsstand.world import DAYS, SEOUL, Oped, build
-from pipelines.addresses import Place, place_of
 from pipelines.extract import extract
 from pipelines.model import Article, Capture, Status
 from pipelines.record import content_sha256, record, to_json
+from pipelines.sources.addresses import Place, place_of
 from tests.conftest import C_URL, SEED_PAGE, SOURCES, capture, page, prose
 
 END = parse_clock("2026-07-01")

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from pipelines.addresses import place_of
 from pipelines.extract import extract
 from pipelines.model import Article, Capture
+from pipelines.sources.addresses import place_of
 from tests.conftest import SOURCES
 
 PAGES = Path(__file__).parent / "pages"
