@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pipelines import log
-from pipelines.fingerprint import hashes_in
+from pipelines.copies.fingerprint import hashes_in
 from pipelines.index import Index, open_index
 from pipelines.model import CONTENT, Outcome, Verdict
 from pipelines.settings import Settings

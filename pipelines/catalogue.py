@@ -14,9 +14,9 @@ from urllib.parse import unquote, urlsplit
 from pipelines import log
 from pipelines.archive import Archive, catch_up
 from pipelines.changes import Change, change
+from pipelines.copies.compare import Side, relation
 from pipelines.errors import StalePublisher, StoreUnavailable
 from pipelines.index import ArticleState
-from pipelines.matches import Side, relation
 from pipelines.model import SEOUL, Match, Verdict
 from pipelines.settings import Settings
 from pipelines.store import Store

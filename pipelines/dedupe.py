@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from pipelines import log
+from pipelines.copies.compare import Side, figures, prepared, relation, worth_keeping
+from pipelines.copies.fingerprint import hashes_of
 from pipelines.errors import WrongUsage
-from pipelines.fingerprint import hashes_of
 from pipelines.index import Grouped, Index, open_index
-from pipelines.matches import Side, figures, prepared, relation, worth_keeping
 from pipelines.model import Figures, Match, Outcome, Verdict, iso
 from pipelines.settings import Settings
 

@@ -15,13 +15,13 @@ from itertools import islice
 
 from pipelines import log
 from pipelines.archive import Archive, commit, places_of
+from pipelines.copies.compare import Side, figures, prepared, unites, worth_keeping
+from pipelines.copies.fingerprint import hashes_of
+from pipelines.copies.groups import Member
 from pipelines.errors import AlreadyArchived, NotArchived, UnreadableWarc
 from pipelines.extract import extract, rules_of
-from pipelines.fingerprint import hashes_of
-from pipelines.groups import Member
 from pipelines.index import Reading
 from pipelines.judge import NOT_OPINION
-from pipelines.matches import Side, figures, prepared, unites, worth_keeping
 from pipelines.model import Article, Capture, Match, Outcome, Rules, Sighting, Status, Verdict, iso
 from pipelines.record import (
     article_of,

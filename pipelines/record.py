@@ -9,7 +9,7 @@ import unicodedata
 from dataclasses import asdict
 from typing import Any
 
-from pipelines.fingerprint import sketch_of
+from pipelines.copies.fingerprint import sketch_of
 from pipelines.model import Article, Capture, Rules, iso, stamp
 from pipelines.sources.addresses import Place
 

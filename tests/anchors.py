@@ -14,7 +14,7 @@ from typing import Any
 
 from xxhash import xxh3_64_intdigest
 
-from pipelines.fingerprint import runs_of, words_of
+from pipelines.copies.fingerprint import runs_of, words_of
 
 Pairs = Iterator[tuple[int, int]]
 JACCARD = 0.3  # of 3-word runs: the best that one similarity does on these texts (dedup.md)

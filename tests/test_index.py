@@ -15,7 +15,7 @@ from infra.newsstand.server import parse_clock
 from infra.newsstand.world import build
 from pipelines.archive import Archive, catch_up, open_archive, rebuild_index
 from pipelines.catalogue import publish
-from pipelines.fingerprint import hashes_of
+from pipelines.copies.fingerprint import hashes_of
 from pipelines.index import open_index
 from pipelines.model import Capture, Outcome, Verdict
 from pipelines.settings import Settings

@@ -3,9 +3,9 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.fingerprint import hashes_in, hashes_of, sketch_of
-from pipelines.groups import Member, groups
-from pipelines.matches import Side, figures, prepared, relation, unites
+from pipelines.copies.compare import Side, figures, prepared, relation, unites
+from pipelines.copies.fingerprint import hashes_in, hashes_of, sketch_of
+from pipelines.copies.groups import Member, groups
 from tests.conftest import prose
 
 LONG = "\n".join(prose(1, 16))

@@ -13,7 +13,7 @@ import pytest
 from infra.newsstand.server import SENT, Stand, parse_clock
 from infra.newsstand.site import FAULTS, answer, asked
 from infra.newsstand.world import SEOUL, _opeds, build, phrases
-from pipelines.matches import figures, prepared
+from pipelines.copies.compare import figures, prepared
 from tests.conftest import ROOT
 
 WORLD = build()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pipelines.fingerprint import runs_of, words_of
+from pipelines.copies.fingerprint import runs_of, words_of
 from pipelines.model import Figures
 
 RUN = 3  # words; runs of three survive editing where runs of five do not
