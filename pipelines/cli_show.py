@@ -27,7 +27,7 @@ from pipelines.settings import Settings
 if TYPE_CHECKING:
     from pipelines.doctor import Check, Examination
     from pipelines.drift import Finding
-    from pipelines.extract import Reading
+    from pipelines.extraction.extract import Reading
     from pipelines.rederive import Difference
     from pipelines.verify import Finding as Fault
 

@@ -15,15 +15,15 @@ from typing import Any
 
 from lxml.html import HtmlElement
 
-from pipelines import fields
-from pipelines.blocks import PROSE, Block, blocks_of
 from pipelines.crawls import Summary
-from pipelines.dates import day, moment
-from pipelines.extract import Reading, read
-from pipelines.generic import FURNITURE, generic_blocks
+from pipelines.extraction import fields
+from pipelines.extraction.blocks import PROSE, Block, blocks_of
+from pipelines.extraction.dates import day, moment
+from pipelines.extraction.extract import Reading, read
+from pipelines.extraction.generic import FURNITURE, generic_blocks
+from pipelines.extraction.page import collapse, read_page, select
+from pipelines.extraction.trafilatura_reader import parsed, read_whole
 from pipelines.model import Capture
-from pipelines.page import collapse, read_page, select
-from pipelines.readings import parsed, read_whole
 from pipelines.sources import Profile, Route, Source
 from pipelines.sources.addresses import place_of
 from pipelines.warc import Exchange, capture_of

@@ -19,9 +19,9 @@ from pipelines.copies.compare import Side, figures, prepared, unites, worth_keep
 from pipelines.copies.fingerprint import hashes_of
 from pipelines.copies.groups import Member
 from pipelines.errors import AlreadyArchived, NotArchived, UnreadableWarc
-from pipelines.extract import extract, rules_of
+from pipelines.extraction.extract import extract, rules_of
+from pipelines.extraction.quality import NOT_OPINION
 from pipelines.index import Reading
-from pipelines.judge import NOT_OPINION
 from pipelines.model import Article, Capture, Match, Outcome, Rules, Sighting, Status, Verdict, iso
 from pipelines.record import (
     article_of,

@@ -15,7 +15,7 @@ from typing import Any
 from pipelines import log
 from pipelines.archive import Archive, places_of
 from pipelines.errors import NotArchived, UnreadableWarc, WrongUsage
-from pipelines.extract import extract, rules_of
+from pipelines.extraction.extract import extract, rules_of
 from pipelines.ingest import Batch, Part, ingest, log_part, reread
 from pipelines.model import Article, Outcome, Sighting, Status
 from pipelines.record import content_sha256, described

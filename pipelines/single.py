@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pipelines.errors import WrongUsage
-from pipelines.extract import Reading, read
+from pipelines.extraction.extract import Reading, read
 from pipelines.model import Capture, now
 from pipelines.record import described
 from pipelines.settings import Settings

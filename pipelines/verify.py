@@ -16,7 +16,7 @@ from pipelines import log
 from pipelines.archive import Archive, catch_up
 from pipelines.catalogue import article_rows, location, published, query
 from pipelines.errors import NotArchived, UnreadableWarc
-from pipelines.extract import extract, rules_of
+from pipelines.extraction.extract import extract, rules_of
 from pipelines.model import Capture, Outcome, Rules
 from pipelines.record import record, to_json
 from pipelines.settings import Settings

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 from lxml import etree, html
 
-from pipelines.dates import day, from_epoch
-from pipelines.page import collapse, select
+from pipelines.extraction.dates import day, from_epoch
+from pipelines.extraction.page import collapse, select
 from pipelines.sources import Route
 
 Element = etree._Element

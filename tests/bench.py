@@ -25,7 +25,7 @@ from infra.newsstand.server import parse_clock
 from infra.newsstand.world import build
 from pipelines import embedded
 from pipelines.catalogue import Location, _merge, _table, article_rows, article_schema
-from pipelines.extract import extract
+from pipelines.extraction.extract import extract
 from pipelines.index import open_index
 from pipelines.model import Capture, Outcome, Verdict
 from pipelines.settings import Settings

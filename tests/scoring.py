@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from pipelines.extract import extract
+from pipelines.extraction.extract import extract
 from pipelines.model import Capture
 from pipelines.single import nowhere
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pipelines.dates import day, moment
+from pipelines.extraction.dates import day, moment
 
 SEOUL = ZoneInfo("Asia/Seoul")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.doctor import line_of
-from pipelines.extract import extract
+from pipelines.extraction.extract import extract
 from pipelines.model import Capture
 from pipelines.settings import Settings
 from pipelines.sources import load_sources

@@ -8,7 +8,7 @@ import pytest
 from infra.newsstand import pages
 from infra.newsstand.server import parse_clock
 from infra.newsstand.world import DAYS, SEOUL, Oped, build
-from pipelines.extract import extract
+from pipelines.extraction.extract import extract
 from pipelines.model import Article, Capture, Status
 from pipelines.record import content_sha256, record, to_json
 from pipelines.sources.addresses import Place, place_of
@@ -178,7 +178,7 @@ def test_the_same_capture_gives_the_same_bytes_in_any_order() -> None:
     captures = [capture(page(prose(n)), "2024-06-14T00:00:00", f"{C_URL[:-7]}{2068163 + n}") for n in range(20)]
 
     def made(one: Capture) -> bytes:
-        from pipelines.extract import rules_of
+        from pipelines.extraction.extract import rules_of
 
         where = place(one.url)
         return to_json(record(extract(one, where), where, one, "k", rules_of(where.source)))

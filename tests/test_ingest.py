@@ -10,10 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines import extract as reading
-from pipelines import fields, log
+from pipelines import log
 from pipelines.archive import Archive, catch_up, open_archive, rehearsal
 from pipelines.catalogue import publish
 from pipelines.crawls import Tried, sightings
+from pipelines.extraction import fields
 from pipelines.index import open_index
 from pipelines.ingest import Part, ingest, ingest_left
 from pipelines.keep import keep

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.extract import extract
+from pipelines.extraction.extract import extract
 from pipelines.model import Article, Capture
 from pipelines.sources.addresses import place_of
 from tests.conftest import SOURCES

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from pipelines import extract as reading
-from pipelines import fields
 from pipelines.archive import Archive, open_archive
 from pipelines.catalogue import publish
+from pipelines.extraction import fields
 from pipelines.model import Verdict
 from pipelines.reader import query, versions_of
 from pipelines.run import rederive, retry
@@ -64,8 +64,8 @@ def test_what_todays_rules_refuse_keeps_its_reading_and_is_no_correction(
 ) -> None:
     take_in(archive, capture(page(prose(1)), DAYS[0]))
     monkeypatch.setattr(reading, "CODE", "stricter")
-    monkeypatch.setattr("pipelines.judge.MIN_BLOCKS", 99)
-    monkeypatch.setattr("pipelines.judge.MISSING", __import__("re").compile("ferry"))
+    monkeypatch.setattr("pipelines.extraction.quality.MIN_BLOCKS", 99)
+    monkeypatch.setattr("pipelines.extraction.quality.MISSING", __import__("re").compile("ferry"))
     (one,) = rederive(folder, "", [], write=True, progress=QUIET)[0]
     assert one.refused == ("reject", "soft_404", "short")
     monkeypatch.undo()
@@ -82,8 +82,8 @@ def test_what_todays_rules_refuse_keeps_its_reading_and_is_no_correction(
 def test_a_page_that_was_set_aside_is_archived_when_rules_are_mended(
     archive: Archive, folder: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelines.judge.MISSING", __import__("re").compile("ferry"))
-    monkeypatch.setattr("pipelines.judge.MIN_BLOCKS", 99)
+    monkeypatch.setattr("pipelines.extraction.quality.MISSING", __import__("re").compile("ferry"))
+    monkeypatch.setattr("pipelines.extraction.quality.MIN_BLOCKS", 99)
     (outcome,) = take_in(archive, capture(page(prose(1)), DAYS[0]))
     assert outcome.verdict is Verdict.REJECTED
     shown, report = retry(folder, "", write=True, progress=QUIET)

@@ -11,9 +11,9 @@ from lxml.etree import ParserError, SubElement, strip_elements
 from lxml.html import Element as new_element
 from lxml.html import HtmlElement, HTMLParser, document_fromstring
 
-from pipelines.blocks import PROSE
+from pipelines.extraction.blocks import PROSE
+from pipelines.extraction.page import collapse
 from pipelines.model import Capture
-from pipelines.page import collapse
 
 if TYPE_CHECKING:
     from trafilatura.settings import Extractor

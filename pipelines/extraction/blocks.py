@@ -13,7 +13,7 @@ from typing import Literal
 
 from lxml.html import HtmlElement
 
-from pipelines.page import collapse
+from pipelines.extraction.page import collapse
 
 Kind = Literal["p", "figure", "links"]
 

@@ -9,10 +9,10 @@ from datetime import datetime
 
 from lxml.html import HtmlElement
 
-from pipelines.dates import moment
-from pipelines.edges import Edges
+from pipelines.extraction.boilerplate import Edges
+from pipelines.extraction.dates import moment
+from pipelines.extraction.page import Page, Said, collapse, people, select, split_names
 from pipelines.model import Author, Capture
-from pipelines.page import Page, Said, collapse, people, select, split_names
 from pipelines.sources import Profile, Source
 from pipelines.sources.addresses import Place, time_in
 

@@ -14,14 +14,14 @@ from datetime import datetime
 
 from lxml.html import HtmlElement
 
-from pipelines import fields
-from pipelines.blocks import Block, blocks_of
-from pipelines.edges import take_edges
-from pipelines.generic import generic_blocks
-from pipelines.judge import Evidence, judged
+from pipelines.extraction import fields
+from pipelines.extraction.blocks import Block, blocks_of
+from pipelines.extraction.boilerplate import take_edges
+from pipelines.extraction.generic import generic_blocks
+from pipelines.extraction.page import Page, Said, collapse, read_page, select
+from pipelines.extraction.quality import Evidence, judged
+from pipelines.extraction.trafilatura_reader import library_version, parsed, read_paragraphs, read_whole
 from pipelines.model import Article, Capture, Rules, Status
-from pipelines.page import Page, Said, collapse, read_page, select
-from pipelines.readings import library_version, parsed, read_paragraphs, read_whole
 from pipelines.sources import Profile, Source
 from pipelines.sources.addresses import Place, is_opinion
 

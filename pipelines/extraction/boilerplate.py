@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from pipelines.blocks import Block, split_languages
-from pipelines.page import collapse, split_names
+from pipelines.extraction.blocks import Block, split_languages
+from pipelines.extraction.page import collapse, split_names
 from pipelines.sources import Profile
 
 _CAPITAL = r"[^\W\d_a-z]"

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from lxml.html import HtmlElement
 
-from pipelines.blocks import PROSE, Block
+from pipelines.extraction.blocks import PROSE, Block
 
 MIN_TEXT = 60  # characters of a block that is taken in although the library left it
 DRESSED_ALIKE = 3  # so many long paragraphs in one dress make it the article's

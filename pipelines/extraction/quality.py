@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 
 from lxml.html import HtmlElement
 
-from pipelines.blocks import PROSE, Block, units
-from pipelines.edges import COPYRIGHT, INVITATION, Edges
-from pipelines.fields import OPINION, Dates
-from pipelines.generic import FURNITURE
+from pipelines.extraction.blocks import PROSE, Block, units
+from pipelines.extraction.boilerplate import COPYRIGHT, INVITATION, Edges
+from pipelines.extraction.fields import OPINION, Dates
+from pipelines.extraction.generic import FURNITURE
+from pipelines.extraction.page import Page
 from pipelines.model import Article, Capture, Status
-from pipelines.page import Page
 from pipelines.sources import Profile, Source
 
 MIN_COVERAGE = 0.9  # of our blocks in trafilatura's reading of them; it drops some words, never a tenth of an op-ed
