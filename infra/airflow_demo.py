@@ -12,7 +12,7 @@ from typing import Any
 
 from infra.demo import demo_sources, opeds, start_newsstand, stop_newsstand
 from infra.local_airflow import LocalAirflow
-from pipelines import embedded
+from pipelines.archive import embedded
 from pipelines.settings import Settings, crawling
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from pipelines.archive.s3 import client
 from pipelines.errors import OpedsError, StoreUnavailable
-from pipelines.s3 import client
 from pipelines.settings import read_settings
 
 POLICIES = Path(__file__).parent / "policies"

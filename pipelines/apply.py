@@ -12,9 +12,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from pipelines.archive.manifests import Manifest
 from pipelines.copies.compare import Side, unites
 from pipelines.copies.groups import Member, groups
-from pipelines.log import Manifest
 from pipelines.model import CONTENT, Figures, Match, Outcome, Verdict
 from pipelines.sources.addresses import split_id
 from pipelines.tables import (

@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from pipelines import log
-from pipelines.archive import Archive, catch_up
+from pipelines.archive import manifests
+from pipelines.archive.store import Store
 from pipelines.changes import Change, change
 from pipelines.copies.compare import Side, relation
 from pipelines.errors import StalePublisher, StoreUnavailable
 from pipelines.index import ArticleState
+from pipelines.index.opened import Archive, catch_up
 from pipelines.model import SEOUL, Match, Verdict
 from pipelines.settings import Settings
-from pipelines.store import Store
 from pipelines.versions import steps
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def _publish_runs(store: Store, where: Location, seq: int) -> None:
 
     table = _table(where, run_schema(), [])
     last = _applied(table)
-    rows = [run_row(number, manifest) for number, manifest in log.entries(store, last) if number <= seq]
+    rows = [run_row(number, manifest) for number, manifest in manifests.entries(store, last) if number <= seq]
     if rows:
         with _explained():
             write_deltalake(
@@ -307,7 +307,7 @@ def year_of(moment: datetime | None) -> int:
     return moment.astimezone(SEOUL).year if moment else 0
 
 
-def run_row(seq: int, manifest: log.Manifest) -> dict[str, Any]:
+def run_row(seq: int, manifest: manifests.Manifest) -> dict[str, Any]:
     """Return the row of one manifest in the table of runs."""
     closing = manifest.closing
     counts: dict[str, int] = {}

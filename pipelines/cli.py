@@ -101,8 +101,8 @@ def verify(
     Recomputes: payloads against their digests, records against captures, manifests against objects, the catalogue
     against the log. Repairs nothing. Ends with 1 when something does not fit.
     """
-    from pipelines.archive import open_archive
     from pipelines.cli_show import Counting, print_verified
+    from pipelines.index.opened import open_archive
     from pipelines.reader import reachable
     from pipelines.verify import verify as recompute
 
@@ -333,7 +333,7 @@ def index_init() -> None:
 
     Every command does so by itself; this is for a database that workers will share, before they start.
     """
-    from pipelines.archive import open_archive
+    from pipelines.index.opened import open_archive
     from pipelines.reader import reachable
 
     print(f"the index stands at manifest {open_archive(reachable(read_settings())).index.seq()}")
@@ -345,8 +345,8 @@ def index_rebuild() -> None:
 
     May be interrupted and run again. Nothing in the archive changes.
     """
-    from pipelines.archive import rebuild_index
     from pipelines.cli_show import Remaining
+    from pipelines.index.opened import rebuild_index
     from pipelines.reader import reachable
 
     last = rebuild_index(reachable(read_settings()), Remaining("manifests").told)
@@ -359,8 +359,8 @@ app.add_typer(store_app, name="store")
 @store_app.command("start")
 def store_start() -> None:
     """Start the embedded store; it goes on until it is stopped."""
+    from pipelines.archive.embedded import ensure_running
     from pipelines.cli_show import print_store
-    from pipelines.embedded import ensure_running
 
     settings = _embedded_only()
     ensure_running(settings)
@@ -370,7 +370,7 @@ def store_start() -> None:
 @store_app.command("stop")
 def store_stop() -> None:
     """Stop the embedded store; what it holds stays."""
-    from pipelines.embedded import stop
+    from pipelines.archive.embedded import stop
 
     settings = _embedded_only()
     print("the store is stopped" if stop(settings) else "the store was not running")
@@ -379,8 +379,8 @@ def store_stop() -> None:
 @store_app.command("status")
 def store_status(as_json: Json = False) -> None:
     """Say whether the embedded store runs, and where. Ends with 1 when it does not."""
+    from pipelines.archive.embedded import reach, running
     from pipelines.cli_show import print_store
-    from pipelines.embedded import reach, running
 
     settings = _embedded_only()
     runs = running(settings.home / "store") is not None
@@ -397,7 +397,7 @@ def store_status(as_json: Json = False) -> None:
 @store_app.command("key")
 def store_key(role: Annotated[str, typer.Argument(help="reader, crawler, writer or admin.")] = "reader") -> None:
     """Print the environment that reaches the store with a role's key: eval "$(opeds store key)"."""
-    from pipelines.embedded import ROLES, ensure_running
+    from pipelines.archive.embedded import ROLES, ensure_running
 
     if role not in ROLES:
         raise WrongUsage(f"unknown role {role!r}; there are: {', '.join(ROLES)}")

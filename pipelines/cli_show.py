@@ -462,7 +462,7 @@ def _gaps(days: list[str]) -> list[str]:
 
 def print_store(settings: Settings) -> None:
     """Say where the embedded store is and how to read it."""
-    from pipelines.embedded import reach
+    from pipelines.archive.embedded import reach
 
     reached = reach(settings)
     bucket, folder = reached.archive.removeprefix("s3://"), settings.home / "store"

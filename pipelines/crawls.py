@@ -17,11 +17,11 @@ from tempfile import TemporaryFile
 from types import FrameType
 from typing import IO, Any, NoReturn
 
-from pipelines.archive import Archive
+from pipelines.archive.manifests import RouteReport
+from pipelines.archive.record import to_json
 from pipelines.errors import CrawlFailed, NotArchived, SiteBusy, SiteRefused, WrongUsage
-from pipelines.log import RouteReport
+from pipelines.index.opened import Archive
 from pipelines.model import Outcome, Sighting, Verdict
-from pipelines.record import to_json
 from pipelines.settings import child_environment
 
 SCHEMA = "opeds/crawl/1"

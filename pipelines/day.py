@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 
-from pipelines import log
-from pipelines.archive import Archive, commit, places_of
+from pipelines.archive import manifests
+from pipelines.archive.record import captures_prefix, to_json
 from pipelines.crawls import UNREAD, Summary, Tried, crawl_key, sightings
+from pipelines.index.opened import Archive, commit, places_of
 from pipelines.ingest import Part, ingest, ingest_left
 from pipelines.model import SEOUL, Outcome, Shard, iso, now, today
-from pipelines.record import captures_prefix, to_json
 from pipelines.revisit import WINDOW, Seen, due
 from pipelines.sources import Source
 
@@ -43,25 +43,27 @@ def take_in(
 def close(
     archive: Archive, run: str, day: date, names: Iterable[str], summaries: Mapping[str, Summary],
     failures: Mapping[str, str],
-) -> tuple[log.Closing, int]:  # fmt: skip
+) -> tuple[manifests.Closing, int]:  # fmt: skip
     """Log how a day stands after a run; return that and its manifest's number. The same is not logged twice."""
     sources = [archive.sources[name] for name in names]
     warnings = unusual(archive, day, sources, summaries)
     found = closing_of(day, sources, summaries, failures, warnings, over=day < today())
     crawls = tuple(crawl_key(s.source, s.until, s.run) for s in summaries.values())
     digest = hashlib.sha256(to_json([crawls, found.missing])).hexdigest()[:8]
-    manifest = log.Manifest(run, f"{log.CLOSING}-{day}-{digest}", day.isoformat(), iso(now()), crawls, closing=found)
+    manifest = manifests.Manifest(
+        run, f"{manifests.CLOSING}-{day}-{digest}", day.isoformat(), iso(now()), crawls, closing=found
+    )
     return found, commit(archive, manifest)
 
 
 def closing_of(
     day: date, sources: Iterable[Source], summaries: Mapping[str, Summary], failures: Mapping[str, str],
     warnings: Iterable[str] = (), over: bool = True,
-) -> log.Closing:  # fmt: skip
+) -> manifests.Closing:  # fmt: skip
     """Return how a day stands: complete when it is over, every expected section was read back to it, no page failed."""
     missing = [] if over else ["the day is not over in Seoul: close it again tomorrow"]
     told_of, whole = [*warnings], []
-    routes: list[log.RouteReport] = []
+    routes: list[manifests.RouteReport] = []
     counts: Counter[str] = Counter()
     names = []
     for source in sources:
@@ -78,13 +80,13 @@ def closing_of(
             counts.update(tried.result for tried in of_day)
         missing += [f"{source.name}: {what}" for what in lacks]
         whole += [source.name] if over and not lacks else []
-    return log.Closing(
+    return manifests.Closing(
         tuple(names), not missing, tuple(missing), tuple(told_of), tuple(routes), tuple(sorted(counts.items())),
         tuple(whole),
     )  # fmt: skip
 
 
-def _lacking(summary: Summary, routes: Iterable[log.RouteReport], addresses: Iterable[Tried]) -> list[str]:
+def _lacking(summary: Summary, routes: Iterable[manifests.RouteReport], addresses: Iterable[Tried]) -> list[str]:
     """Return what keeps a source's crawl from being the whole of its day."""
     early = [] if summary.finish_reason == "finished" else [f"the crawl ended early ({summary.finish_reason})"]
     unread = [f"{r.route}: {r.error or 'not read back far enough'}" for r in routes if r.expected and not r.reached]
@@ -104,7 +106,9 @@ def unusual(archive: Archive, day: date, sources: Iterable[Source], summaries: M
         moments = archive.index.published_between(source.name, iso(since), iso(until))
         brought = len(before & {datetime.fromisoformat(m).astimezone(SEOUL).date() for m in moments})
         if brought >= USUAL:
-            found.append(f"{source.name}: {log.EMPTY}, though {brought} of the last {WEEKS} {day:%A}s had something")
+            found.append(
+                f"{source.name}: {manifests.EMPTY}, though {brought} of the last {WEEKS} {day:%A}s had something"
+            )
     return found
 
 

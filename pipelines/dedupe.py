@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
-from pipelines import log
+from pipelines.archive import manifests
 from pipelines.copies.compare import Side, figures, prepared, relation, worth_keeping
 from pipelines.copies.fingerprint import hashes_of
 from pipelines.errors import WrongUsage
@@ -81,7 +81,7 @@ def _take_in(index: Index, batch: Sequence[Document], file: IO[bytes]) -> None:
                 matches.append(Match(candidate.article_id, candidate.content16, found))
         told.append(replace(outcome, matches=tuple(matches)))
     seq = index.seq() + 1
-    index.apply(seq, log.Manifest("dedupe", str(seq), "", "", outcomes=tuple(told)))
+    index.apply(seq, manifests.Manifest("dedupe", str(seq), "", "", outcomes=tuple(told)))
 
 
 def _text_at(file: IO[bytes], offset: int) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 from lxml.html import HtmlElement
 
+from pipelines.archive.warc import Exchange, capture_of
 from pipelines.crawls import Summary
 from pipelines.extraction import fields
 from pipelines.extraction.blocks import PROSE, Block, blocks_of
@@ -26,7 +27,6 @@ from pipelines.extraction.trafilatura_reader import parsed, read_whole
 from pipelines.model import Capture
 from pipelines.sources import Profile, Route, Source
 from pipelines.sources.addresses import place_of
-from pipelines.warc import Exchange, capture_of
 
 READ_BY_SELECTOR = ("headline", "deck", "byline", "section", "date", "modified", "caption")
 NEEDED = frozenset({"body", "headline", "date"})

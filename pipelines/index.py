@@ -17,8 +17,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from pipelines.apply import apply_manifest
+from pipelines.archive.manifests import Manifest
 from pipelines.errors import ForeignIndex, WrongUsage
-from pipelines.log import Manifest
 from pipelines.model import Figures, Match, Outcome
 from pipelines.settings import Settings
 from pipelines.tables import (

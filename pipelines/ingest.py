@@ -13,17 +13,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 
-from pipelines import log
-from pipelines.archive import Archive, commit, places_of
-from pipelines.copies.compare import Side, figures, prepared, unites, worth_keeping
-from pipelines.copies.fingerprint import hashes_of
-from pipelines.copies.groups import Member
-from pipelines.errors import AlreadyArchived, NotArchived, UnreadableWarc
-from pipelines.extraction.extract import extract, rules_of
-from pipelines.extraction.quality import NOT_OPINION
-from pipelines.index import Reading
-from pipelines.model import Article, Capture, Match, Outcome, Rules, Sighting, Status, Verdict, iso
-from pipelines.record import (
+from pipelines.archive import manifests
+from pipelines.archive.record import (
     article_of,
     content_sha256,
     quarantine_key,
@@ -32,10 +23,19 @@ from pipelines.record import (
     rejection,
     to_json,
 )
+from pipelines.archive.warc import read_capture
+from pipelines.copies.compare import Side, figures, prepared, unites, worth_keeping
+from pipelines.copies.fingerprint import hashes_of
+from pipelines.copies.groups import Member
+from pipelines.errors import AlreadyArchived, NotArchived, UnreadableWarc
+from pipelines.extraction.extract import extract, rules_of
+from pipelines.extraction.quality import NOT_OPINION
+from pipelines.index import Reading
+from pipelines.index.opened import Archive, commit, places_of
+from pipelines.model import Article, Capture, Match, Outcome, Rules, Sighting, Status, Verdict, iso
 from pipelines.sources import Source
 from pipelines.sources.addresses import Place, place_of
 from pipelines.versions import Step, verdict
-from pipelines.warc import read_capture
 
 Report = Callable[[Outcome], None]
 LEFT = ("left-by-an-earlier-run",)  # the route of a capture that a crash left
@@ -98,8 +98,8 @@ def ingest(
     number = 0
     while rest or extra:
         number += 1
-        chunk, rest = rest[: log.PART_SIZE], rest[log.PART_SIZE :]
-        spare = log.PART_SIZE - len(chunk)
+        chunk, rest = rest[: manifests.PART_SIZE], rest[manifests.PART_SIZE :]
+        spare = manifests.PART_SIZE - len(chunk)
         told, extra = extra[:spare], extra[spare:]
         named = replace(part, name=f"{part.name}-{number:04d}")
         if not archive.index.logged(named.run, named.name):
@@ -125,7 +125,7 @@ def _ingest_part(
 
 def log_part(archive: Archive, part: Part, outcomes: Iterable[Outcome]) -> None:
     """Log the outcomes of a part: the moment from which they are in the archive."""
-    commit(archive, log.Manifest(part.run, part.name, part.day, part.logged_at, part.crawls, tuple(outcomes)))
+    commit(archive, manifests.Manifest(part.run, part.name, part.day, part.logged_at, part.crawls, tuple(outcomes)))
 
 
 def ingest_left(archive: Archive, part: Part, keys: Iterable[str], report: Report) -> list[Outcome]:
@@ -135,7 +135,7 @@ def ingest_left(archive: Archive, part: Part, keys: Iterable[str], report: Repor
     """
     done: list[Outcome] = []
     waiting = iter(keys)
-    while some := list(islice(waiting, log.PART_SIZE)):
+    while some := list(islice(waiting, manifests.PART_SIZE)):
         left = sorted(set(some) - archive.index.named(some))
         found = [_left(archive, key) for key in left]
         seen = [one for one in found if isinstance(one, Sighting)]

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from pipelines.archive.manifests import EMPTY, Closing
 from pipelines.drift import Finding
 from pipelines.errors import DayIncomplete, FixityFailed, NotTold
-from pipelines.log import EMPTY, Closing
 from pipelines.settings import read_settings
 
 log = logging.getLogger(__name__)

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from pipelines import catalogue, log
+from pipelines import catalogue
+from pipelines.archive import manifests
+from pipelines.archive.embedded import ensure_running
+from pipelines.archive.store import open_store
 from pipelines.catalogue import location
 from pipelines.drift import Finding, Observation, drift
-from pipelines.embedded import ensure_running
 from pipelines.errors import NotArchived, WrongUsage
 from pipelines.model import SEOUL
 from pipelines.settings import Settings
 from pipelines.sources import load_sources
-from pipelines.store import open_store
 
 Row = dict[str, Any]
 NO_CATALOGUE = "nothing is published yet: `opeds run --day 2026-06-01` or `opeds ingest FILE.warc.gz` comes first"
@@ -155,7 +156,7 @@ def days(settings: Settings) -> list[Row]:
     """
     rows = query(settings, "runs", "SELECT * FROM t ORDER BY seq")
     published = rows[-1]["seq"] if rows else 0
-    rows += [catalogue.run_row(seq, manifest) for seq, manifest in log.entries(open_store(settings), published)]
+    rows += [catalogue.run_row(seq, manifest) for seq, manifest in manifests.entries(open_store(settings), published)]
     asked = [source.name for source in load_sources(settings.sources).values() if source.routes]
     found: dict[str, Row] = {}
     read: dict[str, set[str]] = {}

@@ -12,16 +12,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pipelines import log
-from pipelines.archive import Archive, places_of
+from pipelines.archive import manifests
+from pipelines.archive.record import content_sha256, described
+from pipelines.archive.warc import read_capture
 from pipelines.errors import NotArchived, UnreadableWarc, WrongUsage
 from pipelines.extraction.extract import extract, rules_of
+from pipelines.index.opened import Archive, places_of
 from pipelines.ingest import Batch, Part, ingest, log_part, reread
 from pipelines.model import Article, Outcome, Sighting, Status
-from pipelines.record import content_sha256, described
 from pipelines.sources import source_named
 from pipelines.sources.addresses import Place, place_of, split_id
-from pipelines.warc import read_capture
 
 COMPARED = (
     "status", "reasons", "headline", "deck", "kind", "authors", "published_at", "modified_at", "language", "text",
@@ -80,8 +80,8 @@ def differences(archive: Archive, article_ids: Iterable[str]) -> Iterator[Differ
 def write(archive: Archive, run: Part, article_ids: Sequence[str], progress: Progress) -> list[Outcome]:
     """Log a REREAD for every sighting of these articles that was read by other rules, in parts."""
     done: list[Outcome] = []
-    for start in range(0, len(article_ids), log.PART_SIZE // 10):
-        some = article_ids[start : start + log.PART_SIZE // 10]
+    for start in range(0, len(article_ids), manifests.PART_SIZE // 10):
+        some = article_ids[start : start + manifests.PART_SIZE // 10]
         batch = Batch(archive)
         outcomes = []
         for article_id in some:

@@ -11,15 +11,16 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pipelines import log
-from pipelines.archive import Archive, open_archive, rehearsal
+from pipelines.archive import manifests
+from pipelines.archive.captures import keep
+from pipelines.archive.warc import Exchange, capture_of, exchanges
 from pipelines.catalogue import Published, compact, publish
 from pipelines.crawls import Crawl, Summary, crawl_key, days_of, parse_summary, read_summary, start_crawl
 from pipelines.day import addresses_due, close, take_in
 from pipelines.doctor import Examination, examine, save_pages
 from pipelines.errors import CrawlFailed, OpedsError, UnreadableWarc, WrongUsage
+from pipelines.index.opened import Archive, open_archive, rehearsal
 from pipelines.ingest import Part, ingest, ingest_left
-from pipelines.keep import keep
 from pipelines.model import Outcome, Sighting, Verdict, iso, new_run_id, now, today
 from pipelines.rederive import Difference, differences, quarantined, stale
 from pipelines.rederive import retry as archive_accepted
@@ -27,7 +28,6 @@ from pipelines.rederive import write as write_rereads
 from pipelines.settings import Settings
 from pipelines.sources import load_sources, source_named
 from pipelines.sources.addresses import is_opinion, place_of
-from pipelines.warc import Exchange, capture_of, exchanges
 
 Progress = Callable[[str, str], None]  # (stage, what): the command line draws it
 
@@ -37,7 +37,7 @@ class Report:
     """What a run came to."""
 
     outcomes: list[Outcome] = field(default_factory=list)
-    closings: dict[str, log.Closing] = field(default_factory=dict)
+    closings: dict[str, manifests.Closing] = field(default_factory=dict)
     published: Published | None = None
     failures: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, int] = field(default_factory=dict)  # of a foreign WARC: what was no op-ed, by why
@@ -188,7 +188,7 @@ def _ingest_file(archive: Archive, path: Path, run_id: str, progress: Progress, 
                 sighting = _copied(archive, exchange, report)
                 if sighting:
                     waiting[sighting.article_id, sighting.fetched_at] = sighting
-                if len(waiting) == log.PART_SIZE:
+                if len(waiting) == manifests.PART_SIZE:
                     take()
     except UnreadableWarc as error:
         report.failures[str(path)] = str(error)

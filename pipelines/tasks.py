@@ -14,13 +14,13 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import TypedDict
 
-from pipelines import log
-from pipelines.archive import Archive, open_archive
+from pipelines.archive import manifests
 from pipelines.catalogue import compact
 from pipelines.catalogue import publish as bring_up
 from pipelines.crawls import Summary, check, crawl_key, ending_with_us, read_summary, start_crawl
 from pipelines.day import addresses_due, close, take_in
 from pipelines.errors import CrawlFailed, DayIncomplete, FixityFailed, WrongUsage
+from pipelines.index.opened import Archive, open_archive
 from pipelines.ingest import Part, ingest_left
 from pipelines.model import STAMP, Outcome, Shard, Verdict, iso, new_run_id, now, today
 from pipelines.notify import Notice, notices_of, notices_of_drift, notify
@@ -184,7 +184,7 @@ def report(closed: Closed, past: bool = False) -> None:
     Raises `DayIncomplete`: the day was archived as far as it could be read, and its run shows red.
     """
     settings = _settings()
-    closing = log.manifest_at(open_archive(settings).store, closed["seq"]).closing
+    closing = manifests.manifest_at(open_archive(settings).store, closed["seq"]).closing
     assert closing is not None
     drift = [] if past else notices_of_drift(drifted(settings))  # of the whole archive: once a day is enough
     try:

@@ -12,16 +12,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines import log
-from pipelines.archive import Archive, catch_up
+from pipelines.archive import manifests
+from pipelines.archive.record import record, to_json
+from pipelines.archive.warc import damaged, read_capture
 from pipelines.catalogue import article_rows, location, published, query
 from pipelines.errors import NotArchived, UnreadableWarc
 from pipelines.extraction.extract import extract, rules_of
+from pipelines.index.opened import Archive, catch_up
 from pipelines.model import Capture, Outcome, Rules
-from pipelines.record import record, to_json
 from pipelines.settings import Settings
 from pipelines.sources.addresses import place_of
-from pipelines.warc import damaged, read_capture
 
 Chosen = Callable[[str, str], bool]  # by article, and when the manifest that tells of it was logged (UTC)
 Progress = Callable[[int], None]
@@ -59,13 +59,13 @@ def verify(
     """
     seen, found, last = _Seen(archive, {n: rules_of(s) for n, s in archive.sources.items()}), list[Finding](), 0
     numbered = sum(1 for _ in archive.store.keys("runs/"))
-    for last, manifest in log.entries(archive.store):
+    for last, manifest in manifests.entries(archive.store):
         for outcome in manifest.outcomes:
             if chosen(outcome.article_id, manifest.logged_at):
                 found += _outcome(seen, last, outcome)
         progress(last)
     if last < numbered:
-        found.append(Finding("log", log.key_of(last + 1), f"not there, though {numbered} are: the log has a gap"))
+        found.append(Finding("log", manifests.key_of(last + 1), f"not there, though {numbered} are: the log has a gap"))
     rows, wrong = _catalogue(seen, settings, chosen)
     counts = Counter(manifests=last, captures=len(seen.captures), records=len(seen.records), rows=rows)
     return dict(counts), sorted({*found, *wrong})
@@ -90,7 +90,7 @@ def _payload(seen: _Seen, seq: int, key: str) -> list[Finding]:
         body = seen.archive.store.read(key)
         capture, wrong = read_capture(body, key), damaged(body, key)
     except NotArchived:
-        return [Finding("payload", key, f"not there, though {log.key_of(seq)} names it")]
+        return [Finding("payload", key, f"not there, though {manifests.key_of(seq)} names it")]
     except UnreadableWarc as error:
         return [Finding("payload", key, str(error))]
     seen.last = key, capture
@@ -105,13 +105,13 @@ def _record(seen: _Seen, seq: int, outcome: Outcome) -> Iterator[Finding]:
         body = seen.archive.store.read(key)
         told: dict[str, Any] = json.loads(body)
     except NotArchived:
-        yield Finding("record", key, f"not there, though {log.key_of(seq)} names it")
+        yield Finding("record", key, f"not there, though {manifests.key_of(seq)} names it")
         return
     except ValueError:
         yield Finding("record", key, "is no JSON")
         return
     if outcome.content16 and told["content_sha256"][:16] != outcome.content16:
-        yield Finding("record", key, f"holds another content than {log.key_of(seq)} says")
+        yield Finding("record", key, f"holds another content than {manifests.key_of(seq)} says")
     capture_key = told["capture"]["key"]
     if capture_key != seen.last[0]:
         yield from _payload(seen, seq, capture_key)

@@ -8,12 +8,12 @@ from typing import Self
 from scrapy import Request
 from scrapy.crawler import Crawler
 
+from pipelines.archive.record import captures_prefix
+from pipelines.archive.store import Store
+from pipelines.archive.warc import read_capture
 from pipelines.errors import OpedsError, UnreadableWarc
 from pipelines.model import Capture
-from pipelines.record import captures_prefix
 from pipelines.sources.addresses import canonical_url, place_of
-from pipelines.store import Store
-from pipelines.warc import read_capture
 from spiders.source import SourceSpider
 
 HEADERS = {"If-None-Match": "ETag", "If-Modified-Since": "Last-Modified"}

@@ -19,15 +19,15 @@ from scrapy.spidermiddlewares.httperror import HttpError
 from scrapy.utils.httpobj import urlparse_cached
 from twisted.python.failure import Failure
 
+from pipelines.archive.manifests import RouteReport
+from pipelines.archive.store import Store
+from pipelines.archive.warc import Exchange
 from pipelines.crawls import WRONG, Summary, Tried
 from pipelines.errors import OpedsError
-from pipelines.log import RouteReport
 from pipelines.model import iso, new_run_id, now
 from pipelines.settings import read_settings
 from pipelines.sources import Route, Source, load_sources, source_named
 from pipelines.sources.addresses import Place, canonical_url, is_opinion, place_of
-from pipelines.store import Store
-from pipelines.warc import Exchange
 from spiders.discovery import Entry, Unreadable, after, entries
 from spiders.politeness import Refused, RobotsUnreadable
 

@@ -14,7 +14,7 @@ from scrapy import Request
 from scrapy.crawler import Crawler
 from scrapy.http import Response
 
-from pipelines.warc import Exchange
+from pipelines.archive.warc import Exchange
 
 
 class Wire:

@@ -23,7 +23,8 @@ from typing import Any
 from infra.newsstand import pages
 from infra.newsstand.server import parse_clock
 from infra.newsstand.world import build
-from pipelines import embedded
+from pipelines.archive import embedded
+from pipelines.archive.warc import Exchange, page_file
 from pipelines.catalogue import Location, _merge, _table, article_rows, article_schema
 from pipelines.extraction.extract import extract
 from pipelines.index import open_index
@@ -32,7 +33,6 @@ from pipelines.settings import Settings
 from pipelines.sources import load_sources
 from pipelines.sources.addresses import place_of
 from pipelines.tables import READING, SHINGLE
-from pipelines.warc import Exchange, page_file
 from tests.anchors import METHODS
 from tests.conftest import C_URL, SHARED, capture, command, environment_of, page, prose, take_in
 from tests.postgres import installed, server
@@ -288,7 +288,7 @@ def publishing() -> list[Row]:
     import pyarrow as pa
     from deltalake import write_deltalake
 
-    from pipelines.archive import open_archive
+    from pipelines.index.opened import open_archive
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

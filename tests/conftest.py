@@ -15,17 +15,17 @@ import pytest
 import sqlalchemy as sa
 
 from infra.newsstand.server import Newsstand, parse_clock, running
-from pipelines import embedded
-from pipelines.archive import Archive, open_archive
+from pipelines.archive import embedded
+from pipelines.archive.captures import keep
+from pipelines.archive.store import FolderStore, MemoryStore, Store, open_store
+from pipelines.archive.warc import Exchange
 from pipelines.catalogue import location, open_table
+from pipelines.index.opened import Archive, open_archive
 from pipelines.ingest import Part, ingest
-from pipelines.keep import keep
 from pipelines.model import Capture, Outcome, Sighting
 from pipelines.settings import Settings, reaching
 from pipelines.sources import load_sources
 from pipelines.sources.addresses import place_of
-from pipelines.store import FolderStore, MemoryStore, Store, open_store
-from pipelines.warc import Exchange
 from tests.postgres import installed, server
 
 ROOT = Path(__file__).parent.parent

@@ -84,7 +84,7 @@ def _child(order: dict[str, Any], count: Any) -> None:
 
 def _kill_at(number: int, count: Any) -> None:
     """End the whole process group at the n-th call to the store, before or, for odd ones, after it was done."""
-    from pipelines.s3 import S3Store
+    from pipelines.archive.s3 import S3Store
 
     def counted(method: Any) -> Any:
         def call(self: Any, *arguments: Any) -> Any:

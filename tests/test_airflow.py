@@ -26,12 +26,12 @@ import sqlalchemy as sa
 
 from infra.local_airflow import LocalAirflow, free_port
 from infra.newsstand.server import Newsstand, parse_clock, running
-from pipelines import log
-from pipelines.archive import open_archive
+from pipelines.archive import manifests
+from pipelines.archive.store import open_store
 from pipelines.crawls import parse_summary
+from pipelines.index.opened import open_archive
 from pipelines.model import CONTENT, Verdict
 from pipelines.settings import Settings
-from pipelines.store import open_store
 from tests.conftest import C_URL, ROOT, World, command, environment_of, page, prose, state, take_in
 from tests.conftest import capture as captured
 
@@ -70,7 +70,7 @@ def test_a_day_runs_through_without_a_scheduler(newsstand: World, bucket: Settin
     rows, orphans = state(bucket)
     assert len(rows) > 4
     assert orphans == set()
-    closings = [m.closing for _, m in log.entries(open_store(bucket)) if m.closing]
+    closings = [m.closing for _, m in manifests.entries(open_store(bucket)) if m.closing]
     assert [closing.complete for closing in closings] == [True, True]
     assert counted(counters)["kjd.archived"] == 3, "and the second day archived nothing"
     captures = list(open_store(bucket).keys("captures/"))
@@ -226,7 +226,7 @@ def test_a_backfill_with_two_runs_at_once_and_a_killed_worker(cluster: Cluster, 
     assert {run["state"] for run in runs} == {"success"}, [(r["partition_key"], r["state"]) for r in runs]
 
     days = [str(FIRST + timedelta(days=n)) for n in range(DAYS)]
-    manifests = [m for _, m in log.entries(open_store(cluster.settings))]
+    manifests = [m for _, m in manifests.entries(open_store(cluster.settings))]
     closed = {m.day: m.closing.complete for m in manifests if m.closing and m.day in days}
     assert closed == dict.fromkeys(days, True), "a closing manifest for each day, and each complete"
 
@@ -342,7 +342,7 @@ def test_eight_shards_over_two_workers_come_to_what_one_process_makes(cluster: C
         print(
             f"{workers} worker(s): 8 shards in {seconds[workers]:.1f} s, {datetime.now().astimezone() - began} in all"
         )
-    outcomes = [o for _, m in log.entries(open_store(cluster.settings)) for o in m.outcomes]
+    outcomes = [o for _, m in manifests.entries(open_store(cluster.settings)) for o in m.outcomes]
     sightings = {(o.article_id, o.capture_key) for o in outcomes if o.verdict in CONTENT}
     assert sum(o.verdict is Verdict.REREAD for o in outcomes) == 2 * len(sightings), (
         "each once by each of the new rules"

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from pipelines.archive import Archive
 from pipelines.catalogue import publish
 from pipelines.changes import as_html, change, word_diff
 from pipelines.errors import NotArchived
+from pipelines.index.opened import Archive
 from pipelines.reader import before_and_after, versions_of
 from pipelines.settings import Settings
 from tests.conftest import capture, page, prose, take_in

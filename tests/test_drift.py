@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from pipelines.archive.store import open_store
 from pipelines.drift import Observation, drift
 from pipelines.settings import Settings
-from pipelines.store import open_store
 from tests.conftest import Command, World
 
 

@@ -8,9 +8,9 @@ import pytest
 from infra.newsstand import pages
 from infra.newsstand.server import parse_clock
 from infra.newsstand.world import DAYS, SEOUL, Oped, build
+from pipelines.archive.record import content_sha256, record, to_json
 from pipelines.extraction.extract import extract
 from pipelines.model import Article, Capture, Status
-from pipelines.record import content_sha256, record, to_json
 from pipelines.sources.addresses import Place, place_of
 from tests.conftest import C_URL, SEED_PAGE, SOURCES, capture, page, prose
 

@@ -13,13 +13,13 @@ import pytest
 from infra.newsstand import pages
 from infra.newsstand.server import parse_clock
 from infra.newsstand.world import build
-from pipelines.archive import Archive, catch_up, open_archive, rebuild_index
+from pipelines.archive.store import MemoryStore
 from pipelines.catalogue import publish
 from pipelines.copies.fingerprint import hashes_of
 from pipelines.index import open_index
+from pipelines.index.opened import Archive, catch_up, open_archive, rebuild_index
 from pipelines.model import Capture, Outcome, Verdict
 from pipelines.settings import Settings
-from pipelines.store import MemoryStore
 from tests.conftest import C_URL, ROOT, SOURCES, Command, World, capture, environment_of, page, prose, state, take_in
 from tests.test_ingest import daum_page
 
@@ -107,7 +107,7 @@ def test_template_is_counted_by_group_and_ten_groups_are_asked(shared: Settings)
 
 WORKER = """
 import json, sys
-from pipelines.archive import open_archive
+from pipelines.index.opened import open_archive
 from pipelines.settings import read_settings
 settings = read_settings()  # before conftest clears the environment
 from tests.conftest import capture, take_in

@@ -18,11 +18,11 @@ from botocore.exceptions import ClientError
 
 from infra.bucket import policy, set_up
 from infra.local_airflow import POOLS
-from pipelines import embedded
+from pipelines.archive import embedded
+from pipelines.archive.s3 import client
+from pipelines.archive.store import identify, open_store
 from pipelines.errors import AlreadyArchived, StoreUnavailable
-from pipelines.s3 import client
 from pipelines.settings import Settings
-from pipelines.store import identify, open_store
 from tests.conftest import ROOT
 
 COMPOSE = ROOT / "infra" / "compose"

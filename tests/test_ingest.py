@@ -10,20 +10,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines import extract as reading
-from pipelines import log
-from pipelines.archive import Archive, catch_up, open_archive, rehearsal
+from pipelines.archive import manifests
+from pipelines.archive.captures import keep
+from pipelines.archive.store import MemoryStore, identify
+from pipelines.archive.warc import exchanges, page_file
 from pipelines.catalogue import publish
 from pipelines.crawls import Tried, sightings
 from pipelines.extraction import fields
 from pipelines.index import open_index
+from pipelines.index.opened import Archive, catch_up, open_archive, rehearsal
 from pipelines.ingest import Part, ingest, ingest_left
-from pipelines.keep import keep
 from pipelines.model import Outcome, Sighting, Verdict
 from pipelines.reader import query, versions_of
 from pipelines.run import upkeep
 from pipelines.settings import Settings
-from pipelines.store import MemoryStore, identify
-from pipelines.warc import exchanges, page_file
 from tests.conftest import C_URL, DAUM_URL, SOURCES, capture, exchange, page, prose, state, take_in
 
 A, B = page(prose(1)), page([*prose(1)[:-1], "The ministry has since found the money."])
@@ -303,17 +303,17 @@ def test_an_index_of_another_archive_is_refused(archive: Archive, folder: Settin
 
 def test_a_number_taken_meanwhile_is_passed_over() -> None:
     store = MemoryStore()
-    mine = log.Manifest("mine", "1", "2026-06-01", "2026-06-01T00:00:00Z")
+    mine = manifests.Manifest("mine", "1", "2026-06-01", "2026-06-01T00:00:00Z")
     theirs = replace(mine, run="theirs")
-    assert log.append(store, theirs, 0) == 1
-    assert log.append(store, mine, 0) == 2
-    assert [manifest.run for _, manifest in log.entries(store)] == ["theirs", "mine"]
+    assert manifests.append(store, theirs, 0) == 1
+    assert manifests.append(store, mine, 0) == 2
+    assert [manifest.run for _, manifest in manifests.entries(store)] == ["theirs", "mine"]
 
 
 def test_a_manifest_reads_back_as_it_was_written(archive: Archive) -> None:
     take_in(archive, capture(page(prose(1), author="Han Seo-yul"), DAYS[0]))
     outcomes = take_in(archive, capture(daum_page(prose(1)), DAYS[1], DAUM_URL))
-    (_, logged) = list(log.entries(archive.store))[-1]
+    (_, logged) = list(manifests.entries(archive.store))[-1]
     assert logged.outcomes == tuple(outcomes)
 
 

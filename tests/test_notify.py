@@ -12,9 +12,9 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from infra.local_airflow import free_port
+from pipelines.archive.manifests import Closing
 from pipelines.drift import Finding
 from pipelines.errors import DayIncomplete, NotTold
-from pipelines.log import Closing
 from pipelines.notify import Notice, failed, late, notices_of, notices_of_drift, notify
 
 NOTICE = Notice("incomplete", "2026-06-02 is not complete", ("kjd: columns: 0 items: has the layout changed?",))

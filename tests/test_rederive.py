@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from pipelines import extract as reading
-from pipelines.archive import Archive, open_archive
 from pipelines.catalogue import publish
 from pipelines.extraction import fields
+from pipelines.index.opened import Archive, open_archive
 from pipelines.model import Verdict
 from pipelines.reader import query, versions_of
 from pipelines.run import rederive, retry

@@ -4,13 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pipelines.archive import open_archive
+from pipelines.archive.store import open_store
 from pipelines.day import addresses_due
+from pipelines.index.opened import open_archive
 from pipelines.model import SEOUL, Verdict
 from pipelines.revisit import AGES, is_due
 from pipelines.run import revisit
 from pipelines.settings import Settings
-from pipelines.store import open_store
 from tests.conftest import C_URL, Command, World, capture, environment_of, page, prose, take_in
 
 NOW = datetime.now(UTC).replace(microsecond=0)

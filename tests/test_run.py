@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import embedded
+from pipelines.archive import embedded
+from pipelines.archive.store import open_store
 from pipelines.model import today
 from pipelines.settings import Settings
-from pipelines.store import open_store
 from tests.conftest import ROOT, Command, World, command, environment_of, state
 
 WEEK = ("--since", "2026-06-01", "--until", "2026-06-07")
@@ -183,7 +183,7 @@ def test_a_warc_of_another_site_adds_nothing_and_says_so(opeds: Command, newssta
 
     folder.home.mkdir()
     file = folder.home / "other.warc.gz"
-    from pipelines.warc import page_file
+    from pipelines.archive.warc import page_file
 
     file.write_bytes(page_file(exchange(capture(page(prose(1)), "2024-06-14T00:00:00", "https://example.org/a")), {}))
     ran = opeds("ingest", str(file), settings=folder)

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from warcio.checker import Checker
 
+from pipelines.archive.manifests import RouteReport
+from pipelines.archive.store import open_store
+from pipelines.archive.warc import exchanges, read_capture
 from pipelines.crawls import Summary, Tried, start_crawl
-from pipelines.log import RouteReport
 from pipelines.settings import Settings
-from pipelines.store import open_store
-from pipelines.warc import exchanges, read_capture
 from tests.conftest import SEED_PAGE, Command, Ran, World, environment_of
 
 DAY = ("-a", "since=2026-06-02", "-a", "until=2026-06-02")

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import embedded
+from pipelines.archive import embedded
+from pipelines.archive.s3 import S3Store
+from pipelines.archive.store import MemoryStore, Overlay, Store, identify, open_store
 from pipelines.errors import AlreadyArchived, NotArchived, StoreUnavailable, UnsafeStore, WrongUsage
-from pipelines.s3 import S3Store
 from pipelines.settings import Settings
-from pipelines.store import MemoryStore, Overlay, Store, identify, open_store
 
 
 def test_what_was_created_reads_back(store: Store) -> None:

@@ -13,15 +13,16 @@ from types import FrameType
 
 import pytest
 
-from pipelines import log, tasks
-from pipelines.archive import open_archive
+from pipelines import tasks
+from pipelines.archive import manifests
+from pipelines.archive.store import open_store
 from pipelines.catalogue import location, open_table
 from pipelines.crawls import Summary, Tried, crawl_key, parse_summary, summary_body
 from pipelines.errors import DayIncomplete, FixityFailed, SiteBusy, SiteRefused, WrongUsage
+from pipelines.index.opened import open_archive
 from pipelines.model import SEOUL, Shard, iso, now, today
 from pipelines.reader import days
 from pipelines.settings import Settings
-from pipelines.store import open_store
 from pipelines.tasks import Closed, Run
 from tests.conftest import C_URL, Command, World, environment_of, page, prose, state, take_in
 from tests.conftest import capture as captured
@@ -157,7 +158,7 @@ def test_a_changed_layout_is_no_reason_to_ask_again(archive_of: Settings, newsst
     newsstand.stand.stand.fault("empty-listing@columns")
     closed = whole_day(meter)
     assert not closed["complete"], "a section that was not read is never silently complete"
-    closing = log.manifest_at(open_store(archive_of), closed["seq"]).closing
+    closing = manifests.manifest_at(open_store(archive_of), closed["seq"]).closing
     assert closing is not None
     assert closing.missing[0].startswith("kjd: columns: 0 items")
 
@@ -174,7 +175,7 @@ def test_what_was_not_taken_in_keeps_a_day_from_being_complete(archive_of: Setti
     for source in run["sources"]:
         tasks.crawl(run, source, meter)
     closed = tasks.close_day(run)
-    closing = log.manifest_at(open_store(archive_of), closed["seq"]).closing
+    closing = manifests.manifest_at(open_store(archive_of), closed["seq"]).closing
     assert closing is not None
     assert "captures are not taken in" in closing.missing[0]
     assert finished(run, meter)["complete"], "and closing it again, after they were, says so"
@@ -206,7 +207,7 @@ def test_a_task_out_of_time_ends_its_crawl_and_what_came_is_used(
     tasks.crawl(run, "daum", meter)
     closed = finished(run, meter)
     assert not closed["complete"]
-    closing = log.manifest_at(open_store(archive_of), closed["seq"]).closing
+    closing = manifests.manifest_at(open_store(archive_of), closed["seq"]).closing
     assert closing is not None
     assert "kjd: the crawl ended early (shutdown)" in closing.missing
     kept = {key.split("/")[2] for key in open_store(archive_of).keys("captures/kjd/")}
@@ -275,8 +276,8 @@ def test_a_crawl_told_to_end_leaves_its_summary(archive_of: Settings, newsstand:
 def test_a_part_logged_twice_at_once_is_logged_once(archive_of: Settings) -> None:
     """Two processes at the same task: the slower finds the faster's manifest where it wanted to write."""
     archive = open_archive(archive_of)
-    manifest = log.Manifest("r", "part", DAY, "2026-06-03T00:00:00Z")
-    assert [log.append(archive.store, manifest, 0) for _ in range(2)] == [1, 1]
+    manifest = manifests.Manifest("r", "part", DAY, "2026-06-03T00:00:00Z")
+    assert [manifests.append(archive.store, manifest, 0) for _ in range(2)] == [1, 1]
     assert len(list(archive.store.keys("runs/"))) == 1
 
 
@@ -314,7 +315,7 @@ def test_a_day_that_no_list_shows_is_not_discoverable(
     run = tasks.discover("1999-01-01")
     assert "daum" not in run["sources"]
     closed = tasks.close_day(Run(id=run["id"], day="1999-01-01", at=run["at"], sources=[]))
-    closing = log.manifest_at(open_store(archive_of), closed["seq"]).closing
+    closing = manifests.manifest_at(open_store(archive_of), closed["seq"]).closing
     assert closing is not None
     assert set(closing.missing) == {f"{s}: not discoverable: no route shows this day" for s in ("daum", "kjd")}
 
@@ -329,7 +330,7 @@ def test_a_weekday_that_brings_nothing_is_told_when_such_days_bring_some(archive
     told = Summary("r", "kjd", DAY, DAY, "2026-06-03T00:00:00Z", "2026-06-03T00:00:01Z", "finished")
     archive.store.create(key, summary_body(told))
     closed = tasks.close_day(Run(id="r", day=DAY, at="2026-06-03T00:00:00Z", sources=["kjd"]))
-    closing = log.manifest_at(archive.store, closed["seq"]).closing
+    closing = manifests.manifest_at(archive.store, closed["seq"]).closing
     assert closing is not None
     assert closing.warnings == ("kjd: nothing was published, though 5 of the last 8 Tuesdays had something",)
 

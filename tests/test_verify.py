@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.archive import open_archive
 from pipelines.catalogue import location, open_table, publish
+from pipelines.index.opened import open_archive
 from pipelines.settings import Settings
 from pipelines.verify import verify
 from tests.conftest import C_URL, DAUM_URL, Command, capture, page, prose, take_in

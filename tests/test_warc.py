@@ -5,8 +5,8 @@ from io import BytesIO
 
 import pytest
 
+from pipelines.archive.warc import Exchange, capture_of, crawl_file, exchanges, page_file, read_capture
 from pipelines.errors import UnreadableWarc
-from pipelines.warc import Exchange, capture_of, crawl_file, exchanges, page_file, read_capture
 from tests.conftest import capture, exchange, page, prose
 
 ONE = exchange(capture(page(prose(1)), "2024-06-14T00:00:00"))

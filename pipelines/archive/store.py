@@ -127,14 +127,14 @@ class Overlay:
 def open_store(settings: Settings) -> Store:
     """Return the store that `settings` name; the embedded one is started when it is not running."""
     if settings.embedded:
-        from pipelines.embedded import ensure_running
+        from pipelines.archive.embedded import ensure_running
 
         settings = ensure_running(settings)
     parts = urlsplit(settings.archive)
     if parts.scheme == "file" and parts.path:
         return _folder(Path(unquote(parts.path)))
     if parts.scheme == "s3" and parts.netloc:
-        from pipelines.s3 import S3Store
+        from pipelines.archive.s3 import S3Store
 
         return S3Store(settings, bucket=parts.netloc, prefix=parts.path.strip("/"))
     raise WrongUsage(f"OPEDS_ARCHIVE={settings.archive!r}: use s3://bucket[/prefix] or file:///folder")

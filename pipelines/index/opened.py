@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pipelines import log
+from pipelines.archive import manifests
+from pipelines.archive.store import IDENTITY, Overlay, Store, identify, open_store
 from pipelines.copies.fingerprint import hashes_in
 from pipelines.index import Index, open_index
 from pipelines.model import CONTENT, Outcome, Verdict
 from pipelines.settings import Settings
 from pipelines.sources import Source, load_sources
 from pipelines.sources.addresses import Place, place_of
-from pipelines.store import IDENTITY, Overlay, Store, identify, open_store
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def catch_up(archive: Archive, progress: Callable[[int], None] = lambda _: None)
 
     Another worker's readings, or all of them for a new index, are published from their records' sketches.
     """
-    for seq, manifest in log.entries(archive.store, archive.index.seq()):
+    for seq, manifest in manifests.entries(archive.store, archive.index.seq()):
         told = [o for o in manifest.outcomes if o.record_key and o.verdict in CONTENT | {Verdict.REREAD}]
         missing = archive.index.unpublished(told)
         if missing:
@@ -74,13 +74,13 @@ def catch_up(archive: Archive, progress: Callable[[int], None] = lambda _: None)
     return archive.index.seq()
 
 
-def commit(archive: Archive, manifest: log.Manifest) -> int:
+def commit(archive: Archive, manifest: manifests.Manifest) -> int:
     """Log a manifest under the next number, and return it: what it names is in the archive from here on.
 
     A part that is logged already, perhaps by the same task run twice at once, is not logged again.
     """
     known = archive.index.logged(manifest.run, manifest.part)
-    seq = known or log.append(archive.store, manifest, archive.index.seq())
+    seq = known or manifests.append(archive.store, manifest, archive.index.seq())
     catch_up(archive)
     return seq
 

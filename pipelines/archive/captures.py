@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from pipelines.archive.record import capture_key, captures_prefix
+from pipelines.archive.store import Store
+from pipelines.archive.warc import Exchange, page_file
 from pipelines.errors import AlreadyArchived
 from pipelines.model import Capture
-from pipelines.record import capture_key, captures_prefix
-from pipelines.store import Store
-from pipelines.warc import Exchange, page_file
 
 
 def keep(store: Store, article_id: str, exchange: Exchange, capture: Capture) -> str:

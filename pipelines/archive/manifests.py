@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pipelines.archive.record import to_json
+from pipelines.archive.store import Store
 from pipelines.errors import AlreadyArchived, NotArchived
 from pipelines.model import Figures, Match, Outcome, Verdict
-from pipelines.record import to_json
-from pipelines.store import Store
 
 SCHEMA = "opeds/run/1"
 PART_SIZE = 1000  # outcomes in one manifest

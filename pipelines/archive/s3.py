@@ -22,7 +22,7 @@ REFUSED = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch",
 
 
 class S3Store:
-    """See `pipelines.store.Store`. A client may be shared by threads, never across a fork."""
+    """See `pipelines.archive.store.Store`. A client may be shared by threads, never across a fork."""
 
     def __init__(self, settings: Settings, bucket: str, prefix: str = "") -> None:
         self.bucket, self.prefix = bucket, f"{prefix}/" if prefix else ""

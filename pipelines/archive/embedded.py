@@ -160,7 +160,7 @@ def _command(folder: Path, ports: dict[str, int]) -> list[str]:
 
 def _await_ready(folder: Path) -> None:
     """Wait until a write succeeds: the health page answers seconds before the first put does."""
-    from pipelines.s3 import client
+    from pipelines.archive.s3 import client
 
     known = _known(folder)
     key, secret = known["keys"]["admin"]
