@@ -16,7 +16,7 @@ from pipelines.archive.store import Store
 from pipelines.changes import Change, change
 from pipelines.copies.compare import Side, relation
 from pipelines.errors import StalePublisher, StoreUnavailable
-from pipelines.index import ArticleState
+from pipelines.index.index import ArticleState
 from pipelines.index.opened import Archive, catch_up
 from pipelines.model import SEOUL, Match, Verdict
 from pipelines.settings import Settings

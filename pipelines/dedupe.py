@@ -16,7 +16,7 @@ from pipelines.archive import manifests
 from pipelines.copies.compare import Side, figures, prepared, relation, worth_keeping
 from pipelines.copies.fingerprint import hashes_of
 from pipelines.errors import WrongUsage
-from pipelines.index import Grouped, Index, open_index
+from pipelines.index.index import Grouped, Index, open_index
 from pipelines.model import Figures, Match, Outcome, Verdict, iso
 from pipelines.settings import Settings
 

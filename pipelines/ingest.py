@@ -30,7 +30,7 @@ from pipelines.copies.groups import Member
 from pipelines.errors import AlreadyArchived, NotArchived, UnreadableWarc
 from pipelines.extraction.extract import extract, rules_of
 from pipelines.extraction.quality import NOT_OPINION
-from pipelines.index import Reading
+from pipelines.index.index import Reading
 from pipelines.index.opened import Archive, commit, places_of
 from pipelines.model import Article, Capture, Match, Outcome, Rules, Sighting, Status, Verdict, iso
 from pipelines.sources import Source

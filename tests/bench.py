@@ -27,12 +27,12 @@ from pipelines.archive import embedded
 from pipelines.archive.warc import Exchange, page_file
 from pipelines.catalogue import Location, _merge, _table, article_rows, article_schema
 from pipelines.extraction.extract import extract
-from pipelines.index import open_index
+from pipelines.index.index import open_index
+from pipelines.index.tables import READING, SHINGLE
 from pipelines.model import Capture, Outcome, Verdict
 from pipelines.settings import Settings
 from pipelines.sources import load_sources
 from pipelines.sources.addresses import place_of
-from pipelines.tables import READING, SHINGLE
 from tests.anchors import METHODS
 from tests.conftest import C_URL, SHARED, capture, command, environment_of, page, prose, take_in
 from tests.postgres import installed, server

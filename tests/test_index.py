@@ -16,7 +16,7 @@ from infra.newsstand.world import build
 from pipelines.archive.store import MemoryStore
 from pipelines.catalogue import publish
 from pipelines.copies.fingerprint import hashes_of
-from pipelines.index import open_index
+from pipelines.index.index import open_index
 from pipelines.index.opened import Archive, catch_up, open_archive, rebuild_index
 from pipelines.model import Capture, Outcome, Verdict
 from pipelines.settings import Settings
@@ -72,7 +72,7 @@ def test_an_index_made_anew_is_the_same(shared: Settings) -> None:
 
 def test_an_index_of_another_version_is_made_anew_by_itself(shared: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     take_in(open_archive(shared), capture(page(prose(1)), DAYS[0], kjd(1)))
-    monkeypatch.setattr("pipelines.index.SCHEMA", "2")
+    monkeypatch.setattr("pipelines.index.index.SCHEMA", "2")
     assert open_archive(shared).index.changed_since(0) == ["kjd-c2068164"]
     assert open_archive(shared).index.seq() == 1
 

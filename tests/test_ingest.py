@@ -17,7 +17,7 @@ from pipelines.archive.warc import exchanges, page_file
 from pipelines.catalogue import publish
 from pipelines.crawls import Tried, sightings
 from pipelines.extraction import fields
-from pipelines.index import open_index
+from pipelines.index.index import open_index
 from pipelines.index.opened import Archive, catch_up, open_archive, rehearsal
 from pipelines.ingest import Part, ingest, ingest_left
 from pipelines.model import Outcome, Sighting, Verdict

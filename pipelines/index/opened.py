@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from pipelines.archive import manifests
 from pipelines.archive.store import IDENTITY, Overlay, Store, identify, open_store
 from pipelines.copies.fingerprint import hashes_in
-from pipelines.index import Index, open_index
+from pipelines.index.index import Index, open_index
 from pipelines.model import CONTENT, Outcome, Verdict
 from pipelines.settings import Settings
 from pipelines.sources import Source, load_sources

@@ -15,9 +15,7 @@ import sqlalchemy as sa
 from pipelines.archive.manifests import Manifest
 from pipelines.copies.compare import Side, unites
 from pipelines.copies.groups import Member, groups
-from pipelines.model import CONTENT, Figures, Match, Outcome, Verdict
-from pipelines.sources.addresses import split_id
-from pipelines.tables import (
+from pipelines.index.tables import (
     ADDRESS,
     ARTICLE,
     CAPTURE,
@@ -30,6 +28,8 @@ from pipelines.tables import (
     in_portions,
     insert,
 )
+from pipelines.model import CONTENT, Figures, Match, Outcome, Verdict
+from pipelines.sources.addresses import split_id
 
 Pair = tuple[str, str]
 

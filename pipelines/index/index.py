@@ -16,12 +16,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pipelines.apply import apply_manifest
 from pipelines.archive.manifests import Manifest
 from pipelines.errors import ForeignIndex, WrongUsage
-from pipelines.model import Figures, Match, Outcome
-from pipelines.settings import Settings
-from pipelines.tables import (
+from pipelines.index.tables import (
     ADDRESS,
     ARTICLE,
     CAPTURE,
@@ -37,6 +34,9 @@ from pipelines.tables import (
     in_portions,
     insert,
 )  # fmt: skip
+from pipelines.index.update import apply_manifest
+from pipelines.model import Figures, Match, Outcome
+from pipelines.settings import Settings
 from pipelines.versions import Step
 
 COMMON = 30  # groups; a run of words found in more of them is template
