@@ -43,9 +43,9 @@ def run(
     The whole way without Airflow. May be run again at any time and adds nothing twice. Ends with 1 when a day
     could not be read whole.
     """
+    from pipelines.catalogue.queries import reachable
     from pipelines.cli_show import Watcher, print_report
     from pipelines.model import now
-    from pipelines.reader import reachable
     from pipelines.run import revisit as look_again
     from pipelines.run import run as run_all
 
@@ -80,8 +80,8 @@ def upkeep(
     Takes in every capture in the bucket that no manifest names. A run does so for the articles it meets; this looks
     at all of them.
     """
+    from pipelines.catalogue.queries import reachable
     from pipelines.cli_show import Watcher, print_report
-    from pipelines.reader import reachable
     from pipelines.run import upkeep as take_in_left
 
     settings = reachable(read_settings())
@@ -101,9 +101,9 @@ def verify(
     Recomputes: payloads against their digests, records against captures, manifests against objects, the catalogue
     against the log. Repairs nothing. Ends with 1 when something does not fit.
     """
+    from pipelines.catalogue.queries import reachable
     from pipelines.cli_show import Counting, print_verified
     from pipelines.index.opened import open_archive
-    from pipelines.reader import reachable
     from pipelines.verify import verify as recompute
 
     shard, first = _shard(share), _day(since).isoformat() if since else ""
@@ -132,8 +132,8 @@ def rederive(
     Shows what would change, field by field; --write logs it. A content that gets another name keeps the old one, so
     that citations go on resolving.
     """
+    from pipelines.catalogue.queries import reachable
     from pipelines.cli_show import Watcher, print_differences
-    from pipelines.reader import reachable
     from pipelines.run import rederive as read_again
 
     settings = reachable(read_settings())
@@ -148,8 +148,8 @@ def retry(source: OneSource = "", write: Write = False, as_json: Json = False) -
 
     Shows which would pass now; --write archives those.
     """
+    from pipelines.catalogue.queries import reachable
     from pipelines.cli_show import Watcher, print_differences
-    from pipelines.reader import reachable
     from pipelines.run import retry as try_again
 
     settings = reachable(read_settings())
@@ -169,8 +169,8 @@ def plan(
     """
     if files:
         return _ingest(files, as_json, dry=True)
+    from pipelines.catalogue.queries import reachable
     from pipelines.cli_show import Watcher, print_report
-    from pipelines.reader import reachable
     from pipelines.run import plan as rehearse
 
     settings, asked = reachable(read_settings()), _asked(day, since, until, source)
@@ -191,8 +191,8 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List the op-eds, newest first, with all their places."""
+    from pipelines.catalogue.queries import Wanted, opeds, reachable
     from pipelines.cli_show import print_list
-    from pipelines.reader import Wanted, opeds, reachable
 
     wanted = Wanted(_day(since) if since else None, _day(until) if until else None, source, kind, author)
     rows = opeds(reachable(read_settings()), wanted)
@@ -213,8 +213,8 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show one op-ed: its text, its places, its versions."""
+    from pipelines.catalogue.queries import before_and_after, reachable, versions_of
     from pipelines.cli_show import print_diff, print_oped
-    from pipelines.reader import before_and_after, reachable, versions_of
 
     if html and not diff:
         raise WrongUsage("--html goes with --diff")
@@ -243,8 +243,8 @@ def status(as_json: Json = False) -> None:
     """
     from dataclasses import asdict
 
+    from pipelines.catalogue.queries import days, drifted, reachable
     from pipelines.cli_show import print_days, print_drift
-    from pipelines.reader import days, drifted, reachable
 
     settings = reachable(read_settings())
     rows, found = days(settings), drifted(settings)
@@ -333,8 +333,8 @@ def index_init() -> None:
 
     Every command does so by itself; this is for a database that workers will share, before they start.
     """
+    from pipelines.catalogue.queries import reachable
     from pipelines.index.opened import open_archive
-    from pipelines.reader import reachable
 
     print(f"the index stands at manifest {open_archive(reachable(read_settings())).index.seq()}")
 
@@ -345,9 +345,9 @@ def index_rebuild() -> None:
 
     May be interrupted and run again. Nothing in the archive changes.
     """
+    from pipelines.catalogue.queries import reachable
     from pipelines.cli_show import Remaining
     from pipelines.index.opened import rebuild_index
-    from pipelines.reader import reachable
 
     last = rebuild_index(reachable(read_settings()), Remaining("manifests").told)
     print(f"the index was made anew; it stands at manifest {last}")
@@ -425,8 +425,8 @@ def _terminated(_signal: int, _frame: object) -> NoReturn:
 
 
 def _ingest(files: list[Path], as_json: bool, dry: bool) -> None:
+    from pipelines.catalogue.queries import reachable
     from pipelines.cli_show import Watcher, print_report
-    from pipelines.reader import reachable
     from pipelines.run import ingest_files
 
     settings = reachable(read_settings())

@@ -19,14 +19,14 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.catalogue.queries import NO_CATALOGUE
 from pipelines.changes import BREAK, NOTICED, as_html, word_diff
 from pipelines.model import SEOUL, Outcome, Verdict
-from pipelines.reader import NO_CATALOGUE
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
+    from pipelines.catalogue.drift import Finding
     from pipelines.doctor import Check, Examination
-    from pipelines.drift import Finding
     from pipelines.extraction.extract import Reading
     from pipelines.rederive import Difference
     from pipelines.verify import Finding as Fault

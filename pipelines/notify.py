@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pipelines.archive.manifests import EMPTY, Closing
-from pipelines.drift import Finding
+from pipelines.catalogue.drift import Finding
 from pipelines.errors import DayIncomplete, FixityFailed, NotTold
 from pipelines.settings import read_settings
 

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from pipelines.archive import manifests
 from pipelines.archive.captures import keep
 from pipelines.archive.warc import Exchange, capture_of, exchanges
-from pipelines.catalogue import Published, compact, publish
+from pipelines.catalogue.delta import Published, compact, publish
 from pipelines.crawls import Crawl, Summary, crawl_key, days_of, parse_summary, read_summary, start_crawl
 from pipelines.day import addresses_due, close, take_in
 from pipelines.doctor import Examination, examine, save_pages

@@ -15,8 +15,9 @@ from functools import partial
 from typing import TypedDict
 
 from pipelines.archive import manifests
-from pipelines.catalogue import compact
-from pipelines.catalogue import publish as bring_up
+from pipelines.catalogue.delta import compact
+from pipelines.catalogue.delta import publish as bring_up
+from pipelines.catalogue.queries import drifted, reachable
 from pipelines.crawls import Summary, check, crawl_key, ending_with_us, read_summary, start_crawl
 from pipelines.day import addresses_due, close, take_in
 from pipelines.errors import CrawlFailed, DayIncomplete, FixityFailed, WrongUsage
@@ -24,7 +25,6 @@ from pipelines.index.opened import Archive, open_archive
 from pipelines.ingest import Part, ingest_left
 from pipelines.model import STAMP, Outcome, Shard, Verdict, iso, new_run_id, now, today
 from pipelines.notify import Notice, notices_of, notices_of_drift, notify
-from pipelines.reader import drifted, reachable
 from pipelines.rederive import stale
 from pipelines.rederive import write as write_rereads
 from pipelines.settings import Settings, crawling, read_settings

@@ -15,7 +15,7 @@ from typing import Any
 from pipelines.archive import manifests
 from pipelines.archive.record import record, to_json
 from pipelines.archive.warc import damaged, read_capture
-from pipelines.catalogue import article_rows, location, published, query
+from pipelines.catalogue.delta import article_rows, location, published, query
 from pipelines.errors import NotArchived, UnreadableWarc
 from pipelines.extraction.extract import extract, rules_of
 from pipelines.index.opened import Archive, catch_up

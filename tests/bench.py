@@ -25,7 +25,7 @@ from infra.newsstand.server import parse_clock
 from infra.newsstand.world import build
 from pipelines.archive import embedded
 from pipelines.archive.warc import Exchange, page_file
-from pipelines.catalogue import Location, _merge, _table, article_rows, article_schema
+from pipelines.catalogue.delta import Location, _merge, _table, article_rows, article_schema
 from pipelines.extraction.extract import extract
 from pipelines.index.index import open_index
 from pipelines.index.tables import READING, SHINGLE

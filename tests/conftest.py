@@ -19,7 +19,7 @@ from pipelines.archive import embedded
 from pipelines.archive.captures import keep
 from pipelines.archive.store import FolderStore, MemoryStore, Store, open_store
 from pipelines.archive.warc import Exchange
-from pipelines.catalogue import location, open_table
+from pipelines.catalogue.delta import location, open_table
 from pipelines.index.opened import Archive, open_archive
 from pipelines.ingest import Part, ingest
 from pipelines.model import Capture, Outcome, Sighting

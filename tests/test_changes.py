@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from pipelines.catalogue import publish
+from pipelines.catalogue.delta import publish
+from pipelines.catalogue.queries import before_and_after, versions_of
 from pipelines.changes import as_html, change, word_diff
 from pipelines.errors import NotArchived
 from pipelines.index.opened import Archive
-from pipelines.reader import before_and_after, versions_of
 from pipelines.settings import Settings
 from tests.conftest import capture, page, prose, take_in
 

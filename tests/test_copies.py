@@ -9,10 +9,10 @@ from infra.newsstand import pages
 from infra.newsstand.server import parse_clock
 from infra.newsstand.world import build
 from pipelines.archive.store import open_store
-from pipelines.catalogue import publish
+from pipelines.catalogue.delta import publish
+from pipelines.catalogue.queries import Wanted, opeds, query, versions_of
 from pipelines.index.opened import Archive
 from pipelines.model import Capture, Verdict
-from pipelines.reader import Wanted, opeds, query, versions_of
 from pipelines.settings import Settings
 from tests.conftest import C_URL, Command, World, capture, page, prose, take_in
 from tests.test_ingest import daum_page

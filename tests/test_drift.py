@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pipelines.archive.store import open_store
-from pipelines.drift import Observation, drift
+from pipelines.catalogue.drift import Observation, drift
 from pipelines.settings import Settings
 from tests.conftest import Command, World
 

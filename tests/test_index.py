@@ -14,7 +14,7 @@ from infra.newsstand import pages
 from infra.newsstand.server import parse_clock
 from infra.newsstand.world import build
 from pipelines.archive.store import MemoryStore
-from pipelines.catalogue import publish
+from pipelines.catalogue.delta import publish
 from pipelines.copies.fingerprint import hashes_of
 from pipelines.index.index import open_index
 from pipelines.index.opened import Archive, catch_up, open_archive, rebuild_index

@@ -13,7 +13,7 @@ from aiosmtpd.controller import Controller
 
 from infra.local_airflow import free_port
 from pipelines.archive.manifests import Closing
-from pipelines.drift import Finding
+from pipelines.catalogue.drift import Finding
 from pipelines.errors import DayIncomplete, NotTold
 from pipelines.notify import Notice, failed, late, notices_of, notices_of_drift, notify
 

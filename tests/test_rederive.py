@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from pipelines import extract as reading
-from pipelines.catalogue import publish
+from pipelines.catalogue.delta import publish
+from pipelines.catalogue.queries import query, versions_of
 from pipelines.extraction import fields
 from pipelines.index.opened import Archive, open_archive
 from pipelines.model import Verdict
-from pipelines.reader import query, versions_of
 from pipelines.run import rederive, retry
 from pipelines.settings import Settings
 from tests.conftest import C_URL, Command, World, capture, page, prose, state, take_in

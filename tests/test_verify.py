@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.catalogue import location, open_table, publish
+from pipelines.catalogue.delta import location, open_table, publish
 from pipelines.index.opened import open_archive
 from pipelines.settings import Settings
 from pipelines.verify import verify

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from pipelines import catalogue
 from pipelines.archive import manifests
 from pipelines.archive.embedded import ensure_running
 from pipelines.archive.store import open_store
-from pipelines.catalogue import location
-from pipelines.drift import Finding, Observation, drift
+from pipelines.catalogue import delta
+from pipelines.catalogue.delta import location
+from pipelines.catalogue.drift import Finding, Observation, drift
 from pipelines.errors import NotArchived, WrongUsage
 from pipelines.model import SEOUL
 from pipelines.settings import Settings
@@ -40,7 +40,7 @@ def reachable(settings: Settings) -> Settings:
 
 def query(settings: Settings, table: str, sql: str) -> list[Row]:
     """Run SQL over one of the archive's tables, which it calls `t`; an empty archive gives no rows."""
-    return catalogue.query(location(settings, table), sql)
+    return delta.query(location(settings, table), sql)
 
 
 def opeds(settings: Settings, wanted: Wanted) -> list[Row]:
@@ -156,7 +156,7 @@ def days(settings: Settings) -> list[Row]:
     """
     rows = query(settings, "runs", "SELECT * FROM t ORDER BY seq")
     published = rows[-1]["seq"] if rows else 0
-    rows += [catalogue.run_row(seq, manifest) for seq, manifest in manifests.entries(open_store(settings), published)]
+    rows += [delta.run_row(seq, manifest) for seq, manifest in manifests.entries(open_store(settings), published)]
     asked = [source.name for source in load_sources(settings.sources).values() if source.routes]
     found: dict[str, Row] = {}
     read: dict[str, set[str]] = {}
