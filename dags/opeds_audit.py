@@ -37,7 +37,7 @@ STOP = ExceptionRetryPolicy(
 
 
 def failed(context):
-    from pipelines.notify import failed
+    from pipelines.jobs.notify import failed
 
     failed(context)
 
@@ -52,7 +52,7 @@ def failed(context):
     deadline=DeadlineAlert(
         reference=DeadlineReference.DAGRUN_QUEUED_AT,
         interval=timedelta(hours=4),
-        callback=AsyncCallback("pipelines.notify.late"),
+        callback=AsyncCallback("pipelines.jobs.notify.late"),
     ),
     default_args={
         "owner": "opeds",
@@ -68,13 +68,13 @@ def failed(context):
 def opeds_audit():
     @task
     def shares():
-        from pipelines.tasks import shares_of_archive
+        from pipelines.jobs.tasks import shares_of_archive
 
         return shares_of_archive(SHARES)
 
     @task
     def fixity(share, dag_run=None):
-        from pipelines.tasks import fixity
+        from pipelines.jobs.tasks import fixity
 
         return fixity(share, dag_run.partition_key)
 

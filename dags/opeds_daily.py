@@ -58,7 +58,7 @@ STOP = ExceptionRetryPolicy(
 
 
 def failed(context):
-    from pipelines.notify import failed
+    from pipelines.jobs.notify import failed
 
     failed(context)
 
@@ -73,7 +73,7 @@ def failed(context):
     deadline=DeadlineAlert(
         reference=DeadlineReference.DAGRUN_QUEUED_AT,
         interval=timedelta(hours=6),
-        callback=AsyncCallback("pipelines.notify.late"),
+        callback=AsyncCallback("pipelines.jobs.notify.late"),
     ),
     default_args={
         "owner": "opeds",
@@ -93,7 +93,7 @@ def failed(context):
 def opeds_daily():
     @task
     def discover(dag_run=None, params=None):
-        from pipelines.tasks import discover
+        from pipelines.jobs.tasks import discover
 
         return discover(dag_run.partition_key or params["day"])
 
@@ -103,7 +103,7 @@ def opeds_daily():
             from airflow.sdk.exceptions import AirflowSkipException
             from airflow.sdk.observability.stats import Stats
 
-            from pipelines.tasks import crawl
+            from pipelines.jobs.tasks import crawl
 
             if site not in run["sources"]:
                 raise AirflowSkipException(f"no list of {site} shows {run['day']}")
@@ -113,7 +113,7 @@ def opeds_daily():
 
     @task(trigger_rule=TriggerRule.ALL_DONE)
     def shares(run):
-        from pipelines.tasks import shares
+        from pipelines.jobs.tasks import shares
 
         return shares(run)
 
@@ -121,25 +121,25 @@ def opeds_daily():
     def ingest(share):
         from airflow.sdk.observability.stats import Stats
 
-        from pipelines.tasks import ingest
+        from pipelines.jobs.tasks import ingest
 
         return ingest(share, Stats.incr)
 
     @task(trigger_rule=TriggerRule.ALL_DONE)
     def close(run):
-        from pipelines.tasks import close_day
+        from pipelines.jobs.tasks import close_day
 
         return close_day(run)
 
     @task(pool="catalogue", outlets=[ARCHIVE])
     def publish(closed):
-        from pipelines.tasks import publish
+        from pipelines.jobs.tasks import publish
 
         yield Metadata(ARCHIVE, extra={**closed, **publish()})
 
     @task
     def report(closed, dag_run=None):
-        from pipelines.tasks import report
+        from pipelines.jobs.tasks import report
 
         report(closed, past=dag_run.run_type == "backfill")
 

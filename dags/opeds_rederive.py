@@ -20,7 +20,7 @@ from airflow.sdk import Param, dag, task
 
 
 def failed(context):
-    from pipelines.notify import failed
+    from pipelines.jobs.notify import failed
 
     failed(context)
 
@@ -49,19 +49,19 @@ def failed(context):
 def opeds_rederive():
     @task
     def shards(params=None):
-        from pipelines.tasks import shares_of_archive
+        from pipelines.jobs.tasks import shares_of_archive
 
         return shares_of_archive(params["shards"])
 
     @task
     def reread(share, params=None, dag_run=None):
-        from pipelines.tasks import reread
+        from pipelines.jobs.tasks import reread
 
         return reread(share, params["source"], dag_run.run_id)
 
     @task(pool="catalogue")
     def publish():
-        from pipelines.tasks import publish
+        from pipelines.jobs.tasks import publish
 
         return publish()
 

@@ -41,7 +41,7 @@ STOP = ExceptionRetryPolicy(
 
 
 def failed(context):
-    from pipelines.notify import failed
+    from pipelines.jobs.notify import failed
 
     failed(context)
 
@@ -56,7 +56,7 @@ def failed(context):
     deadline=DeadlineAlert(
         reference=DeadlineReference.DAGRUN_QUEUED_AT,
         interval=timedelta(hours=6),
-        callback=AsyncCallback("pipelines.notify.late"),
+        callback=AsyncCallback("pipelines.jobs.notify.late"),
     ),
     default_args={
         "owner": "opeds",
@@ -73,7 +73,7 @@ def failed(context):
 def opeds_revisit():
     @task
     def owed():
-        from pipelines.tasks import owed
+        from pipelines.jobs.tasks import owed
 
         return owed()
 
@@ -83,7 +83,7 @@ def opeds_revisit():
             from airflow.sdk.exceptions import AirflowSkipException
             from airflow.sdk.observability.stats import Stats
 
-            from pipelines.tasks import look_again
+            from pipelines.jobs.tasks import look_again
 
             if site not in run["sources"]:
                 raise AirflowSkipException(f"{site} is owed no look")
@@ -93,7 +93,7 @@ def opeds_revisit():
 
     @task(trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)
     def shares(run):
-        from pipelines.tasks import shares
+        from pipelines.jobs.tasks import shares
 
         return shares(run)
 
@@ -101,13 +101,13 @@ def opeds_revisit():
     def ingest(share):
         from airflow.sdk.observability.stats import Stats
 
-        from pipelines.tasks import ingest
+        from pipelines.jobs.tasks import ingest
 
         return ingest(share, Stats.incr)
 
     @task(pool="catalogue", trigger_rule=TriggerRule.NONE_FAILED)
     def publish():
-        from pipelines.tasks import publish
+        from pipelines.jobs.tasks import publish
 
         return publish()
 

@@ -20,7 +20,7 @@ from airflow.sdk import AsyncCallback, CronTriggerTimetable, DeadlineAlert, Dead
 
 
 def failed(context):
-    from pipelines.notify import failed
+    from pipelines.jobs.notify import failed
 
     failed(context)
 
@@ -35,7 +35,7 @@ def failed(context):
     deadline=DeadlineAlert(
         reference=DeadlineReference.DAGRUN_QUEUED_AT,
         interval=timedelta(hours=10),
-        callback=AsyncCallback("pipelines.notify.late"),
+        callback=AsyncCallback("pipelines.jobs.notify.late"),
     ),
     default_args={
         "owner": "opeds",
@@ -50,19 +50,19 @@ def failed(context):
 def opeds_upkeep():
     @task
     def take_in_left():
-        from pipelines.tasks import take_in_left
+        from pipelines.jobs.tasks import take_in_left
 
         return take_in_left()
 
     @task(pool="catalogue")
     def publish():
-        from pipelines.tasks import publish
+        from pipelines.jobs.tasks import publish
 
         return publish()
 
     @task(pool="catalogue")
     def compact():
-        from pipelines.tasks import compact_catalogue
+        from pipelines.jobs.tasks import compact_catalogue
 
         return compact_catalogue()
 

@@ -45,9 +45,9 @@ def run(
     """
     from pipelines.catalogue.queries import reachable
     from pipelines.cli_show import Watcher, print_report
+    from pipelines.jobs.run import revisit as look_again
+    from pipelines.jobs.run import run as run_all
     from pipelines.model import now
-    from pipelines.run import revisit as look_again
-    from pipelines.run import run as run_all
 
     if revisit and (day or since or until or source):
         raise WrongUsage("--revisit chooses its pages itself; give it no days and no source")
@@ -82,7 +82,7 @@ def upkeep(
     """
     from pipelines.catalogue.queries import reachable
     from pipelines.cli_show import Watcher, print_report
-    from pipelines.run import upkeep as take_in_left
+    from pipelines.jobs.run import upkeep as take_in_left
 
     settings = reachable(read_settings())
     with Watcher(quiet=as_json) as watcher:
@@ -104,7 +104,7 @@ def verify(
     from pipelines.catalogue.queries import reachable
     from pipelines.cli_show import Counting, print_verified
     from pipelines.index.opened import open_archive
-    from pipelines.verify import verify as recompute
+    from pipelines.jobs.verify import verify as recompute
 
     shard, first = _shard(share), _day(since).isoformat() if since else ""
     settings = reachable(read_settings())
@@ -134,7 +134,7 @@ def rederive(
     """
     from pipelines.catalogue.queries import reachable
     from pipelines.cli_show import Watcher, print_differences
-    from pipelines.run import rederive as read_again
+    from pipelines.jobs.run import rederive as read_again
 
     settings = reachable(read_settings())
     with Watcher(quiet=as_json) as watcher:
@@ -150,7 +150,7 @@ def retry(source: OneSource = "", write: Write = False, as_json: Json = False) -
     """
     from pipelines.catalogue.queries import reachable
     from pipelines.cli_show import Watcher, print_differences
-    from pipelines.run import retry as try_again
+    from pipelines.jobs.run import retry as try_again
 
     settings = reachable(read_settings())
     with Watcher(quiet=as_json) as watcher:
@@ -171,7 +171,7 @@ def plan(
         return _ingest(files, as_json, dry=True)
     from pipelines.catalogue.queries import reachable
     from pipelines.cli_show import Watcher, print_report
-    from pipelines.run import plan as rehearse
+    from pipelines.jobs.run import plan as rehearse
 
     settings, asked = reachable(read_settings()), _asked(day, since, until, source)
     with Watcher(quiet=as_json) as watcher:
@@ -288,7 +288,7 @@ def dedupe(
     One answer a line, in the order of the file, once all of it was read.
     """
     from pipelines.cli_show import Counting
-    from pipelines.dedupe import dedupe as answers
+    from pipelines.jobs.dedupe import dedupe as answers
 
     _print_json(answers(file, Counting("documents read").told))
 
@@ -312,9 +312,9 @@ def doctor(
     from datetime import timedelta
 
     from pipelines.cli_show import Watcher, print_examination
+    from pipelines.jobs.run import Asked
+    from pipelines.jobs.run import doctor as examine
     from pipelines.model import today
-    from pipelines.run import Asked
-    from pipelines.run import doctor as examine
 
     last = _day(until) if until else today()
     asked = Asked(last - timedelta(days=days - 1), last, (source,))
@@ -427,7 +427,7 @@ def _terminated(_signal: int, _frame: object) -> NoReturn:
 def _ingest(files: list[Path], as_json: bool, dry: bool) -> None:
     from pipelines.catalogue.queries import reachable
     from pipelines.cli_show import Watcher, print_report
-    from pipelines.run import ingest_files
+    from pipelines.jobs.run import ingest_files
 
     settings = reachable(read_settings())
     with Watcher(quiet=as_json) as watcher:
@@ -438,7 +438,7 @@ def _ingest(files: list[Path], as_json: bool, dry: bool) -> None:
 
 
 def _asked(day: str, since: str, until: str, sources: list[str]) -> Any:
-    from pipelines.run import Asked
+    from pipelines.jobs.run import Asked
     from pipelines.sources import load_sources, source_named
 
     if day and (since or until):

@@ -26,10 +26,10 @@ from pipelines.settings import Settings
 
 if TYPE_CHECKING:
     from pipelines.catalogue.drift import Finding
-    from pipelines.doctor import Check, Examination
     from pipelines.extraction.extract import Reading
-    from pipelines.rederive import Difference
-    from pipelines.verify import Finding as Fault
+    from pipelines.jobs.doctor import Check, Examination
+    from pipelines.jobs.rederive import Difference
+    from pipelines.jobs.verify import Finding as Fault
 
 ARCHIVED = (Verdict.NEW, Verdict.COPY, Verdict.REVISED)
 AROUND = 15  # unchanged words shown on either side of a change

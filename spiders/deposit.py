@@ -18,8 +18,8 @@ from pipelines.archive.captures import keep, notes
 from pipelines.archive.record import capture_key
 from pipelines.archive.store import Store, identify, open_store
 from pipelines.archive.warc import Exchange, capture_of, crawl_file, page_file
-from pipelines.crawls import crawl_key, summary_body
 from pipelines.errors import OpedsError, WrongUsage
+from pipelines.jobs.crawls import crawl_key, summary_body
 from pipelines.model import STAMP, iso
 from pipelines.settings import read_settings
 from spiders.source import Page, SourceSpider, refuse

@@ -22,8 +22,8 @@ from twisted.python.failure import Failure
 from pipelines.archive.manifests import RouteReport
 from pipelines.archive.store import Store
 from pipelines.archive.warc import Exchange
-from pipelines.crawls import WRONG, Summary, Tried
 from pipelines.errors import OpedsError
+from pipelines.jobs.crawls import WRONG, Summary, Tried
 from pipelines.model import iso, new_run_id, now
 from pipelines.settings import read_settings
 from pipelines.sources import Route, Source, load_sources, source_named

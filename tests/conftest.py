@@ -21,7 +21,7 @@ from pipelines.archive.store import FolderStore, MemoryStore, Store, open_store
 from pipelines.archive.warc import Exchange
 from pipelines.catalogue.delta import location, open_table
 from pipelines.index.opened import Archive, open_archive
-from pipelines.ingest import Part, ingest
+from pipelines.jobs.ingest import Part, ingest
 from pipelines.model import Capture, Outcome, Sighting
 from pipelines.settings import Settings, reaching
 from pipelines.sources import load_sources

@@ -35,7 +35,7 @@ def main() -> None:
     import trafilatura  # noqa: F401
 
     import pipelines.cli_show
-    import pipelines.run  # noqa: F401
+    import pipelines.jobs.run  # noqa: F401
 
     for name in LOADED_ONCE:
         importlib.import_module(name)
@@ -106,7 +106,7 @@ def _kill_at(number: int, count: Any) -> None:
 
 
 def _crawl_in_forks(archive: Any, asked: Any, run_id: str, *_: Any) -> dict[str, Any]:
-    from pipelines.crawls import crawl_key, read_summary
+    from pipelines.jobs.crawls import crawl_key, read_summary
 
     for name in asked.sources:
         pid = os.fork()

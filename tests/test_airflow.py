@@ -28,8 +28,8 @@ from infra.local_airflow import LocalAirflow, free_port
 from infra.newsstand.server import Newsstand, parse_clock, running
 from pipelines.archive import manifests
 from pipelines.archive.store import open_store
-from pipelines.crawls import parse_summary
 from pipelines.index.opened import open_archive
+from pipelines.jobs.crawls import parse_summary
 from pipelines.model import CONTENT, Verdict
 from pipelines.settings import Settings
 from tests.conftest import C_URL, ROOT, World, command, environment_of, page, prose, state, take_in

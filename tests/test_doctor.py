@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.doctor import line_of
 from pipelines.extraction.extract import extract
+from pipelines.jobs.doctor import line_of
 from pipelines.model import Capture
 from pipelines.settings import Settings
 from pipelines.sources import load_sources

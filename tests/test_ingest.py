@@ -16,13 +16,13 @@ from pipelines.archive.store import MemoryStore, identify
 from pipelines.archive.warc import exchanges, page_file
 from pipelines.catalogue.delta import publish
 from pipelines.catalogue.queries import query, versions_of
-from pipelines.crawls import Tried, sightings
 from pipelines.extraction import fields
 from pipelines.index.index import open_index
 from pipelines.index.opened import Archive, catch_up, open_archive, rehearsal
-from pipelines.ingest import Part, ingest, ingest_left
+from pipelines.jobs.crawls import Tried, sightings
+from pipelines.jobs.ingest import Part, ingest, ingest_left
+from pipelines.jobs.run import upkeep
 from pipelines.model import Outcome, Sighting, Verdict
-from pipelines.run import upkeep
 from pipelines.settings import Settings
 from tests.conftest import C_URL, DAUM_URL, SOURCES, capture, exchange, page, prose, state, take_in
 

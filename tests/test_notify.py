@@ -15,7 +15,7 @@ from infra.local_airflow import free_port
 from pipelines.archive.manifests import Closing
 from pipelines.catalogue.drift import Finding
 from pipelines.errors import DayIncomplete, NotTold
-from pipelines.notify import Notice, failed, late, notices_of, notices_of_drift, notify
+from pipelines.jobs.notify import Notice, failed, late, notices_of, notices_of_drift, notify
 
 NOTICE = Notice("incomplete", "2026-06-02 is not complete", ("kjd: columns: 0 items: has the layout changed?",))
 

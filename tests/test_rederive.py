@@ -9,8 +9,8 @@ from pipelines.catalogue.delta import publish
 from pipelines.catalogue.queries import query, versions_of
 from pipelines.extraction import fields
 from pipelines.index.opened import Archive, open_archive
+from pipelines.jobs.run import rederive, retry
 from pipelines.model import Verdict
-from pipelines.run import rederive, retry
 from pipelines.settings import Settings
 from tests.conftest import C_URL, Command, World, capture, page, prose, state, take_in
 
@@ -71,7 +71,7 @@ def test_what_todays_rules_refuse_keeps_its_reading_and_is_no_correction(
     monkeypatch.undo()
     monkeypatch.setattr(reading, "CODE", "stricter")
     later = page([*prose(1)[:-1], "Another end."])
-    monkeypatch.setattr("pipelines.ingest.reread", lambda *_: [])  # as if the old capture were refused still
+    monkeypatch.setattr("pipelines.jobs.ingest.reread", lambda *_: [])  # as if the old capture were refused still
     (outcome,) = take_in(archive, capture(later, DAYS[1]))
     assert outcome.verdict is Verdict.NEW, "readings by unlike rules are not compared"
     publish(archive, folder)

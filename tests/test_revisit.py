@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pipelines.archive.store import open_store
-from pipelines.day import addresses_due
 from pipelines.index.opened import open_archive
+from pipelines.jobs.day import addresses_due
+from pipelines.jobs.revisit import AGES, is_due
+from pipelines.jobs.run import revisit
 from pipelines.model import SEOUL, Verdict
-from pipelines.revisit import AGES, is_due
-from pipelines.run import revisit
 from pipelines.settings import Settings
 from tests.conftest import C_URL, Command, World, capture, environment_of, page, prose, take_in
 

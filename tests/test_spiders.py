@@ -10,7 +10,7 @@ from warcio.checker import Checker
 from pipelines.archive.manifests import RouteReport
 from pipelines.archive.store import open_store
 from pipelines.archive.warc import exchanges, read_capture
-from pipelines.crawls import Summary, Tried, start_crawl
+from pipelines.jobs.crawls import Summary, Tried, start_crawl
 from pipelines.settings import Settings
 from tests.conftest import SEED_PAGE, Command, Ran, World, environment_of
 

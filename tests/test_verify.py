@@ -10,8 +10,8 @@ import pytest
 
 from pipelines.catalogue.delta import location, open_table, publish
 from pipelines.index.opened import open_archive
+from pipelines.jobs.verify import verify
 from pipelines.settings import Settings
-from pipelines.verify import verify
 from tests.conftest import C_URL, DAUM_URL, Command, capture, page, prose, take_in
 
 ALL = lambda *_: True  # noqa: E731

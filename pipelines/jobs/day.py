@@ -9,11 +9,11 @@ from datetime import date, datetime, time, timedelta
 
 from pipelines.archive import manifests
 from pipelines.archive.record import captures_prefix, to_json
-from pipelines.crawls import UNREAD, Summary, Tried, crawl_key, sightings
 from pipelines.index.opened import Archive, commit, places_of
-from pipelines.ingest import Part, ingest, ingest_left
+from pipelines.jobs.crawls import UNREAD, Summary, Tried, crawl_key, sightings
+from pipelines.jobs.ingest import Part, ingest, ingest_left
+from pipelines.jobs.revisit import WINDOW, Seen, due
 from pipelines.model import SEOUL, Outcome, Shard, iso, now, today
-from pipelines.revisit import WINDOW, Seen, due
 from pipelines.sources import Source
 
 PER_REVISIT = 500  # addresses of one: what is owed beyond them is owed to the next one too

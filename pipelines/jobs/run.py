@@ -15,16 +15,16 @@ from pipelines.archive import manifests
 from pipelines.archive.captures import keep
 from pipelines.archive.warc import Exchange, capture_of, exchanges
 from pipelines.catalogue.delta import Published, compact, publish
-from pipelines.crawls import Crawl, Summary, crawl_key, days_of, parse_summary, read_summary, start_crawl
-from pipelines.day import addresses_due, close, take_in
-from pipelines.doctor import Examination, examine, save_pages
 from pipelines.errors import CrawlFailed, OpedsError, UnreadableWarc, WrongUsage
 from pipelines.index.opened import Archive, open_archive, rehearsal
-from pipelines.ingest import Part, ingest, ingest_left
+from pipelines.jobs.crawls import Crawl, Summary, crawl_key, days_of, parse_summary, read_summary, start_crawl
+from pipelines.jobs.day import addresses_due, close, take_in
+from pipelines.jobs.doctor import Examination, examine, save_pages
+from pipelines.jobs.ingest import Part, ingest, ingest_left
+from pipelines.jobs.rederive import Difference, differences, quarantined, stale
+from pipelines.jobs.rederive import retry as archive_accepted
+from pipelines.jobs.rederive import write as write_rereads
 from pipelines.model import Outcome, Sighting, Verdict, iso, new_run_id, now, today
-from pipelines.rederive import Difference, differences, quarantined, stale
-from pipelines.rederive import retry as archive_accepted
-from pipelines.rederive import write as write_rereads
 from pipelines.settings import Settings
 from pipelines.sources import load_sources, source_named
 from pipelines.sources.addresses import is_opinion, place_of

@@ -18,7 +18,7 @@ from pipelines.archive.warc import read_capture
 from pipelines.errors import NotArchived, UnreadableWarc, WrongUsage
 from pipelines.extraction.extract import extract, rules_of
 from pipelines.index.opened import Archive, places_of
-from pipelines.ingest import Batch, Part, ingest, log_part, reread
+from pipelines.jobs.ingest import Batch, Part, ingest, log_part, reread
 from pipelines.model import Article, Outcome, Sighting, Status
 from pipelines.sources import source_named
 from pipelines.sources.addresses import Place, place_of, split_id

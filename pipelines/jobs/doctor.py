@@ -16,7 +16,6 @@ from typing import Any
 from lxml.html import HtmlElement
 
 from pipelines.archive.warc import Exchange, capture_of
-from pipelines.crawls import Summary
 from pipelines.extraction import fields
 from pipelines.extraction.blocks import PROSE, Block, blocks_of
 from pipelines.extraction.dates import day, moment
@@ -24,6 +23,7 @@ from pipelines.extraction.extract import Reading, read
 from pipelines.extraction.generic import FURNITURE, generic_blocks
 from pipelines.extraction.page import collapse, read_page, select
 from pipelines.extraction.trafilatura_reader import parsed, read_whole
+from pipelines.jobs.crawls import Summary
 from pipelines.model import Capture
 from pipelines.sources import Profile, Route, Source
 from pipelines.sources.addresses import place_of

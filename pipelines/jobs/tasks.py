@@ -18,17 +18,17 @@ from pipelines.archive import manifests
 from pipelines.catalogue.delta import compact
 from pipelines.catalogue.delta import publish as bring_up
 from pipelines.catalogue.queries import drifted, reachable
-from pipelines.crawls import Summary, check, crawl_key, ending_with_us, read_summary, start_crawl
-from pipelines.day import addresses_due, close, take_in
 from pipelines.errors import CrawlFailed, DayIncomplete, FixityFailed, WrongUsage
 from pipelines.index.opened import Archive, open_archive
-from pipelines.ingest import Part, ingest_left
+from pipelines.jobs.crawls import Summary, check, crawl_key, ending_with_us, read_summary, start_crawl
+from pipelines.jobs.day import addresses_due, close, take_in
+from pipelines.jobs.ingest import Part, ingest_left
+from pipelines.jobs.notify import Notice, notices_of, notices_of_drift, notify
+from pipelines.jobs.rederive import stale
+from pipelines.jobs.rederive import write as write_rereads
+from pipelines.jobs.verify import verify
 from pipelines.model import STAMP, Outcome, Shard, Verdict, iso, new_run_id, now, today
-from pipelines.notify import Notice, notices_of, notices_of_drift, notify
-from pipelines.rederive import stale
-from pipelines.rederive import write as write_rereads
 from pipelines.settings import Settings, crawling, read_settings
-from pipelines.verify import verify
 
 logger = logging.getLogger(__name__)
 Meter = Callable[[str, int], None]  # name and count: Airflow's `Stats.incr`
