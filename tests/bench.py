@@ -208,7 +208,7 @@ def programs() -> list[Row]:
         file = folder / "pages.warc.gz"
         file.write_bytes(b"".join(_heavy_page(n) for n in range(count)))
         plain = _wall(lambda: subprocess.run([sys.executable, "-c", LOOP, str(file)], check=True))
-        opeds = [sys.executable, "-c", "from pipelines.cli import main; main()", "ingest", str(file), "--json"]
+        opeds = [sys.executable, "-c", "from pipelines.cli.main import main; main()", "ingest", str(file), "--json"]
         settings = Settings(archive=f"file://{folder}/archive", home=folder / "home")
         ours = _wall(lambda: _checked(opeds, settings, count))
         memory = _peak(opeds, replace(settings, archive=f"file://{folder}/again", home=folder / "again-home"))
@@ -313,7 +313,7 @@ def copies() -> list[Row]:
     scorer = SHARED / "tools" / "score_dedup.py"
     if not scorer.exists():
         return [("copies found (the labelled sets are not here)", "skipped", "F1 ≥ .995", True)]
-    ours = f"{sys.executable} -c 'from pipelines.cli import main; main()' dedupe {{file}}"
+    ours = f"{sys.executable} -c 'from pipelines.cli.main import main; main()' dedupe {{file}}"
     others = {name: f"{sys.executable} -m tests.anchors {name} {{file}}" for name in METHODS}
     rows: list[Row] = []
     for name, least in (("publicdomain_dev", 0.995), ("oped_dev", 0.998)):
@@ -345,7 +345,7 @@ def help_text() -> list[Row]:
     """How long a person waits for help; the best of five."""
     rows: list[Row] = []
     for words in (["--help"], ["list", "--help"]):
-        call = [sys.executable, "-c", "from pipelines.cli import main; main()", *words]
+        call = [sys.executable, "-c", "from pipelines.cli.main import main; main()", *words]
         best = min(_wall(lambda: subprocess.run(call, capture_output=True, check=True)) for _ in range(5))  # noqa: B023
         rows.append((f"opeds {' '.join(words)}", f"{best:.2f} s", "< 0.3 s", best < 0.3))
     return rows

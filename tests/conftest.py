@@ -151,7 +151,7 @@ Command = Callable[..., Ran]
 def opeds(newsstand: World) -> Command:
     """Run `opeds` as a user would, against the newsstand."""
     return lambda *arguments, settings, **more: command(
-        [sys.executable, "-c", "from pipelines.cli import main; main()", *arguments],
+        [sys.executable, "-c", "from pipelines.cli.main import main; main()", *arguments],
         settings,
         newsstand.environment | more,
     )

@@ -34,7 +34,7 @@ def main() -> None:
     import sqlalchemy.dialects.sqlite  # noqa: F401
     import trafilatura  # noqa: F401
 
-    import pipelines.cli_show
+    import pipelines.cli.show
     import pipelines.jobs.run  # noqa: F401
 
     for name in LOADED_ONCE:
@@ -71,7 +71,7 @@ def _child(order: dict[str, Any], count: Any) -> None:
         os.dup2(out.fileno(), 2)
     _kill_at(order.get("kill_at", 0), count)
     from pipelines import run as whole_way
-    from pipelines.cli import main as opeds
+    from pipelines.cli.main import main as opeds
 
     whole_way._crawl_all = _crawl_in_forks  # type: ignore[assignment]
     sys.argv = ["opeds", "run", "--day", order["day"]]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from pipelines.cli.single import nowhere
 from pipelines.extraction.extract import extract
 from pipelines.model import Capture
-from pipelines.single import nowhere
 
 FETCHED = datetime(2026, 11, 1, tzinfo=UTC)
 

@@ -39,7 +39,7 @@ DAY = "2026-06-02"
 DAYS = int(os.environ.get("BACKFILL_DAYS", "4"))
 FIRST = date(2026, 5, 16)
 CLOCK = "2026-06-14T23:59"  # the day before the paper moved: every day up to it is on its lists
-OPEDS = [sys.executable, "-c", "from pipelines.cli import main; main()"]
+OPEDS = [sys.executable, "-c", "from pipelines.cli.main import main; main()"]
 HOSTS = {"kjd": ("koreajoongangdaily.joins.com", "www.koreajoongangdaily.com"), "daum": ("v.daum.net",)}
 
 

@@ -59,7 +59,7 @@ def test_the_wheel_works_in_an_empty_environment_elsewhere(wheel: Path, tmp_path
 
 
 def test_every_command_stands_in_the_readme_and_explains_itself() -> None:
-    from pipelines.cli import app, store_app
+    from pipelines.cli.main import app, store_app
 
     readme = (ROOT / "README.md").read_text()
     for command in app.registered_commands:

@@ -44,7 +44,7 @@ def run(
     could not be read whole.
     """
     from pipelines.catalogue.queries import reachable
-    from pipelines.cli_show import Watcher, print_report
+    from pipelines.cli.show import Watcher, print_report
     from pipelines.jobs.run import revisit as look_again
     from pipelines.jobs.run import run as run_all
     from pipelines.model import now
@@ -81,7 +81,7 @@ def upkeep(
     at all of them.
     """
     from pipelines.catalogue.queries import reachable
-    from pipelines.cli_show import Watcher, print_report
+    from pipelines.cli.show import Watcher, print_report
     from pipelines.jobs.run import upkeep as take_in_left
 
     settings = reachable(read_settings())
@@ -102,7 +102,7 @@ def verify(
     against the log. Repairs nothing. Ends with 1 when something does not fit.
     """
     from pipelines.catalogue.queries import reachable
-    from pipelines.cli_show import Counting, print_verified
+    from pipelines.cli.show import Counting, print_verified
     from pipelines.index.opened import open_archive
     from pipelines.jobs.verify import verify as recompute
 
@@ -133,7 +133,7 @@ def rederive(
     that citations go on resolving.
     """
     from pipelines.catalogue.queries import reachable
-    from pipelines.cli_show import Watcher, print_differences
+    from pipelines.cli.show import Watcher, print_differences
     from pipelines.jobs.run import rederive as read_again
 
     settings = reachable(read_settings())
@@ -149,7 +149,7 @@ def retry(source: OneSource = "", write: Write = False, as_json: Json = False) -
     Shows which would pass now; --write archives those.
     """
     from pipelines.catalogue.queries import reachable
-    from pipelines.cli_show import Watcher, print_differences
+    from pipelines.cli.show import Watcher, print_differences
     from pipelines.jobs.run import retry as try_again
 
     settings = reachable(read_settings())
@@ -170,7 +170,7 @@ def plan(
     if files:
         return _ingest(files, as_json, dry=True)
     from pipelines.catalogue.queries import reachable
-    from pipelines.cli_show import Watcher, print_report
+    from pipelines.cli.show import Watcher, print_report
     from pipelines.jobs.run import plan as rehearse
 
     settings, asked = reachable(read_settings()), _asked(day, since, until, source)
@@ -192,7 +192,7 @@ def list_(
 ) -> None:
     """List the op-eds, newest first, with all their places."""
     from pipelines.catalogue.queries import Wanted, opeds, reachable
-    from pipelines.cli_show import print_list
+    from pipelines.cli.show import print_list
 
     wanted = Wanted(_day(since) if since else None, _day(until) if until else None, source, kind, author)
     rows = opeds(reachable(read_settings()), wanted)
@@ -214,7 +214,7 @@ def show(
 ) -> None:
     """Show one op-ed: its text, its places, its versions."""
     from pipelines.catalogue.queries import before_and_after, reachable, versions_of
-    from pipelines.cli_show import print_diff, print_oped
+    from pipelines.cli.show import print_diff, print_oped
 
     if html and not diff:
         raise WrongUsage("--html goes with --diff")
@@ -244,7 +244,7 @@ def status(as_json: Json = False) -> None:
     from dataclasses import asdict
 
     from pipelines.catalogue.queries import days, drifted, reachable
-    from pipelines.cli_show import print_days, print_drift
+    from pipelines.cli.show import print_days, print_drift
 
     settings = reachable(read_settings())
     rows, found = days(settings), drifted(settings)
@@ -265,7 +265,7 @@ def extract(
 
     --explain shows which layout fitted, which rule took which block, which witness gave each field.
     """
-    from pipelines.single import extracted
+    from pipelines.cli.single import extracted
 
     try:
         body = sys.stdin.buffer.read() if page == "-" else Path(page).read_bytes()
@@ -273,7 +273,7 @@ def extract(
         raise WrongUsage(f"cannot read {page}: {error.strerror}") from error
     reading, told = extracted(body, url, fetched_at, read_settings())
     if explain:
-        from pipelines.cli_show import print_explanation
+        from pipelines.cli.show import print_explanation
 
         return print_explanation(reading)
     _print_json([told])
@@ -287,7 +287,7 @@ def dedupe(
 
     One answer a line, in the order of the file, once all of it was read.
     """
-    from pipelines.cli_show import Counting
+    from pipelines.cli.show import Counting
     from pipelines.jobs.dedupe import dedupe as answers
 
     _print_json(answers(file, Counting("documents read").told))
@@ -311,7 +311,7 @@ def doctor(
     """
     from datetime import timedelta
 
-    from pipelines.cli_show import Watcher, print_examination
+    from pipelines.cli.show import Watcher, print_examination
     from pipelines.jobs.run import Asked
     from pipelines.jobs.run import doctor as examine
     from pipelines.model import today
@@ -346,7 +346,7 @@ def index_rebuild() -> None:
     May be interrupted and run again. Nothing in the archive changes.
     """
     from pipelines.catalogue.queries import reachable
-    from pipelines.cli_show import Remaining
+    from pipelines.cli.show import Remaining
     from pipelines.index.opened import rebuild_index
 
     last = rebuild_index(reachable(read_settings()), Remaining("manifests").told)
@@ -360,7 +360,7 @@ app.add_typer(store_app, name="store")
 def store_start() -> None:
     """Start the embedded store; it goes on until it is stopped."""
     from pipelines.archive.embedded import ensure_running
-    from pipelines.cli_show import print_store
+    from pipelines.cli.show import print_store
 
     settings = _embedded_only()
     ensure_running(settings)
@@ -380,7 +380,7 @@ def store_stop() -> None:
 def store_status(as_json: Json = False) -> None:
     """Say whether the embedded store runs, and where. Ends with 1 when it does not."""
     from pipelines.archive.embedded import reach, running
-    from pipelines.cli_show import print_store
+    from pipelines.cli.show import print_store
 
     settings = _embedded_only()
     runs = running(settings.home / "store") is not None
@@ -426,7 +426,7 @@ def _terminated(_signal: int, _frame: object) -> NoReturn:
 
 def _ingest(files: list[Path], as_json: bool, dry: bool) -> None:
     from pipelines.catalogue.queries import reachable
-    from pipelines.cli_show import Watcher, print_report
+    from pipelines.cli.show import Watcher, print_report
     from pipelines.jobs.run import ingest_files
 
     settings = reachable(read_settings())
