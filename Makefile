@@ -9,14 +9,14 @@ help: ## what can be made
 
 install: $(VENV)/run.installed ## what `make run` needs, into .venv, by hash
 run: install ## a week of op-eds from invented newspaper pages to a real bucket, with a table at the end
-	@$(BIN)/python infra/demo.py
+	@$(BIN)/python -m newsstand.demo
 down: install ## stop what `make run` left running; the archive stays
-	@$(BIN)/python infra/demo.py down
+	@$(BIN)/python -m newsstand.demo down
 
 airflow: $(VENV)/airflow.installed ## two days through real Airflow, with pages to look at; it goes on running
-	@$(BIN)/python -m infra.airflow_demo
+	@$(BIN)/python -m newsstand.airflow_demo
 airflow-down: install ## stop what `make airflow` left running, and remove what it made
-	@$(BIN)/python -m infra.airflow_demo down
+	@$(BIN)/python -m newsstand.airflow_demo down
 
 debian: # what a few tests need from Debian, where we may install it; they skip otherwise
 	@ls /usr/lib/postgresql/*/bin/initdb /usr/bin/redis-server >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] && \

@@ -20,9 +20,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from infra.newsstand import pages
-from infra.newsstand.server import parse_clock
-from infra.newsstand.world import build
+from newsstand import pages
+from newsstand.server import parse_clock
+from newsstand.world import build
 from pipelines.archive import embedded
 from pipelines.archive.warc import Exchange, page_file
 from pipelines.catalogue.delta import Location, _merge, _table, article_rows, article_schema

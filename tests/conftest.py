@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from infra.newsstand.server import Newsstand, parse_clock, running
+from newsstand.server import Newsstand, parse_clock, running
 from pipelines.archive import embedded
 from pipelines.archive.captures import keep
 from pipelines.archive.store import FolderStore, MemoryStore, Store, open_store

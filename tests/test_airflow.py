@@ -24,8 +24,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from infra.local_airflow import LocalAirflow, free_port
-from infra.newsstand.server import Newsstand, parse_clock, running
+from newsstand.local_airflow import LocalAirflow, free_port
+from newsstand.server import Newsstand, parse_clock, running
 from pipelines.archive import manifests
 from pipelines.archive.store import open_store
 from pipelines.index.opened import open_archive

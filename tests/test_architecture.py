@@ -15,7 +15,7 @@ NEVER = {
     "spiders": {"dags", "infra", "tests", "airflow", "boto3", "botocore", "trafilatura", "deltalake", "sqlalchemy"},
     "dags": {"spiders", "scrapy", "boto3", "trafilatura", "tests"},
     "infra": {"spiders", "tests", "scrapy"},
-    "infra/newsstand": {"pipelines"},
+    "newsstand": {"pipelines"},
 }
 LATER = {
     "pipelines": {"boto3", "botocore", "trafilatura", "deltalake", "pyarrow", "apprise"}

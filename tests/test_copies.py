@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from infra.newsstand import pages
-from infra.newsstand.server import parse_clock
-from infra.newsstand.world import build
+from newsstand import pages
+from newsstand.server import parse_clock
+from newsstand.world import build
 from pipelines.archive.store import open_store
 from pipelines.catalogue.delta import publish
 from pipelines.catalogue.queries import Wanted, opeds, query, versions_of

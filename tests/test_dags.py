@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from infra.local_airflow import POOLS
+from newsstand.local_airflow import POOLS
 from pipelines.sources import load_sources
 from tests.conftest import ROOT
 

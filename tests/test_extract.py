@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from infra.newsstand import pages
-from infra.newsstand.server import parse_clock
-from infra.newsstand.world import DAYS, SEOUL, Oped, build
+from newsstand import pages
+from newsstand.server import parse_clock
+from newsstand.world import DAYS, SEOUL, Oped, build
 from pipelines.archive.record import content_sha256, record, to_json
 from pipelines.extraction.extract import extract
 from pipelines.model import Article, Capture, Status

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.newsstand import pages
-from infra.newsstand.server import parse_clock
-from infra.newsstand.world import build
+from newsstand import pages
+from newsstand.server import parse_clock
+from newsstand.world import build
 from pipelines.archive.store import MemoryStore
 from pipelines.catalogue.delta import publish
 from pipelines.copies.fingerprint import hashes_of

@@ -17,7 +17,7 @@ import yaml
 from botocore.exceptions import ClientError
 
 from infra.bucket import policy, set_up
-from infra.local_airflow import POOLS
+from newsstand.local_airflow import POOLS
 from pipelines.archive import embedded
 from pipelines.archive.s3 import client
 from pipelines.archive.store import identify, open_store

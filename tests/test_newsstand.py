@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.newsstand.server import SENT, Stand, parse_clock
-from infra.newsstand.site import FAULTS, answer, asked
-from infra.newsstand.world import SEOUL, _opeds, build, phrases
+from newsstand.server import SENT, Stand, parse_clock
+from newsstand.site import FAULTS, answer, asked
+from newsstand.world import SEOUL, _opeds, build, phrases
 from pipelines.copies.compare import figures, prepared
 from tests.conftest import ROOT
 
@@ -46,7 +46,7 @@ def test_its_opeds_are_no_copies_of_each_other() -> None:
 
 def test_an_oped_is_not_there_before_its_time() -> None:
     oped = WORLD.opeds[40]
-    from infra.newsstand.pages import JOINS, c_path
+    from newsstand.pages import JOINS, c_path
 
     request = asked(f"https://{JOINS}{c_path(oped)}")
     assert answer(request, WORLD, oped.published, {}).status == 200
@@ -65,7 +65,7 @@ def test_as_a_process_it_greets_serves_and_closes(tmp_path: Path) -> None:
     ready = tmp_path / "ready.json"
     page = tmp_path / "given.html"
     page.write_text("<p>given</p>")
-    command = [sys.executable, "-m", "infra.newsstand", "--folder", str(tmp_path), "--ready", str(ready)]
+    command = [sys.executable, "-m", "newsstand", "--folder", str(tmp_path), "--ready", str(ready)]
     command += [
         "--clock",
         "2026-06-01",

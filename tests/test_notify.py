@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 
-from infra.local_airflow import free_port
+from newsstand.local_airflow import free_port
 from pipelines.archive.manifests import Closing
 from pipelines.catalogue.drift import Finding
 from pipelines.errors import DayIncomplete, NotTold

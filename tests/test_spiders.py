@@ -194,7 +194,7 @@ def test_moved_addresses_are_aliases_of_one_article(scrapy: Command, newsstand: 
     newsstand.stand.stand.fault("moved-301")
     old = "https://koreajoongangdaily.joins.com/news/2026-06-02/opinion/editorials/x/2594828"
     oped = next(o for o in newsstand.stand.stand.world.opeds if o.cid == "2594828")
-    from infra.newsstand.pages import c_path
+    from newsstand.pages import c_path
 
     old = f"https://koreajoongangdaily.joins.com{c_path(oped)}"
     scrapy("crawl", "kjd", "-a", f"url={old}", settings=folder)

@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from infra.demo import demo_sources, opeds, start_newsstand, stop_newsstand
-from infra.local_airflow import LocalAirflow
+from newsstand.demo import demo_sources, opeds, start_newsstand, stop_newsstand
+from newsstand.local_airflow import LocalAirflow
 from pipelines.archive import embedded
 from pipelines.settings import Settings, crawling
 

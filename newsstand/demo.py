@@ -94,7 +94,7 @@ def looks(address: str) -> list[str]:
 def start_newsstand(home: Path, clock: str, *more: str) -> dict[str, Any]:
     """Start the replica as a process; return its address and what a crawler's environment needs."""
     ready = home / "newsstand.json"
-    command = [sys.executable, "-m", "infra.newsstand", "--clock", clock, "--quiet", *more]
+    command = [sys.executable, "-m", "newsstand", "--clock", clock, "--quiet", *more]
     command += ["--folder", str(home), "--ready", str(ready)]
     with (home / "newsstand.log").open("ab") as log:
         process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0)
@@ -115,7 +115,7 @@ def stop_newsstand(home: Path) -> None:
         return
     pid = json.loads(ready.read_text())["pid"]
     command = Path(f"/proc/{pid}/cmdline")
-    if command.exists() and b"infra.newsstand" in command.read_bytes():
+    if command.exists() and b"newsstand" in command.read_bytes():
         os.kill(pid, signal.SIGTERM)
     ready.unlink()
 

@@ -1,4 +1,4 @@
-"""Run the newsstand as a process: `python -m infra.newsstand --help`."""
+"""Run the newsstand as a process: `python -m newsstand --help`."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _options() -> argparse.Namespace:
         f"  {name:15} {text}" for name, text in sorted({**{n: t for n, (t, _) in FAULTS.items()}, **SENT}.items())
     )
     parser = argparse.ArgumentParser(
-        prog="python -m infra.newsstand",
+        prog="python -m newsstand",
         description="A replica of the sites that carry the op-eds, as an HTTP forward proxy on loopback. All text is invented.",
         epilog=f"faults, as NAME, NAME@PATTERN or NAME@PATTERN*COUNT (pattern: a regular expression on the address):\n{faults}\n\n"
         "while it runs: GET /__newsstand__/health, /log, /faults?set=NAME, /advance?to=2026-06-10T06:00",
