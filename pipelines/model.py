@@ -4,43 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
-from secrets import token_hex
-from zoneinfo import ZoneInfo
-
-SEOUL = ZoneInfo("Asia/Seoul")  # the newspaper's zone: its days, whatever the source or the machine
-STAMP = "%Y%m%dT%H%M%SZ"  # times in keys: UTC, whole seconds
-
-
-def stamp(moment: datetime) -> str:
-    """Return an aware moment as it stands in keys.
-
-    >>> stamp(datetime(2026, 6, 1, 3, 4, 5, tzinfo=UTC))
-    '20260601T030405Z'
-    """
-    return moment.astimezone(UTC).strftime(STAMP)
-
-
-def iso(moment: datetime) -> str:
-    """Return an aware moment as ISO 8601 in UTC with whole seconds: `2026-06-01T03:04:05Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def now() -> datetime:
-    """Return this instant: the outermost steps ask for it, nothing else does."""
-    return datetime.now(UTC)
-
-
-def new_run_id() -> str:
-    """Return an id for a run that begins now."""
-    return f"{stamp(now())}-{token_hex(2)}"
-
-
-def today() -> date:
-    """Return the newspaper's day."""
-    return now().astimezone(SEOUL).date()
 
 
 class Status(StrEnum):

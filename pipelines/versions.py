@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from difflib import SequenceMatcher
+from typing import Any
 
-from pipelines.model import Verdict
+from pipelines.model import Article, Verdict
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -56,3 +62,98 @@ def steps(history: Iterable[Step]) -> list[tuple[datetime, datetime, str]]:
         else:
             found.append((step.fetched_at, step.fetched_at, step.content16))
     return found
+
+
+_MAPPED = str.maketrans(
+    {"‘": "'", "’": "'", "‚": "'", "“": '"', "”": '"', "„": '"', "–": "-", "—": "-", "‐": "-", "‑": "-"}
+)
+
+
+def content_sha256(article: Article) -> str:
+    """Return the digest that makes a version: it changes only when a reader would notice.
+
+    Headline, deck, names, text and correction note count; quotation marks, dashes and white space do
+    not, nor bios, captions, dates, advertising and lists of headlines.
+    """
+    names = [author.name for author in article.authors]
+    parts = [article.headline, article.deck, names, article.text, article.text_ko, article.correction_note]
+    plain = [_plain(part) if isinstance(part, str) else [_plain(name) for name in part] for part in parts]
+    return hashlib.sha256(json.dumps(plain, ensure_ascii=False).encode()).hexdigest()
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\s+", " ", unicodedata.normalize("NFC", text).translate(_MAPPED)).strip()
+
+
+NOTICED = ("headline", "deck", "authors", "text", "text_ko", "correction_note")
+NAMES = {"authors": "byline"}
+OTHER_RULES = "read_by_other_rules"  # today's rules refuse the earlier capture: whether it differs is not known
+BREAK = "¶"  # stands between paragraphs, so that a diff shows where they were parted or joined
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What kinds of change there are, joined by `+`, and how many words of the text came and went."""
+
+    kind: str = ""
+    words_added: int = 0
+    words_removed: int = 0
+
+
+def change(before: Mapping[str, Any], after: Mapping[str, Any]) -> Change:
+    """Return what changed from one record to the next; readings by unlike rules are no witness of a change.
+
+    >>> old = {"rules": {"sha256": "r"}, "headline": "A", "deck": "", "authors": [], "text": "one two", "text_ko": "",
+    ...        "correction_note": ""}
+    >>> change(old, {**old, "text": "one two three"})
+    Change(kind='text_added', words_added=1, words_removed=0)
+    """
+    if before["rules"]["sha256"] != after["rules"]["sha256"]:
+        return Change(OTHER_RULES)
+    kinds: list[str] = []
+    added = removed = 0
+    for name in NOTICED:
+        if as_text(before[name]) == as_text(after[name]):
+            continue
+        if name not in {"text", "text_ko"}:
+            kinds.append(NAMES.get(name, name))
+            continue
+        came, went = _counted(before[name], after[name])
+        added, removed = added + came, removed + went
+        kinds.append(f"{name}_{'changed' if came and went else 'added' if came else 'removed'}")
+    return Change("+".join(kinds), added, removed)
+
+
+def word_diff(before: str, after: str) -> Iterator[tuple[str, str]]:
+    """Yield pieces of text with what became of them: ` ` kept, `-` gone, `+` new.
+
+    >>> list(word_diff("The ferry sank twice.", "The ferry sank once."))
+    [(' ', 'The ferry sank'), ('-', 'twice.'), ('+', 'once.')]
+    """
+    one, two = _words(before), _words(after)
+    for what, i1, i2, j1, j2 in SequenceMatcher(None, one, two, autojunk=False).get_opcodes():
+        if what == "equal":
+            yield " ", " ".join(one[i1:i2])
+            continue
+        if i1 < i2:
+            yield "-", " ".join(one[i1:i2])
+        if j1 < j2:
+            yield "+", " ".join(two[j1:j2])
+
+
+def _counted(before: str, after: str) -> tuple[int, int]:
+    """Return how many words came and how many went; a paragraph parted or joined is none."""
+    added = removed = 0
+    for what, text in word_diff(before, after):
+        words = sum(word != BREAK for word in text.split())
+        added, removed = added + (words if what == "+" else 0), removed + (words if what == "-" else 0)
+    return added, removed
+
+
+def _words(text: str) -> list[str]:
+    return re.sub(r"\n\n", f" {BREAK} ", text).split()
+
+
+def as_text(value: Any) -> str:
+    """Return a field of a record as a diff compares it: the names of a list of authors, joined."""
+    return ", ".join(author["name"] for author in value or ()) if not isinstance(value, str) else value

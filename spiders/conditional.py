@@ -8,7 +8,7 @@ from typing import Self
 from scrapy import Request
 from scrapy.crawler import Crawler
 
-from pipelines.archive.record import captures_prefix
+from pipelines.archive.keys import captures_prefix
 from pipelines.archive.store import Store
 from pipelines.archive.warc import read_capture
 from pipelines.errors import OpedsError, UnreadableWarc

@@ -15,12 +15,12 @@ from scrapy import signals
 from scrapy.crawler import Crawler
 
 from pipelines.archive.captures import keep, notes
-from pipelines.archive.record import capture_key
+from pipelines.archive.crawl_summary import summary_body
+from pipelines.archive.keys import capture_key, crawl_key
 from pipelines.archive.store import Store, identify, open_store
 from pipelines.archive.warc import Exchange, capture_of, crawl_file, page_file
+from pipelines.clock import STAMP, iso
 from pipelines.errors import OpedsError, WrongUsage
-from pipelines.jobs.crawls import crawl_key, summary_body
-from pipelines.model import STAMP, iso
 from pipelines.settings import read_settings
 from spiders.source import Page, SourceSpider, refuse
 

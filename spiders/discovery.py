@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo
 from lxml import etree, html
 
 from pipelines.extraction.dates import day, from_epoch
-from pipelines.extraction.page import collapse, select
+from pipelines.extraction.page import collapse
 from pipelines.sources import Route
+from pipelines.sources.selectors import select
 
 Element = etree._Element
 MAX_PAGES = 200  # of one route; it is reported as not read back far enough behind that

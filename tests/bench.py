@@ -25,7 +25,9 @@ from newsstand.server import parse_clock
 from newsstand.world import build
 from pipelines.archive import embedded
 from pipelines.archive.warc import Exchange, page_file
-from pipelines.catalogue.delta import Location, _merge, _table, article_rows, article_schema
+from pipelines.catalogue.delta import Location, _merge, _table
+from pipelines.catalogue.rows import article_rows
+from pipelines.catalogue.schema import article_schema
 from pipelines.extraction.extract import extract
 from pipelines.index.index import open_index
 from pipelines.index.tables import READING, SHINGLE

@@ -106,7 +106,8 @@ def _kill_at(number: int, count: Any) -> None:
 
 
 def _crawl_in_forks(archive: Any, asked: Any, run_id: str, *_: Any) -> dict[str, Any]:
-    from pipelines.jobs.crawls import crawl_key, read_summary
+    from pipelines.archive.crawl_summary import read_summary
+    from pipelines.archive.keys import crawl_key
 
     for name in asked.sources:
         pid = os.fork()

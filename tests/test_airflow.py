@@ -27,9 +27,9 @@ import sqlalchemy as sa
 from newsstand.local_airflow import LocalAirflow, free_port
 from newsstand.server import Newsstand, parse_clock, running
 from pipelines.archive import manifests
+from pipelines.archive.crawl_summary import parse_summary
 from pipelines.archive.store import open_store
 from pipelines.index.opened import open_archive
-from pipelines.jobs.crawls import parse_summary
 from pipelines.model import CONTENT, Verdict
 from pipelines.settings import Settings
 from tests.conftest import C_URL, ROOT, World, command, environment_of, page, prose, state, take_in
@@ -226,8 +226,8 @@ def test_a_backfill_with_two_runs_at_once_and_a_killed_worker(cluster: Cluster, 
     assert {run["state"] for run in runs} == {"success"}, [(r["partition_key"], r["state"]) for r in runs]
 
     days = [str(FIRST + timedelta(days=n)) for n in range(DAYS)]
-    manifests = [m for _, m in manifests.entries(open_store(cluster.settings))]
-    closed = {m.day: m.closing.complete for m in manifests if m.closing and m.day in days}
+    logged = [m for _, m in manifests.entries(open_store(cluster.settings))]
+    closed = {m.day: m.closing.complete for m in logged if m.closing and m.day in days}
     assert closed == dict.fromkeys(days, True), "a closing manifest for each day, and each complete"
 
     alone = replace(cluster.settings, archive="s3://archive/alone", index="", home=tmp_path / "alone")
@@ -236,7 +236,7 @@ def test_a_backfill_with_two_runs_at_once_and_a_killed_worker(cluster: Cluster, 
     rows, orphans = state(cluster.settings)
     assert rows == state(alone)[0]
     assert orphans == set()
-    facts = [(o.article_id, o.content16, o.fetched_at) for m in manifests for o in m.outcomes if o.content16]
+    facts = [(o.article_id, o.content16, o.fetched_at) for m in logged for o in m.outcomes if o.content16]
     assert len(facts) == len({*facts}), "no fact is logged twice"
     assert_one_at_a_time(cluster)
 

@@ -6,10 +6,11 @@ import pytest
 
 from pipelines.catalogue.delta import publish
 from pipelines.catalogue.queries import before_and_after, versions_of
-from pipelines.changes import as_html, change, word_diff
+from pipelines.cli.diff_page import as_html
 from pipelines.errors import NotArchived
 from pipelines.index.opened import Archive
 from pipelines.settings import Settings
+from pipelines.versions import change, word_diff
 from tests.conftest import capture, page, prose, take_in
 
 RECORD: dict[str, Any] = {

@@ -8,10 +8,11 @@ import pytest
 from newsstand import pages
 from newsstand.server import parse_clock
 from newsstand.world import DAYS, SEOUL, Oped, build
-from pipelines.archive.record import content_sha256, record, to_json
+from pipelines.archive.record import record, to_json
 from pipelines.extraction.extract import extract
 from pipelines.model import Article, Capture, Status
 from pipelines.sources.addresses import Place, place_of
+from pipelines.versions import content_sha256
 from tests.conftest import C_URL, SEED_PAGE, SOURCES, capture, page, prose
 
 END = parse_clock("2026-07-01")

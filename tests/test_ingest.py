@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pipelines import extract as reading
 from pipelines.archive import manifests
 from pipelines.archive.captures import keep
+from pipelines.archive.crawl_summary import Tried
 from pipelines.archive.store import MemoryStore, identify
 from pipelines.archive.warc import exchanges, page_file
 from pipelines.catalogue.delta import publish
@@ -19,9 +20,9 @@ from pipelines.catalogue.queries import query, versions_of
 from pipelines.extraction import fields
 from pipelines.index.index import open_index
 from pipelines.index.opened import Archive, catch_up, open_archive, rehearsal
-from pipelines.jobs.crawls import Tried, sightings
+from pipelines.jobs.crawls import sightings
+from pipelines.jobs.import_warc import upkeep
 from pipelines.jobs.ingest import Part, ingest, ingest_left
-from pipelines.jobs.run import upkeep
 from pipelines.model import Outcome, Sighting, Verdict
 from pipelines.settings import Settings
 from tests.conftest import C_URL, DAUM_URL, SOURCES, capture, exchange, page, prose, state, take_in

@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pipelines.archive.store import open_store
+from pipelines.clock import SEOUL
 from pipelines.index.opened import open_archive
 from pipelines.jobs.day import addresses_due
 from pipelines.jobs.revisit import AGES, is_due
 from pipelines.jobs.run import revisit
-from pipelines.model import SEOUL, Verdict
+from pipelines.model import Verdict
 from pipelines.settings import Settings
 from tests.conftest import C_URL, Command, World, capture, environment_of, page, prose, take_in
 

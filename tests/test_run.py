@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.archive import embedded
 from pipelines.archive.store import open_store
-from pipelines.model import today
+from pipelines.clock import today
 from pipelines.settings import Settings
 from tests.conftest import ROOT, Command, World, command, environment_of, state
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from warcio.checker import Checker
 
+from pipelines.archive.crawl_summary import Summary, Tried
 from pipelines.archive.manifests import RouteReport
 from pipelines.archive.store import open_store
 from pipelines.archive.warc import exchanges, read_capture
-from pipelines.jobs.crawls import Summary, Tried, start_crawl
+from pipelines.jobs.crawls import start_crawl
 from pipelines.settings import Settings
 from tests.conftest import SEED_PAGE, Command, Ran, World, environment_of
 

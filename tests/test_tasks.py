@@ -14,15 +14,17 @@ from types import FrameType
 import pytest
 
 from pipelines.archive import manifests
+from pipelines.archive.crawl_summary import Summary, Tried, parse_summary, summary_body
+from pipelines.archive.keys import crawl_key
 from pipelines.archive.store import open_store
 from pipelines.catalogue.delta import location, open_table
 from pipelines.catalogue.queries import days
+from pipelines.clock import SEOUL, iso, now, today
 from pipelines.errors import DayIncomplete, FixityFailed, SiteBusy, SiteRefused, WrongUsage
 from pipelines.index.opened import open_archive
 from pipelines.jobs import tasks
-from pipelines.jobs.crawls import Summary, Tried, crawl_key, parse_summary, summary_body
 from pipelines.jobs.tasks import Closed, Run
-from pipelines.model import SEOUL, Shard, iso, now, today
+from pipelines.model import Shard
 from pipelines.settings import Settings
 from tests.conftest import C_URL, Command, World, environment_of, page, prose, state, take_in
 from tests.conftest import capture as captured

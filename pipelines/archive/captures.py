@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from pipelines.archive.record import capture_key, captures_prefix
+from pipelines.archive.keys import capture_key, captures_prefix
 from pipelines.archive.store import Store
 from pipelines.archive.warc import Exchange, page_file
 from pipelines.errors import AlreadyArchived

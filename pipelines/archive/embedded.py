@@ -244,3 +244,8 @@ def _lock(folder: Path) -> Iterator[None]:
     with (folder / "lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+
+
+def reachable(settings: Settings) -> Settings:
+    """Return settings that reach the archive, with the embedded store running."""
+    return ensure_running(settings) if settings.embedded else settings

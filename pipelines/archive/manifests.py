@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pipelines.archive.keys import key_of
 from pipelines.archive.record import to_json
 from pipelines.archive.store import Store
 from pipelines.errors import AlreadyArchived, NotArchived
@@ -54,15 +55,6 @@ class Manifest:
     crawls: tuple[str, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
     closing: Closing | None = None
-
-
-def key_of(seq: int) -> str:
-    """Return the key of a manifest.
-
-    >>> key_of(41)
-    'runs/0000000041.json'
-    """
-    return f"runs/{seq:010d}.json"
 
 
 def append(store: Store, manifest: Manifest, last: int) -> int:

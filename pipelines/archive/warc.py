@@ -19,8 +19,9 @@ from warcio.statusandheaders import StatusAndHeaders
 from warcio.timeutils import iso_date_to_datetime
 from warcio.warcwriter import WARCWriter
 
+from pipelines.clock import iso
 from pipelines.errors import UnreadableWarc
-from pipelines.model import Capture, iso
+from pipelines.model import Capture
 
 NAMESPACE = uuid.UUID("5f6d3b6e-3a57-5d0c-9a43-6f1b3f0c2a11")  # of our record ids
 BROKEN = (ArchiveLoadFailed, zlib.error, EOFError, ValueError, AttributeError, IndexError)  # warcio's answers to debris

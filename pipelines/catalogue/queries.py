@@ -8,13 +8,12 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from pipelines.archive import manifests
-from pipelines.archive.embedded import ensure_running
 from pipelines.archive.store import open_store
 from pipelines.catalogue import delta
 from pipelines.catalogue.delta import location
 from pipelines.catalogue.drift import Finding, Observation, drift
+from pipelines.clock import SEOUL
 from pipelines.errors import NotArchived, WrongUsage
-from pipelines.model import SEOUL
 from pipelines.settings import Settings
 from pipelines.sources import load_sources
 
@@ -31,11 +30,6 @@ class Wanted:
     source: str = ""
     kind: str = ""
     author: str = ""
-
-
-def reachable(settings: Settings) -> Settings:
-    """Return settings that reach the archive, with the embedded store running."""
-    return ensure_running(settings) if settings.embedded else settings
 
 
 def query(settings: Settings, table: str, sql: str) -> list[Row]:
@@ -156,7 +150,7 @@ def days(settings: Settings) -> list[Row]:
     """
     rows = query(settings, "runs", "SELECT * FROM t ORDER BY seq")
     published = rows[-1]["seq"] if rows else 0
-    rows += [delta.run_row(seq, manifest) for seq, manifest in manifests.entries(open_store(settings), published)]
+    rows += [rows.run_row(seq, manifest) for seq, manifest in manifests.entries(open_store(settings), published)]
     asked = [source.name for source in load_sources(settings.sources).values() if source.routes]
     found: dict[str, Row] = {}
     read: dict[str, set[str]] = {}

@@ -43,11 +43,12 @@ def run(
     The whole way without Airflow. May be run again at any time and adds nothing twice. Ends with 1 when a day
     could not be read whole.
     """
-    from pipelines.catalogue.queries import reachable
-    from pipelines.cli.show import Watcher, print_report
+    from pipelines.archive.embedded import reachable
+    from pipelines.cli.progress import Watcher
+    from pipelines.cli.show_jobs import print_report
+    from pipelines.clock import now
     from pipelines.jobs.run import revisit as look_again
     from pipelines.jobs.run import run as run_all
-    from pipelines.model import now
 
     if revisit and (day or since or until or source):
         raise WrongUsage("--revisit chooses its pages itself; give it no days and no source")
@@ -80,9 +81,10 @@ def upkeep(
     Takes in every capture in the bucket that no manifest names. A run does so for the articles it meets; this looks
     at all of them.
     """
-    from pipelines.catalogue.queries import reachable
-    from pipelines.cli.show import Watcher, print_report
-    from pipelines.jobs.run import upkeep as take_in_left
+    from pipelines.archive.embedded import reachable
+    from pipelines.cli.progress import Watcher
+    from pipelines.cli.show_jobs import print_report
+    from pipelines.jobs.import_warc import upkeep as take_in_left
 
     settings = reachable(read_settings())
     with Watcher(quiet=as_json) as watcher:
@@ -101,8 +103,9 @@ def verify(
     Recomputes: payloads against their digests, records against captures, manifests against objects, the catalogue
     against the log. Repairs nothing. Ends with 1 when something does not fit.
     """
-    from pipelines.catalogue.queries import reachable
-    from pipelines.cli.show import Counting, print_verified
+    from pipelines.archive.embedded import reachable
+    from pipelines.cli.progress import Counting
+    from pipelines.cli.show_jobs import print_verified
     from pipelines.index.opened import open_archive
     from pipelines.jobs.verify import verify as recompute
 
@@ -132,8 +135,9 @@ def rederive(
     Shows what would change, field by field; --write logs it. A content that gets another name keeps the old one, so
     that citations go on resolving.
     """
-    from pipelines.catalogue.queries import reachable
-    from pipelines.cli.show import Watcher, print_differences
+    from pipelines.archive.embedded import reachable
+    from pipelines.cli.progress import Watcher
+    from pipelines.cli.show_jobs import print_differences
     from pipelines.jobs.run import rederive as read_again
 
     settings = reachable(read_settings())
@@ -148,8 +152,9 @@ def retry(source: OneSource = "", write: Write = False, as_json: Json = False) -
 
     Shows which would pass now; --write archives those.
     """
-    from pipelines.catalogue.queries import reachable
-    from pipelines.cli.show import Watcher, print_differences
+    from pipelines.archive.embedded import reachable
+    from pipelines.cli.progress import Watcher
+    from pipelines.cli.show_jobs import print_differences
     from pipelines.jobs.run import retry as try_again
 
     settings = reachable(read_settings())
@@ -169,8 +174,9 @@ def plan(
     """
     if files:
         return _ingest(files, as_json, dry=True)
-    from pipelines.catalogue.queries import reachable
-    from pipelines.cli.show import Watcher, print_report
+    from pipelines.archive.embedded import reachable
+    from pipelines.cli.progress import Watcher
+    from pipelines.cli.show_jobs import print_report
     from pipelines.jobs.run import plan as rehearse
 
     settings, asked = reachable(read_settings()), _asked(day, since, until, source)
@@ -191,7 +197,8 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List the op-eds, newest first, with all their places."""
-    from pipelines.catalogue.queries import Wanted, opeds, reachable
+    from pipelines.archive.embedded import reachable
+    from pipelines.catalogue.queries import Wanted, opeds
     from pipelines.cli.show import print_list
 
     wanted = Wanted(_day(since) if since else None, _day(until) if until else None, source, kind, author)
@@ -213,7 +220,8 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show one op-ed: its text, its places, its versions."""
-    from pipelines.catalogue.queries import before_and_after, reachable, versions_of
+    from pipelines.archive.embedded import reachable
+    from pipelines.catalogue.queries import before_and_after, versions_of
     from pipelines.cli.show import print_diff, print_oped
 
     if html and not diff:
@@ -243,7 +251,8 @@ def status(as_json: Json = False) -> None:
     """
     from dataclasses import asdict
 
-    from pipelines.catalogue.queries import days, drifted, reachable
+    from pipelines.archive.embedded import reachable
+    from pipelines.catalogue.queries import days, drifted
     from pipelines.cli.show import print_days, print_drift
 
     settings = reachable(read_settings())
@@ -273,7 +282,7 @@ def extract(
         raise WrongUsage(f"cannot read {page}: {error.strerror}") from error
     reading, told = extracted(body, url, fetched_at, read_settings())
     if explain:
-        from pipelines.cli.show import print_explanation
+        from pipelines.cli.show_jobs import print_explanation
 
         return print_explanation(reading)
     _print_json([told])
@@ -287,7 +296,7 @@ def dedupe(
 
     One answer a line, in the order of the file, once all of it was read.
     """
-    from pipelines.cli.show import Counting
+    from pipelines.cli.progress import Counting
     from pipelines.jobs.dedupe import dedupe as answers
 
     _print_json(answers(file, Counting("documents read").told))
@@ -311,10 +320,11 @@ def doctor(
     """
     from datetime import timedelta
 
-    from pipelines.cli.show import Watcher, print_examination
-    from pipelines.jobs.run import Asked
+    from pipelines.cli.progress import Watcher
+    from pipelines.cli.show_jobs import print_examination
+    from pipelines.clock import today
+    from pipelines.jobs.report import Asked
     from pipelines.jobs.run import doctor as examine
-    from pipelines.model import today
 
     last = _day(until) if until else today()
     asked = Asked(last - timedelta(days=days - 1), last, (source,))
@@ -333,7 +343,7 @@ def index_init() -> None:
 
     Every command does so by itself; this is for a database that workers will share, before they start.
     """
-    from pipelines.catalogue.queries import reachable
+    from pipelines.archive.embedded import reachable
     from pipelines.index.opened import open_archive
 
     print(f"the index stands at manifest {open_archive(reachable(read_settings())).index.seq()}")
@@ -345,8 +355,8 @@ def index_rebuild() -> None:
 
     May be interrupted and run again. Nothing in the archive changes.
     """
-    from pipelines.catalogue.queries import reachable
-    from pipelines.cli.show import Remaining
+    from pipelines.archive.embedded import reachable
+    from pipelines.cli.progress import Remaining
     from pipelines.index.opened import rebuild_index
 
     last = rebuild_index(reachable(read_settings()), Remaining("manifests").told)
@@ -360,7 +370,7 @@ app.add_typer(store_app, name="store")
 def store_start() -> None:
     """Start the embedded store; it goes on until it is stopped."""
     from pipelines.archive.embedded import ensure_running
-    from pipelines.cli.show import print_store
+    from pipelines.cli.show_jobs import print_store
 
     settings = _embedded_only()
     ensure_running(settings)
@@ -380,7 +390,7 @@ def store_stop() -> None:
 def store_status(as_json: Json = False) -> None:
     """Say whether the embedded store runs, and where. Ends with 1 when it does not."""
     from pipelines.archive.embedded import reach, running
-    from pipelines.cli.show import print_store
+    from pipelines.cli.show_jobs import print_store
 
     settings = _embedded_only()
     runs = running(settings.home / "store") is not None
@@ -425,9 +435,10 @@ def _terminated(_signal: int, _frame: object) -> NoReturn:
 
 
 def _ingest(files: list[Path], as_json: bool, dry: bool) -> None:
-    from pipelines.catalogue.queries import reachable
-    from pipelines.cli.show import Watcher, print_report
-    from pipelines.jobs.run import ingest_files
+    from pipelines.archive.embedded import reachable
+    from pipelines.cli.progress import Watcher
+    from pipelines.cli.show_jobs import print_report
+    from pipelines.jobs.import_warc import ingest_files
 
     settings = reachable(read_settings())
     with Watcher(quiet=as_json) as watcher:
@@ -438,7 +449,7 @@ def _ingest(files: list[Path], as_json: bool, dry: bool) -> None:
 
 
 def _asked(day: str, since: str, until: str, sources: list[str]) -> Any:
-    from pipelines.jobs.run import Asked
+    from pipelines.jobs.report import Asked
     from pipelines.sources import load_sources, source_named
 
     if day and (since or until):

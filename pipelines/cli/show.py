@@ -2,198 +2,27 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import textwrap
-import time
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import date, datetime, timedelta
-from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from pipelines.catalogue.queries import NO_CATALOGUE
-from pipelines.changes import BREAK, NOTICED, as_html, word_diff
-from pipelines.model import SEOUL, Outcome, Verdict
+from pipelines.cli.diff_page import as_html
+from pipelines.cli.progress import console
+from pipelines.clock import SEOUL
 from pipelines.settings import Settings
+from pipelines.versions import BREAK, NOTICED, word_diff
 
 if TYPE_CHECKING:
     from pipelines.catalogue.drift import Finding
-    from pipelines.extraction.extract import Reading
-    from pipelines.jobs.doctor import Check, Examination
-    from pipelines.jobs.rederive import Difference
-    from pipelines.jobs.verify import Finding as Fault
 
-ARCHIVED = (Verdict.NEW, Verdict.COPY, Verdict.REVISED)
 AROUND = 15  # unchanged words shown on either side of a change
 LAST_DAYS = 14  # told one by one; the calendar has the others
-SECONDS = 5.0  # between two plain lines of long reading
-EVERY = 25  # outcomes between two plain lines where there is no terminal
-console = Console(highlight=False)
-if not console.is_terminal:
-    console = Console(highlight=False, width=140)  # a file or a pipe has no edge to wrap at
-
-
-class Watcher:
-    """Progress: one live line on a terminal, a plain line now and then elsewhere."""
-
-    def __init__(self, quiet: bool) -> None:
-        self.quiet = quiet
-        self.counts: dict[str, Counter[str]] = {}
-        self.status = console.status("starting") if console.is_terminal and not quiet else None
-        self.told = 0
-
-    def __enter__(self) -> Self:
-        if self.status:
-            self.status.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self.status:
-            self.status.stop()
-        elif not self.quiet and kind is None and self.counts:
-            self._plain()
-        if kind is KeyboardInterrupt:
-            print("opeds: stopped; run it again and it goes on from here", file=sys.stderr)
-
-    def progress(self, stage: str, what: str) -> None:
-        """Take in one event of a stage: `captured kjd-c…` of a crawl, `NEW kjd-c…` of an ingest."""
-        self.counts.setdefault(stage, Counter())[what.partition(" ")[0]] += 1
-        self.told += 1
-        if self.status:
-            self.status.update(self._line())
-        elif not self.quiet and self.told % EVERY == 0:
-            self._plain()
-
-    def _plain(self) -> None:
-        print(f"{time.strftime('%H:%M:%S')} {self._line()}", file=sys.stderr, flush=True)
-
-    def _line(self) -> str:
-        parts = [
-            f"{stage}: {', '.join(f'{n} {word}' for word, n in c.items() if word)}" for stage, c in self.counts.items()
-        ]
-        return " · ".join(part.rstrip(": ") for part in parts)
-
-
-class Counting:
-    """Progress of long reading on stderr: a live line on a terminal, a plain one now and then elsewhere."""
-
-    def __init__(self, what: str) -> None:
-        self.what, self.due = what, time.monotonic() + SECONDS
-
-    def told(self, count: int) -> None:
-        """Take in how far it is."""
-        if time.monotonic() < self.due:
-            return
-        self.due = time.monotonic() + (0.2 if sys.stderr.isatty() else SECONDS)
-        print(f"{count:,} {self.what}", end="\r" if sys.stderr.isatty() else "\n", file=sys.stderr, flush=True)
-
-
-class Remaining:
-    """Progress of work whose size is known, with the time it will take."""
-
-    def __init__(self, what: str) -> None:
-        self.what, self.began, self.due = what, time.monotonic(), time.monotonic() + 1
-
-    def told(self, done: int, of: int) -> None:
-        """Take in how much is done."""
-        if time.monotonic() < self.due or not done:
-            return
-        self.due = time.monotonic() + (0.5 if sys.stderr.isatty() else SECONDS)
-        left = (time.monotonic() - self.began) / done * (of - done)
-        end = "\r" if sys.stderr.isatty() else "\n"
-        print(f"{done:,} of {of:,} {self.what}, about {left:.0f} s more", end=end, file=sys.stderr, flush=True)
-
-
-def print_report(report: Any, settings: Settings, as_json: bool, dry: bool = False) -> None:
-    """Print what a run came to: a table by source, then what deserves a name."""
-    if as_json:
-        return _print_objects(report)
-    outcomes: list[Outcome] = report.outcomes
-    if outcomes:
-        _print_counts(outcomes, dry)
-    else:
-        console.print("nothing new came in")
-    _print_named("recognised as copies", [(o.article_id, _of(o)) for o in outcomes if o.verdict is Verdict.COPY])
-    _print_named(
-        "corrected since",
-        [(o.article_id, f"opeds show {o.article_id}") for o in outcomes if o.verdict is Verdict.REVISED],
-    )
-    aside = [o for o in outcomes if o.verdict in {Verdict.REJECTED, Verdict.FAILED, Verdict.GONE, Verdict.DISALLOWED}]
-    _print_named("set aside", [(o.article_id, f"{o.verdict.value}: {'; '.join(o.reasons)}") for o in aside])
-    for why, count in sorted(report.skipped.items()):
-        console.print(f"  {count} answers {why}")
-    for name, why in sorted(report.failures.items()):
-        console.print(f"[red]{escape(name)}: {escape(why)}[/]")
-    incomplete = {day: c for day, c in report.closings.items() if not c.complete}
-    for day, closing in incomplete.items():
-        console.print(f"[yellow]{day} is not complete:[/] {escape('; '.join(closing.missing[:3]))}")
-    if report.closings and not incomplete and not report.failures:
-        console.print(f"[green]complete:[/] {_span(list(report.closings))}, every section read")
-    for warning in sorted({w for c in report.closings.values() for w in c.warnings}):
-        console.print(f"  [dim]note: {escape(warning)}[/]")
-    if dry:
-        console.print("a dry run: nothing was written")
-    elif report.published:
-        console.print(f"in {settings.archive}{f' at {settings.endpoint}' if settings.endpoint else ''}, "
-                      f"log at {report.published.seq}, catalogue version {report.published.version}")  # fmt: skip
-
-
-def _print_objects(report: Any) -> None:
-    """Print one JSON object a line: each outcome, each day closed, each failure."""
-    objects: list[dict[str, Any]] = [
-        {k: v for k, v in asdict(outcome).items() if v not in ("", ())} for outcome in report.outcomes
-    ]
-    objects += [{"day": d, "complete": c.complete, "missing": c.missing} for d, c in report.closings.items()]
-    objects += [{"failed": what, "reason": why} for what, why in report.failures.items()]
-    for told in objects:
-        print(json.dumps(told, ensure_ascii=False, sort_keys=True))
-
-
-def _print_counts(outcomes: Sequence[Outcome], dry: bool) -> None:
-    """Print a row for each source; the first two columns are sums, the others share out what was found."""
-    columns: list[tuple[str, tuple[Verdict, ...]]] = [
-        ("new", (Verdict.NEW,)), ("copies", (Verdict.COPY,)), ("corrected", (Verdict.REVISED,)),
-        ("unchanged", (Verdict.UNCHANGED,)), ("set aside", (Verdict.REJECTED,)), ("no op-ed", (Verdict.NOT_AN_OPED,)),
-        ("not had", (Verdict.FAILED, Verdict.GONE, Verdict.DISALLOWED, Verdict.ALIAS)),
-    ]  # fmt: skip
-    used = [(name, verdicts) for name, verdicts in columns if any(o.verdict in verdicts for o in outcomes)]
-    table = Table(box=None, padding=(0, 1), header_style="bold")
-    table.add_column("would be" if dry else "")
-    for name in ("found", *(name for name, _ in used), "records written"):
-        table.add_column(name, justify="right", no_wrap=True)
-    sources = list(dict.fromkeys(o.article_id.partition("-")[0] for o in outcomes if o.article_id))
-    for source in [*sources, "together"] if len(sources) != 1 else sources:
-        mine = [o for o in outcomes if source == "together" or o.article_id.startswith(f"{source}-")]
-        counts = [sum(o.verdict in verdicts for o in mine) for _, verdicts in used]
-        written = sum(bool(o.record_key) and o.verdict in ARCHIVED for o in mine)
-        cells = [str(n) if n else "·" for n in (sum(o.verdict is not Verdict.REREAD for o in mine), *counts, written)]
-        table.add_row(source, *cells, style="bold" if source == "together" else "")
-    console.print(table)
-
-
-def _print_named(title: str, items: list[tuple[str, str]]) -> None:
-    if not items:
-        return
-    console.print(f"[bold]{title}[/]")
-    for name, text in items[:12]:
-        console.print(f"  {name:28} {escape(text)}")
-    if len(items) > 12:
-        console.print(f"  … and {len(items) - 12} more")
-
-
-def _of(outcome: Outcome) -> str:
-    best = max(outcome.matches, key=lambda match: match.figures.c_small)
-    return f"is {best.article_id}: {best.figures.c_small:.0%} of the shorter text shared"
 
 
 def print_list(rows: Sequence[dict[str, Any]]) -> None:
@@ -242,121 +71,6 @@ def print_oped(versions: Sequence[dict[str, Any]], places: Sequence[dict[str, An
             change = f" · {_changed(step)} since {step['previous'][:8]}" if step["previous"] else ""
             console.print(f"  {name}  {_local(step['from'])} to {_local(step['to'])}{change}", soft_wrap=True)
     console.print(f"[dim]captured {_local(row['fetched_at'])} as {row['capture_key']}[/]", soft_wrap=True)
-
-
-def print_verified(counts: dict[str, int], findings: Sequence[Fault], as_json: bool) -> None:
-    """Print what was verified, and what does not fit."""
-    if as_json:
-        print(json.dumps({"verified": counts, "findings": [asdict(one) for one in findings]}, sort_keys=True))
-        return
-    for one in findings:
-        console.print(f"[red]{one.kind}[/] {escape(one.key)}: {escape(one.said)}", soft_wrap=True)
-    what = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-    console.print(f"verified: {what}; " + (f"[red]{len(findings)} do not fit[/]" if findings else "all of it fits"))
-
-
-def print_differences(found: Sequence[Difference], report: Any, written: bool, as_json: bool) -> None:
-    """Print what today's rules make of captures, beside what stands in the archive."""
-    if as_json:
-        for one in found:
-            print(json.dumps({k: v for k, v in asdict(one).items() if k not in {"before", "after"}}, sort_keys=True))
-        return
-    for one in found:
-        named = f" {one.was[:8]} → {one.now[:8]}" if one.was and one.was != one.now else ""
-        console.print(f"[bold]{one.article_id}[/]{named}  [dim]{escape(one.capture_key)}[/]", soft_wrap=True)
-        if one.refused:
-            console.print(f"  [red]refused today:[/] {escape(', '.join(one.refused))}")
-            continue
-        for field_ in one.fields:
-            before, after = _around(one.before.get(field_), one.after.get(field_))
-            console.print(f"  {field_:16} [red]{escape(before)}[/] → [green]{escape(after)}[/]", soft_wrap=True)
-    refused = sum(bool(one.refused) for one in found)
-    console.print(f"{len(found)} captures to name, {refused} of them refused by today's rules")
-    if report.outcomes:
-        console.print(f"written: {len(report.outcomes)} outcomes, catalogue version {report.published.version}")
-    elif refused < len(found) and not written:
-        console.print("nothing was written; --write does it")
-
-
-def _around(before: object, after: object) -> tuple[str, str]:
-    """Return two values as short texts, cut to where they begin to differ."""
-    one, two = (v if isinstance(v, str) else json.dumps(v, ensure_ascii=False, sort_keys=True) for v in (before, after))
-    same = next((n for n, (a, b) in enumerate(zip(one, two, strict=False)) if a != b), min(len(one), len(two)))
-    start = max(0, same - 20)
-    return tuple(_short(("…" if start else "") + text[start:]) for text in (one, two))  # type: ignore[return-value]
-
-
-def print_explanation(reading: Reading) -> None:
-    """Print how a reading came about, from the page to its status."""
-    article = reading.article
-    colour = {"ok": "green", "review": "yellow"}.get(article.status.value, "red")
-    console.print(
-        f"[{colour}]{article.status.value}[/]{escape(': ' + ', '.join(article.reasons)) if article.reasons else ''}"
-    )
-    console.print("[bold]body[/]")
-    for line in reading.tried:
-        console.print(f"  {escape(line)}")
-    console.print("[bold]fields[/]  (and who said so)")
-    for field_, witness in article.witnesses:
-        value = getattr(article, field_, "")
-        if field_ == "text":
-            paragraphs = len([p for p in f"{article.text}\n\n{article.text_ko}".split("\n\n") if p])
-            value = f"{article.word_count} words, {paragraphs} paragraphs, coverage {article.coverage}"
-        elif field_ == "authors":
-            value = ", ".join(author.name for author in article.authors)
-        console.print(f"  {field_:24} {escape(_short(str(value)))}  [dim]{escape(witness)}[/]", soft_wrap=True)
-    console.print(f"[bold]taken off[/]  ({len(reading.removed)} blocks)")
-    for rule, text in reading.removed:
-        console.print(f"  {rule:24} {escape(_short(text))}", soft_wrap=True)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 90 else f"{text[:87]}…"
-
-
-def print_examination(found: Examination, into: Path, as_json: bool) -> bool:
-    """Print what a look at a site told; return whether all of it holds."""
-    sound = not any(route.said for route in found.routes if route.expected) and all(
-        page.reading.article.status.value in {"ok", "review"} for page in found.pages
-    )
-    if as_json:
-        pages = [{"url": p.url, "status": p.reading.article.status, "reasons": p.reading.article.reasons,
-                  "checks": [asdict(c) for c in p.checks]} for p in found.pages]  # fmt: skip
-        told = {"robots": found.robots, "routes": [asdict(r) for r in found.routes], "pages": pages,
-                "proposal": found.proposal, "holds": sound and bool(found.pages)}  # fmt: skip
-        print(json.dumps(told, ensure_ascii=False, sort_keys=True))
-        return sound and bool(found.pages)
-    console.print(f"robots.txt answered {found.robots or 'nothing'}")
-    for route in found.routes:
-        colour = "red" if route.expected else "yellow"
-        mark = f"[{colour}]{escape(route.said)}[/]" if route.said else "[green]works[/]"
-        console.print(f"[bold]route {route.name}[/] HTTP {route.status or '–'}, {route.entries} entries: {mark}")
-        console.print(f"  [dim]{escape(route.url)}[/]", soft_wrap=True)
-        _print_checks(route.checks)
-    for page in found.pages:
-        article = page.reading.article
-        colour = {"ok": "green", "review": "yellow"}.get(article.status.value, "red")
-        why = f": {', '.join(article.reasons)}" if article.reasons else ""
-        console.print(f"[bold]page[/] {escape(page.url)}", soft_wrap=True)
-        console.print(f"  [{colour}]{article.status.value}[/]{escape(why)} by {article.profile or 'nothing'}; "
-                      f"{article.word_count} words, {escape(_short(article.headline) or 'no headline')}")  # fmt: skip
-        _print_checks(page.checks)
-    if not found.pages:
-        console.print("[red]no page was fetched:[/] no route showed one, or all refused")
-    if found.proposal:
-        console.print("[bold]no profile fits; this one would, by these pages:[/]  (put it first among the profiles)")
-        console.print(found.proposal, markup=False, soft_wrap=True)
-    console.print(f"what was seen lies in {into}/: the WARC, and each page as a fixture folder. Not for publication.")
-    return sound and bool(found.pages)
-
-
-def _print_checks(checks: Sequence[Check]) -> None:
-    for one in checks:
-        missing = "[red]✗[/]" if one.needed and not one.hits else "[yellow]–[/]"
-        mark = "[green]✓[/]" if one.hits == one.of and one.hits else missing
-        of = f" {one.hits} of {one.of}" if one.of > 1 else ""
-        line = f"  [dim]line {one.line} of the source file[/]" if one.line and one.hits < one.of else ""
-        console.print(f"  {mark} {one.name:22} {escape(one.selector)}{of}{line}", soft_wrap=True)
 
 
 def print_diff(before: dict[str, Any], after: dict[str, Any], html: bool) -> None:
@@ -458,22 +172,6 @@ def _gaps(days: list[str]) -> list[str]:
     known = {date.fromisoformat(day) for day in days}
     span = range(min(known).toordinal(), max(known).toordinal())
     return [str(date.fromordinal(n)) for n in span if date.fromordinal(n) not in known]
-
-
-def print_store(settings: Settings) -> None:
-    """Say where the embedded store is and how to read it."""
-    from pipelines.archive.embedded import reach
-
-    reached = reach(settings)
-    bucket, folder = reached.archive.removeprefix("s3://"), settings.home / "store"
-    console.print(f"the store answers at {reached.endpoint}, bucket {bucket}, data in {folder}", soft_wrap=True)
-    console.print(
-        'to read it with other programs: eval "$(opeds store key)"; to stop it: opeds store stop', soft_wrap=True
-    )
-
-
-def _span(days: list[str]) -> str:
-    return days[0] if len(days) == 1 else f"{min(days)} to {max(days)}"
 
 
 def _local(moment: datetime | None) -> str:

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pipelines.archive.record import described
+from pipelines.clock import now
 from pipelines.errors import WrongUsage
 from pipelines.extraction.extract import Reading, read
-from pipelines.model import Capture, now
+from pipelines.model import Capture
 from pipelines.settings import Settings
 from pipelines.sources import Source, load_sources
 from pipelines.sources.addresses import Place, place_of

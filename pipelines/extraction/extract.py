@@ -18,12 +18,13 @@ from pipelines.extraction import fields
 from pipelines.extraction.blocks import Block, blocks_of
 from pipelines.extraction.boilerplate import take_edges
 from pipelines.extraction.generic import generic_blocks
-from pipelines.extraction.page import Page, Said, collapse, read_page, select
+from pipelines.extraction.page import Page, Said, collapse, read_page
 from pipelines.extraction.quality import Evidence, judged
 from pipelines.extraction.trafilatura_reader import library_version, parsed, read_paragraphs, read_whole
 from pipelines.model import Article, Capture, Rules, Status
 from pipelines.sources import Profile, Source
 from pipelines.sources.addresses import Place, is_opinion
+from pipelines.sources.selectors import select
 
 CODE = "2"  # raise it whenever the same capture would give another record
 GENERIC = Profile(name="generic", body=())

@@ -11,10 +11,11 @@ from lxml.html import HtmlElement
 
 from pipelines.extraction.boilerplate import Edges
 from pipelines.extraction.dates import moment
-from pipelines.extraction.page import Page, Said, collapse, people, select, split_names
+from pipelines.extraction.page import Page, Said, collapse, people, split_names
 from pipelines.model import Author, Capture
 from pipelines.sources import Profile, Source
 from pipelines.sources.addresses import Place, time_in
+from pipelines.sources.selectors import select
 
 KINDS = ("editorial", "column", "fountain", "letter", "cartoon")
 OPINION = re.compile(

@@ -7,12 +7,13 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any, cast
 
-from cssselect import GenericTranslator
 from lxml.etree import XPath
 from lxml.html import HtmlElement
+
+from pipelines.sources.selectors import select
 
 ARTICLE_TYPES = re.compile(r"(Article|Posting|Report|Review)$")
 _NO_TEXT = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200b\u2060\ufeff\ud800-\udfff]")  # not: white space
@@ -97,21 +98,6 @@ def read_page(tree: HtmlElement) -> Page:
         if name and element.get("content"):
             metas.setdefault(name.strip(), collapse(element.get("content", "")))
     return Page(tree, _article_node(tree), metas)
-
-
-def select(element: HtmlElement, selector: str) -> list[HtmlElement]:
-    """Return the elements below that a CSS selector finds, in the order of the page."""
-    return cast("list[HtmlElement]", _compiled(selector)(element))
-
-
-@cache
-def _compiled(selector: str) -> XPath:
-    return XPath(css_to_xpath(selector))
-
-
-def css_to_xpath(selector: str) -> str:
-    """Return the XPath of a CSS selector; raise `cssselect.SelectorError` for one that is none."""
-    return GenericTranslator().css_to_xpath(selector, prefix="descendant::")
 
 
 def collapse(text: str) -> str:

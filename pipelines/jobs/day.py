@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 
 from pipelines.archive import manifests
-from pipelines.archive.record import captures_prefix, to_json
+from pipelines.archive.crawl_summary import Summary, Tried
+from pipelines.archive.keys import captures_prefix, crawl_key
+from pipelines.archive.record import to_json
+from pipelines.clock import SEOUL, iso, now, today
 from pipelines.index.opened import Archive, commit, places_of
-from pipelines.jobs.crawls import UNREAD, Summary, Tried, crawl_key, sightings
+from pipelines.jobs.crawls import UNREAD, sightings
 from pipelines.jobs.ingest import Part, ingest, ingest_left
 from pipelines.jobs.revisit import WINDOW, Seen, due
-from pipelines.model import SEOUL, Outcome, Shard, iso, now, today
+from pipelines.model import Outcome, Shard
 from pipelines.sources import Source
 
 PER_REVISIT = 500  # addresses of one: what is owed beyond them is owed to the next one too

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from pipelines.archive import manifests
+from pipelines.clock import iso
 from pipelines.copies.compare import Side, figures, prepared, relation, worth_keeping
 from pipelines.copies.fingerprint import hashes_of
 from pipelines.errors import WrongUsage
 from pipelines.index.index import Grouped, Index, open_index
-from pipelines.model import Figures, Match, Outcome, Verdict, iso
+from pipelines.model import Figures, Match, Outcome, Verdict
 from pipelines.settings import Settings
 
 UNDATED = datetime(9000, 1, 1, tzinfo=UTC)  # behind all that have a date: nothing known makes a text the first

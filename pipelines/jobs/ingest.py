@@ -14,16 +14,10 @@ from datetime import datetime
 from itertools import islice
 
 from pipelines.archive import manifests
-from pipelines.archive.record import (
-    article_of,
-    content_sha256,
-    quarantine_key,
-    record,
-    record_key,
-    rejection,
-    to_json,
-)
+from pipelines.archive.keys import article_of, quarantine_key, record_key
+from pipelines.archive.record import record, rejection, to_json
 from pipelines.archive.warc import read_capture
+from pipelines.clock import iso
 from pipelines.copies.compare import Side, figures, prepared, unites, worth_keeping
 from pipelines.copies.fingerprint import hashes_of
 from pipelines.copies.groups import Member
@@ -32,10 +26,10 @@ from pipelines.extraction.extract import extract, rules_of
 from pipelines.extraction.quality import NOT_OPINION
 from pipelines.index.index import Reading
 from pipelines.index.opened import Archive, commit, places_of
-from pipelines.model import Article, Capture, Match, Outcome, Rules, Sighting, Status, Verdict, iso
+from pipelines.model import Article, Capture, Match, Outcome, Rules, Sighting, Status, Verdict
 from pipelines.sources import Source
 from pipelines.sources.addresses import Place, place_of
-from pipelines.versions import Step, verdict
+from pipelines.versions import Step, content_sha256, verdict
 
 Report = Callable[[Outcome], None]
 LEFT = ("left-by-an-earlier-run",)  # the route of a capture that a crash left

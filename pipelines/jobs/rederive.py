@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pipelines.archive import manifests
-from pipelines.archive.record import content_sha256, described
+from pipelines.archive.record import described
 from pipelines.archive.warc import read_capture
 from pipelines.errors import NotArchived, UnreadableWarc, WrongUsage
 from pipelines.extraction.extract import extract, rules_of
@@ -22,6 +22,7 @@ from pipelines.jobs.ingest import Batch, Part, ingest, log_part, reread
 from pipelines.model import Article, Outcome, Sighting, Status
 from pipelines.sources import source_named
 from pipelines.sources.addresses import Place, place_of, split_id
+from pipelines.versions import content_sha256
 
 COMPARED = (
     "status", "reasons", "headline", "deck", "kind", "authors", "published_at", "modified_at", "language", "text",

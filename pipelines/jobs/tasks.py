@@ -15,19 +15,23 @@ from functools import partial
 from typing import TypedDict
 
 from pipelines.archive import manifests
+from pipelines.archive.crawl_summary import Summary, read_summary
+from pipelines.archive.embedded import reachable
+from pipelines.archive.keys import crawl_key
 from pipelines.catalogue.delta import compact
 from pipelines.catalogue.delta import publish as bring_up
-from pipelines.catalogue.queries import drifted, reachable
+from pipelines.catalogue.queries import drifted
+from pipelines.clock import STAMP, iso, new_run_id, now, today
 from pipelines.errors import CrawlFailed, DayIncomplete, FixityFailed, WrongUsage
 from pipelines.index.opened import Archive, open_archive
-from pipelines.jobs.crawls import Summary, check, crawl_key, ending_with_us, read_summary, start_crawl
+from pipelines.jobs.crawls import check, ending_with_us, start_crawl
 from pipelines.jobs.day import addresses_due, close, take_in
 from pipelines.jobs.ingest import Part, ingest_left
 from pipelines.jobs.notify import Notice, notices_of, notices_of_drift, notify
 from pipelines.jobs.rederive import stale
 from pipelines.jobs.rederive import write as write_rereads
 from pipelines.jobs.verify import verify
-from pipelines.model import STAMP, Outcome, Shard, Verdict, iso, new_run_id, now, today
+from pipelines.model import Outcome, Shard, Verdict
 from pipelines.settings import Settings, crawling, read_settings
 
 logger = logging.getLogger(__name__)

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.archive import manifests
+from pipelines.archive import keys, manifests
 from pipelines.archive.record import record, to_json
 from pipelines.archive.warc import damaged, read_capture
-from pipelines.catalogue.delta import article_rows, location, published, query
+from pipelines.catalogue.delta import location, published, query
+from pipelines.catalogue.rows import article_rows
 from pipelines.errors import NotArchived, UnreadableWarc
 from pipelines.extraction.extract import extract, rules_of
 from pipelines.index.opened import Archive, catch_up
@@ -65,7 +66,7 @@ def verify(
                 found += _outcome(seen, last, outcome)
         progress(last)
     if last < numbered:
-        found.append(Finding("log", manifests.key_of(last + 1), f"not there, though {numbered} are: the log has a gap"))
+        found.append(Finding("log", keys.key_of(last + 1), f"not there, though {numbered} are: the log has a gap"))
     rows, wrong = _catalogue(seen, settings, chosen)
     counts = Counter(manifests=last, captures=len(seen.captures), records=len(seen.records), rows=rows)
     return dict(counts), sorted({*found, *wrong})
@@ -90,7 +91,7 @@ def _payload(seen: _Seen, seq: int, key: str) -> list[Finding]:
         body = seen.archive.store.read(key)
         capture, wrong = read_capture(body, key), damaged(body, key)
     except NotArchived:
-        return [Finding("payload", key, f"not there, though {manifests.key_of(seq)} names it")]
+        return [Finding("payload", key, f"not there, though {keys.key_of(seq)} names it")]
     except UnreadableWarc as error:
         return [Finding("payload", key, str(error))]
     seen.last = key, capture
@@ -105,13 +106,13 @@ def _record(seen: _Seen, seq: int, outcome: Outcome) -> Iterator[Finding]:
         body = seen.archive.store.read(key)
         told: dict[str, Any] = json.loads(body)
     except NotArchived:
-        yield Finding("record", key, f"not there, though {manifests.key_of(seq)} names it")
+        yield Finding("record", key, f"not there, though {keys.key_of(seq)} names it")
         return
     except ValueError:
         yield Finding("record", key, "is no JSON")
         return
     if outcome.content16 and told["content_sha256"][:16] != outcome.content16:
-        yield Finding("record", key, f"holds another content than {manifests.key_of(seq)} says")
+        yield Finding("record", key, f"holds another content than {keys.key_of(seq)} says")
     capture_key = told["capture"]["key"]
     if capture_key != seen.last[0]:
         yield from _payload(seen, seq, capture_key)

@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cssselect import SelectorError
 
+from pipelines.clock import SEOUL
 from pipelines.errors import BadSourceFile, UnknownSource
-from pipelines.extraction.page import css_to_xpath
-from pipelines.model import SEOUL
+from pipelines.sources.selectors import css_to_xpath
 
 SHIPPED = Path(__file__).parent
 SELECTORS = (

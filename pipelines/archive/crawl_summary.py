@@ -1,0 +1,79 @@
+"""A crawl's own account of what it asked for and what came: one JSON object at the end of each crawl."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from pipelines.archive.manifests import RouteReport
+from pipelines.archive.record import to_json
+from pipelines.errors import CrawlFailed, NotArchived
+from pipelines.index.opened import Archive
+
+SCHEMA = "opeds/crawl/1"
+
+
+@dataclass
+class Tried:
+    """One address that a crawl discovered, and what came of asking for it.
+
+    `result` is `captured`, `kept` (its payload was in the bucket already), `alias`, `gone`, `disallowed`
+    or `failed`; empty while it was not asked for.
+    """
+
+    url: str
+    article_id: str
+    routes: list[str] = field(default_factory=list)
+    day: str = ""
+    title: str = ""
+    result: str = ""
+    reason: str = ""
+    status: int = 0
+    fetched_at: str = ""
+    capture_key: str = ""
+    target: str = ""
+    aliases: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Summary:
+    """A crawl's own account: the days asked for (Seoul), every route, every address."""
+
+    run: str
+    source: str
+    since: str
+    until: str
+    started_at: str
+    finished_at: str = ""
+    finish_reason: str = ""
+    routes: list[RouteReport] = field(default_factory=list)
+    addresses: list[Tried] = field(default_factory=list)
+    entries: list[dict[str, str]] = field(default_factory=list)  # of routes that carry article text
+    counts: dict[str, int] = field(default_factory=dict)
+    troubles: dict[str, str] = field(default_factory=dict)  # by route or address: `busy` or `refused`
+    bytes: int = 0  # received
+
+
+def summary_body(summary: Summary) -> bytes:
+    """Return a summary as it lies in the bucket."""
+    return to_json({"schema": SCHEMA, **asdict(summary)})
+
+
+def read_summary(archive: Archive, key: str) -> Summary:
+    """Return a crawl's summary; raise `CrawlFailed` when the crawl left none."""
+    try:
+        return parse_summary(archive.store.read(key))
+    except NotArchived as error:
+        raise CrawlFailed(
+            f"the crawl left no summary ({key}); run the days again, and what it captured is taken in"
+        ) from error
+
+
+def parse_summary(body: bytes) -> Summary:
+    """Return a summary from its JSON."""
+    data: dict[str, Any] = json.loads(body)
+    del data["schema"]
+    data["routes"] = [RouteReport(**report) for report in data["routes"]]
+    data["addresses"] = [Tried(**tried) for tried in data["addresses"]]
+    return Summary(**data)

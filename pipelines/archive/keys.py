@@ -1,0 +1,54 @@
+"""The keys of the bucket: where each kind of object lies. A reader needs nothing else."""
+
+from __future__ import annotations
+
+from pipelines.clock import stamp
+from pipelines.model import Capture, Rules
+
+
+def capture_key(article_id: str, capture: Capture) -> str:
+    """Return the key of a capture: `captures/<source>/<native-id>/<fetched_at>-<payload16>.warc.gz`."""
+    return f"{captures_prefix(article_id)}{stamp(capture.fetched_at)}-{capture.payload_sha256[:16]}.warc.gz"
+
+
+def captures_prefix(article_id: str) -> str:
+    """Return what the keys of all captures of an article begin with."""
+    return f"captures/{_folders(article_id)}/"
+
+
+def article_of(key: str) -> str:
+    """Return the article whose capture, record or rejection lies at a key.
+
+    >>> article_of("captures/kjd/c2068163/20240613T000000Z-0123456789abcdef.warc.gz")
+    'kjd-c2068163'
+    """
+    _, source, native, _ = key.split("/", 3)
+    return f"{source}-{native}"
+
+
+def record_key(article_id: str, content16: str, rules: Rules) -> str:
+    """Return the key of a record."""
+    return f"articles/{_folders(article_id)}/{content16}-{rules.rules8}.json"
+
+
+def quarantine_key(article_id: str, payload_sha256: str, rules: Rules) -> str:
+    """Return the key of a rejection."""
+    return f"quarantine/{_folders(article_id)}/{payload_sha256[:16]}-{rules.rules8}.json"
+
+
+def _folders(article_id: str) -> str:
+    return article_id.replace("-", "/", 1)
+
+
+def crawl_key(source: str, until: str, run: str, suffix: str = "json") -> str:
+    """Return the key of a crawl's summary, or of its WARC."""
+    return f"crawls/{source}/{until}/{run}.{suffix}"
+
+
+def key_of(seq: int) -> str:
+    """Return the key of a manifest.
+
+    >>> key_of(41)
+    'runs/0000000041.json'
+    """
+    return f"runs/{seq:010d}.json"

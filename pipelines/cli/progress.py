@@ -1,0 +1,90 @@
+"""How long work is shown: a line that changes on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+
+SECONDS = 5.0  # between two plain lines of long reading
+EVERY = 25  # outcomes between two plain lines where there is no terminal
+console = Console(highlight=False)
+if not console.is_terminal:
+    console = Console(highlight=False, width=140)  # a file or a pipe has no edge to wrap at
+
+
+class Watcher:
+    """Progress: one live line on a terminal, a plain line now and then elsewhere."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.quiet = quiet
+        self.counts: dict[str, Counter[str]] = {}
+        self.status = console.status("starting") if console.is_terminal and not quiet else None
+        self.told = 0
+
+    def __enter__(self) -> Self:
+        if self.status:
+            self.status.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.status:
+            self.status.stop()
+        elif not self.quiet and kind is None and self.counts:
+            self._plain()
+        if kind is KeyboardInterrupt:
+            print("opeds: stopped; run it again and it goes on from here", file=sys.stderr)
+
+    def progress(self, stage: str, what: str) -> None:
+        """Take in one event of a stage: `captured kjd-c…` of a crawl, `NEW kjd-c…` of an ingest."""
+        self.counts.setdefault(stage, Counter())[what.partition(" ")[0]] += 1
+        self.told += 1
+        if self.status:
+            self.status.update(self._line())
+        elif not self.quiet and self.told % EVERY == 0:
+            self._plain()
+
+    def _plain(self) -> None:
+        print(f"{time.strftime('%H:%M:%S')} {self._line()}", file=sys.stderr, flush=True)
+
+    def _line(self) -> str:
+        parts = [
+            f"{stage}: {', '.join(f'{n} {word}' for word, n in c.items() if word)}" for stage, c in self.counts.items()
+        ]
+        return " · ".join(part.rstrip(": ") for part in parts)
+
+
+class Counting:
+    """Progress of long reading on stderr: a live line on a terminal, a plain one now and then elsewhere."""
+
+    def __init__(self, what: str) -> None:
+        self.what, self.due = what, time.monotonic() + SECONDS
+
+    def told(self, count: int) -> None:
+        """Take in how far it is."""
+        if time.monotonic() < self.due:
+            return
+        self.due = time.monotonic() + (0.2 if sys.stderr.isatty() else SECONDS)
+        print(f"{count:,} {self.what}", end="\r" if sys.stderr.isatty() else "\n", file=sys.stderr, flush=True)
+
+
+class Remaining:
+    """Progress of work whose size is known, with the time it will take."""
+
+    def __init__(self, what: str) -> None:
+        self.what, self.began, self.due = what, time.monotonic(), time.monotonic() + 1
+
+    def told(self, done: int, of: int) -> None:
+        """Take in how much is done."""
+        if time.monotonic() < self.due or not done:
+            return
+        self.due = time.monotonic() + (0.5 if sys.stderr.isatty() else SECONDS)
+        left = (time.monotonic() - self.began) / done * (of - done)
+        end = "\r" if sys.stderr.isatty() else "\n"
+        print(f"{done:,} of {of:,} {self.what}, about {left:.0f} s more", end=end, file=sys.stderr, flush=True)

@@ -1,0 +1,42 @@
+"""What a job is asked for, how it tells its progress, and what it came to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+
+from pipelines.archive import manifests
+from pipelines.catalogue.delta import Published
+from pipelines.model import Outcome, Verdict
+
+Progress = Callable[[str, str], None]  # (stage, what): the command line draws it
+
+
+@dataclass
+class Report:
+    """What a run came to."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    closings: dict[str, manifests.Closing] = field(default_factory=dict)
+    published: Published | None = None
+    failures: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, int] = field(default_factory=dict)  # of a foreign WARC: what was no op-ed, by why
+
+    def count(self, *verdicts: Verdict) -> int:
+        """Return how many outcomes have one of these verdicts."""
+        return sum(outcome.verdict in verdicts for outcome in self.outcomes)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every day asked for was read to its end."""
+        return not self.failures and all(closing.complete for closing in self.closings.values())
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a run is for: days in Seoul, sources by name."""
+
+    since: date
+    until: date
+    sources: tuple[str, ...]
