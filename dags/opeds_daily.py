@@ -121,9 +121,9 @@ def opeds_daily():
     def ingest(share):
         from airflow.sdk.observability.stats import Stats
 
-        from pipelines.jobs.tasks import ingest
+        from pipelines.jobs.tasks import ingest_share
 
-        return ingest(share, Stats.incr)
+        return ingest_share(share, Stats.incr)
 
     @task(trigger_rule=TriggerRule.ALL_DONE)
     def close(run):
@@ -133,9 +133,9 @@ def opeds_daily():
 
     @task(pool="catalogue", outlets=[ARCHIVE])
     def publish(closed):
-        from pipelines.jobs.tasks import publish
+        from pipelines.jobs.tasks import publish_catalogue
 
-        yield Metadata(ARCHIVE, extra={**closed, **publish()})
+        yield Metadata(ARCHIVE, extra={**closed, **publish_catalogue()})
 
     @task
     def report(closed, dag_run=None):

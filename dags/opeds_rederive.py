@@ -54,18 +54,18 @@ def opeds_rederive():
         return shares_of_archive(params["shards"])
 
     @task
-    def reread(share, params=None, dag_run=None):
-        from pipelines.jobs.tasks import reread
+    def re_extract(share, params=None, dag_run=None):
+        from pipelines.jobs.tasks import re_extract_share
 
-        return reread(share, params["source"], dag_run.run_id)
+        return re_extract_share(share, params["source"], dag_run.run_id)
 
     @task(pool="catalogue")
     def publish():
-        from pipelines.jobs.tasks import publish
+        from pipelines.jobs.tasks import publish_catalogue
 
-        return publish()
+        return publish_catalogue()
 
-    reread.expand(share=shards()) >> publish()
+    re_extract.expand(share=shards()) >> publish()
 
 
 opeds_rederive()

@@ -72,24 +72,24 @@ def failed(context):
 )
 def opeds_revisit():
     @task
-    def owed():
-        from pipelines.jobs.tasks import owed
+    def due():
+        from pipelines.jobs.tasks import due_revisits
 
-        return owed()
+        return due_revisits()
 
-    def look_again(site):
-        @task(task_id=f"look_again_{site}", pool=f"site_{site}", queue="crawl", execution_timeout=CRAWL)
-        def look_again(run):
+    def revisit(site):
+        @task(task_id=f"revisit_{site}", pool=f"site_{site}", queue="crawl", execution_timeout=CRAWL)
+        def revisit(run):
             from airflow.sdk.exceptions import AirflowSkipException
             from airflow.sdk.observability.stats import Stats
 
-            from pipelines.jobs.tasks import look_again
+            from pipelines.jobs.tasks import revisit_source
 
             if site not in run["sources"]:
-                raise AirflowSkipException(f"{site} is owed no look")
-            return look_again(run, site, Stats.incr)
+                raise AirflowSkipException(f"{site} has no page that is due")
+            return revisit_source(run, site, Stats.incr)
 
-        return look_again
+        return revisit
 
     @task(trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)
     def shares(run):
@@ -101,23 +101,23 @@ def opeds_revisit():
     def ingest(share):
         from airflow.sdk.observability.stats import Stats
 
-        from pipelines.jobs.tasks import ingest
+        from pipelines.jobs.tasks import ingest_share
 
-        return ingest(share, Stats.incr)
+        return ingest_share(share, Stats.incr)
 
     @task(pool="catalogue", trigger_rule=TriggerRule.NONE_FAILED)
     def publish():
-        from pipelines.jobs.tasks import publish
+        from pipelines.jobs.tasks import publish_catalogue
 
-        return publish()
+        return publish_catalogue()
 
-    run = owed()
-    looks = [look_again(site)(run) for site in SITES]
+    run = due()
+    visits = [revisit(site)(run) for site in SITES]
     brought = shares(run)
-    looks >> brought
+    visits >> brought
     done = EmptyOperator(task_id="done", trigger_rule=TriggerRule.NONE_FAILED)
     ingest.expand(share=brought) >> publish() >> done
-    looks >> done
+    visits >> done
 
 
 opeds_revisit()

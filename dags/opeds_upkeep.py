@@ -1,13 +1,13 @@
 """Keep the house: take in what broken runs left, compact the catalogue.
 
-Every Sunday at 03:00 in Seoul. The daily runs take in what was left of the articles they meet; this looks at all
+Every Sunday at 03:00 in Seoul. The daily runs take in what was left of the articles they meet; this visits at all
 captures in the bucket, the only DAG that lists it whole. Then the catalogue's small files are written together, and
 those removed that no version of the last week needs: time travel of a Delta reader ends there, an op-ed's own
 versions are rows and stay.
 
 | task | does | if it fails |
 |---|---|---|
-| `take_in_left` | archives every capture that no manifest names | retried |
+| `ingest_settled_orphans` | archives every capture that no manifest names | retried |
 | `publish` | brings the table up to the log (pool `catalogue`) | retried |
 | `compact` | joins files, removes old ones (pool `catalogue`, so that nobody publishes meanwhile) | retried |
 
@@ -49,16 +49,16 @@ def failed(context):
 )
 def opeds_upkeep():
     @task
-    def take_in_left():
-        from pipelines.jobs.tasks import take_in_left
+    def ingest_settled_orphans():
+        from pipelines.jobs.tasks import ingest_settled_orphans
 
-        return take_in_left()
+        return ingest_settled_orphans()
 
     @task(pool="catalogue")
     def publish():
-        from pipelines.jobs.tasks import publish
+        from pipelines.jobs.tasks import publish_catalogue
 
-        return publish()
+        return publish_catalogue()
 
     @task(pool="catalogue")
     def compact():
@@ -66,7 +66,7 @@ def opeds_upkeep():
 
         return compact_catalogue()
 
-    take_in_left() >> publish() >> compact()
+    ingest_settled_orphans() >> publish() >> compact()
 
 
 opeds_upkeep()

@@ -7,16 +7,14 @@ import shutil
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
-from newsstand.demo import demo_sources, opeds, start_newsstand, stop_newsstand
+from newsstand.demo import ROOT, demo_sources, opeds_command, start_newsstand, stop_newsstand
 from newsstand.local_airflow import LocalAirflow
 from pipelines.archive import embedded
 from pipelines.settings import Settings, crawling
 
-ROOT = Path(__file__).resolve().parent.parent
-HOME = ROOT / ".opeds" / "airflow"  # apart from the archive of `make run`
+AIRFLOW_DEMO_HOME = ROOT / ".opeds" / "airflow"  # apart from the archive of `make run`
 CLOCK = "2026-06-29T23:59"  # the newsstand's moment, in Seoul: its last day
 FIRST, BOUND = "2026-06-24", "2026-06-26"  # a backfill's bounds: the day of its end is not in it
 DAGS = ("opeds_daily", "opeds_consumer_example", "opeds_revisit", "opeds_upkeep", "opeds_audit", "opeds_rederive")
@@ -25,17 +23,21 @@ WAIT = 900.0  # seconds for everything to come to its end
 
 def main() -> int:
     """Start store, newsstand and Airflow; let two days run; say where to look. Return 1 when a task was not green."""
-    first = not HOME.exists()
-    HOME.mkdir(parents=True, exist_ok=True, mode=0o700)
+    first = not AIRFLOW_DEMO_HOME.exists()
+    AIRFLOW_DEMO_HOME.mkdir(parents=True, exist_ok=True, mode=0o700)
     print("starting the store and the newsstand", flush=True)
-    settings = embedded.ensure_running(Settings(home=HOME))
-    stop_newsstand(HOME)
-    stand = start_newsstand(HOME, CLOCK)
-    environment = {**crawling(settings), **stand["environment"], **demo_sources(HOME)}
-    airflow = LocalAirflow(HOME / "airflow", environment, AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY="10")
+    settings = embedded.ensure_running(Settings(home=AIRFLOW_DEMO_HOME))
+    stop_newsstand(AIRFLOW_DEMO_HOME)
+    stand = start_newsstand(AIRFLOW_DEMO_HOME, CLOCK)
+    environment = {**crawling(settings), **stand["environment"], **demo_sources(AIRFLOW_DEMO_HOME)}
+    airflow = LocalAirflow(AIRFLOW_DEMO_HOME / "airflow", environment, AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY="10")
     print("starting Airflow: scheduler, triggerer, DAG processor, API server (half a minute)", flush=True)
     airflow.start()
-    known = "" if first else f" (shown at the first start; it is in {os.path.relpath(HOME / 'airflow')}/passwords.json)"
+    known = (
+        ""
+        if first
+        else f" (shown at the first start; it is in {os.path.relpath(AIRFLOW_DEMO_HOME / 'airflow')}/passwords.json)"
+    )
     print(f"Airflow answers at {airflow.address}, user admin, password {airflow.password if first else '…' + known}")
     airflow.unpause(*DAGS)
     print(f"all DAGs run now; and as a backfill the days from {FIRST} to before {BOUND}, two at once", flush=True)
@@ -45,8 +47,8 @@ def main() -> int:
     )  # fmt: skip
     green = watch(airflow)
     print()
-    subprocess.run(opeds("status"), env={**os.environ, **environment}, check=False)
-    print_next(airflow)
+    subprocess.run(opeds_command("status"), env={**os.environ, **environment}, check=False)
+    print_addresses(airflow)
     return 0 if green else 1
 
 
@@ -78,9 +80,9 @@ def _tell_once(told: set[tuple[str, str, str, int]], run: dict[str, Any], task: 
         print(f"  {run['dag_id']:24} {which:11} {task['task_id'] + piece:18} {task['state']:8} {seconds}", flush=True)
 
 
-def print_next(airflow: LocalAirflow) -> None:
+def print_addresses(airflow: LocalAirflow) -> None:
     """Say where to look."""
-    environment = f"OPEDS_HOME={os.path.relpath(HOME)} {os.path.relpath(opeds()[0])}"
+    environment = f"OPEDS_HOME={os.path.relpath(AIRFLOW_DEMO_HOME)} {os.path.relpath(opeds_command()[0])}"
     for line, why in [
         (f"{airflow.address}/dags/opeds_daily", "the grid; user admin, the password from above"),
         (f"{airflow.address}/assets", "opeds://archive, and who consumes it"),
@@ -91,19 +93,19 @@ def print_next(airflow: LocalAirflow) -> None:
         print(f"   {line:58}  # {why}")
 
 
-def down() -> int:
+def stop_airflow_demo() -> int:
     """Stop all that `make airflow` may have left running, and remove what it made."""
-    if not HOME.exists():
+    if not AIRFLOW_DEMO_HOME.exists():
         print("nothing was left by make airflow")
         return 0
-    if (HOME / "airflow").exists():
-        LocalAirflow(HOME / "airflow", {}).stop()
-    stop_newsstand(HOME)
-    embedded.stop(Settings(home=HOME))
-    shutil.rmtree(HOME)
-    print(f"stopped, and removed {os.path.relpath(HOME)}")
+    if (AIRFLOW_DEMO_HOME / "airflow").exists():
+        LocalAirflow(AIRFLOW_DEMO_HOME / "airflow", {}).stop()
+    stop_newsstand(AIRFLOW_DEMO_HOME)
+    embedded.stop(Settings(home=AIRFLOW_DEMO_HOME))
+    shutil.rmtree(AIRFLOW_DEMO_HOME)
+    print(f"stopped, and removed {os.path.relpath(AIRFLOW_DEMO_HOME)}")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(down() if "down" in sys.argv[1:] else main())
+    sys.exit(stop_airflow_demo() if "down" in sys.argv[1:] else main())

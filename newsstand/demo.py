@@ -15,25 +15,29 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-HOME = Path(os.environ.get("OPEDS_HOME") or ROOT / ".opeds").absolute()
-CLOCK = HOME / "newsstand-clock"  # kept, so that a second run finds the world as the first left it; also our mark
+DEMO_HOME = Path(os.environ.get("OPEDS_HOME") or ROOT / ".opeds").absolute()
+CLOCK_FILE = (
+    DEMO_HOME / "newsstand-clock"
+)  # kept, so that a second run finds the world as the first left it; also our mark
 BIN = Path(sys.executable).parent
 WEEK = ("2026-06-01", "2026-06-07")
 SEED = 5  # a week with corrections after its end, and copies on the portal
-BROKEN = "empty-body@/2595325$"  # one page comes without its text, as happens
+EMPTY_PAGE = "empty-body@/2595325$"  # one page comes without its text, as happens
 FIRST_LOOK, SECOND_LOOK = "2026-06-07T23:59", "2026-06-11T08:00"  # the newsstand's clock, in Seoul
 
 
 def main() -> int:
     """Run the week twice, four days apart, so that the paper's corrections show; return the exit code."""
     began = time.monotonic()
-    if (HOME / "store").exists() and not CLOCK.exists():
-        raise SystemExit(f"{HOME} holds an archive that is not the demo's; choose a folder: OPEDS_HOME=… make run")
-    HOME.mkdir(exist_ok=True, mode=0o700)
-    stop_newsstand(HOME)
-    stand = start_newsstand(HOME, FIRST_LOOK, "--state", str(CLOCK), "--seed", str(SEED), "--fault", BROKEN)
+    if (DEMO_HOME / "store").exists() and not CLOCK_FILE.exists():
+        raise SystemExit(f"{DEMO_HOME} holds an archive that is not the demo's; choose a folder: OPEDS_HOME=… make run")
+    DEMO_HOME.mkdir(exist_ok=True, mode=0o700)
+    stop_newsstand(DEMO_HOME)
+    stand = start_newsstand(
+        DEMO_HOME, FIRST_LOOK, "--state", str(CLOCK_FILE), "--seed", str(SEED), "--fault", EMPTY_PAGE
+    )
     try:
-        environment = {**ours(), **stand["environment"], **demo_sources(HOME)}
+        environment = {**ours(), **stand["environment"], **demo_sources(DEMO_HOME)}
         code = 0
         for moment in looks(stand["address"]):
             advance(stand["address"], moment)
@@ -43,15 +47,15 @@ def main() -> int:
             if code:
                 return code
     finally:
-        stop_newsstand(HOME)
+        stop_newsstand(DEMO_HOME)
     print(f"\n── done in {time.monotonic() - began:.0f} s. The store goes on running, so that these answer at once:")
-    print_next()
+    print_commands()
     return code
 
 
 def run_week(environment: dict[str, str]) -> int:
     """Run the week as a user would; a Ctrl-C reaches the command too, and is waited for."""
-    with subprocess.Popen(opeds("run", "--since", WEEK[0], "--until", WEEK[1]), env=environment) as process:
+    with subprocess.Popen(opeds_command("run", "--since", WEEK[0], "--until", WEEK[1]), env=environment) as process:
         try:
             return process.wait()
         except KeyboardInterrupt:
@@ -62,16 +66,16 @@ def run_week(environment: dict[str, str]) -> int:
 def ours() -> dict[str, str]:
     """Return our environment with the demo's home and no setting of a real archive: the op-eds here are invented."""
     rest = {name: value for name, value in os.environ.items() if not name.startswith(("OPEDS_", "AWS_"))}
-    return {**rest, "OPEDS_HOME": str(HOME)}
+    return {**rest, "OPEDS_HOME": str(DEMO_HOME)}
 
 
-def down() -> int:
+def stop_demo() -> int:
     """Stop all that a demo may have left running."""
-    stop_newsstand(HOME)
-    return subprocess.run(opeds("store", "stop"), env=ours(), check=False).returncode
+    stop_newsstand(DEMO_HOME)
+    return subprocess.run(opeds_command("store", "stop"), env=ours(), check=False).returncode
 
 
-def opeds(*arguments: str) -> list[str]:
+def opeds_command(*arguments: str) -> list[str]:
     """Return the command line of the `opeds` beside this Python."""
     return [str(BIN / "opeds"), *arguments]
 
@@ -133,10 +137,10 @@ def control(address: str, what: str) -> dict[str, Any]:
     return told
 
 
-def print_next() -> None:
+def print_commands() -> None:
     """Say what to type next, with ids that are there."""
     listed = subprocess.run(
-        opeds("list", "--json"), env=ours(), capture_output=True, text=True, check=True
+        opeds_command("list", "--json"), env=ours(), capture_output=True, text=True, check=True
     ).stdout.splitlines()
     rows = [json.loads(line) for line in listed]
     carried = next((row["article_id"] for row in rows if len(row["places"]) > 1), rows[0]["article_id"])
@@ -158,4 +162,4 @@ def print_next() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(down() if "down" in sys.argv[1:] else main())
+    sys.exit(stop_demo() if "down" in sys.argv[1:] else main())

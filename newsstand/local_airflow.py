@@ -21,7 +21,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+from newsstand.demo import ROOT
+
 AIRFLOW = Path(sys.executable).parent / "airflow"
 POOLS = ROOT / "infra" / "compose" / "pools.json"
 COMPONENTS = {
@@ -30,8 +31,8 @@ COMPONENTS = {
     "scheduler": ["scheduler", "--skip-serve-logs"],
     "triggerer": ["triggerer", "--skip-serve-logs"],
 }
-READY_WITHIN = 180.0  # seconds: 35 were measured on a quiet machine, over 100 on a busy one
-STOP_WITHIN = 20.0
+AIRFLOW_READY_WITHIN = 180.0  # seconds: 35 were measured on a quiet machine, over 100 on a busy one
+AIRFLOW_STOP_WITHIN = 20.0
 
 
 class LocalAirflow:
@@ -125,7 +126,7 @@ class LocalAirflow:
             left = self._left()
             for group in {os.getpgid(pid) for pid in left if _alive(pid)} - {os.getpgrp()}:
                 _signal(group, number)
-            until = time.monotonic() + STOP_WITHIN
+            until = time.monotonic() + AIRFLOW_STOP_WITHIN
             while self._left() and time.monotonic() < until:
                 time.sleep(0.1)
         for file in self.home.glob("*.pid"):
@@ -163,7 +164,7 @@ class LocalAirflow:
 
     def _await_ready(self) -> None:
         """Wait until every component reports itself healthy."""
-        until = time.monotonic() + READY_WITHIN
+        until = time.monotonic() + AIRFLOW_READY_WITHIN
         while time.monotonic() < until:
             for name in COMPONENTS:
                 if not _alive(int((self.home / f"{name}.pid").read_text())):
@@ -178,7 +179,7 @@ class LocalAirflow:
             except (urllib.error.URLError, OSError, ValueError):
                 pass
             time.sleep(0.5)
-        raise SystemExit(f"Airflow was not ready after {READY_WITHIN:.0f} s; see the logs in {self.home}")
+        raise SystemExit(f"Airflow was not ready after {AIRFLOW_READY_WITHIN:.0f} s; see the logs in {self.home}")
 
     def unpause(self, *dags: str) -> None:
         """Let DAGs run; each is waited for until the processor has read it."""
@@ -188,7 +189,7 @@ class LocalAirflow:
 
     def await_dag(self, dag: str) -> None:
         """Wait until a DAG was read."""
-        until = time.monotonic() + READY_WITHIN
+        until = time.monotonic() + AIRFLOW_READY_WITHIN
         while time.monotonic() < until:
             try:
                 self.request("GET", f"dags/{dag}")

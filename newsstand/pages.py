@@ -14,8 +14,8 @@ JOINS, WWW, IMAGE, DAUM = (
     "image.koreajoongangdaily.com",
     "v.daum.net",
 )
-COPYRIGHT = "Copyright © 코리아중앙데일리. 무단전재 및 재배포 금지."
-MONTHS = ["Jan.", "Feb.", "Mar.", "Apr.", "May", "Jun.", "Jul.", "Aug.", "Sep.", "Oct.", "Nov.", "Dec."]
+COPYRIGHT_LINE = "Copyright © 코리아중앙데일리. 무단전재 및 재배포 금지."
+MONTH_NAMES = ["Jan.", "Feb.", "Mar.", "Apr.", "May", "Jun.", "Jul.", "Aug.", "Sep.", "Oct.", "Nov.", "Dec."]
 COMMENTS = "<div class='comment'><p>To write comments, please log in to one of the accounts.</p><p>Standards Board Policy (0/250자)</p></div>"
 WIDGET = (
     "<div class='util_view'><strong class='tit_layer'>글자크기 설정</strong><span>파란원을 좌우로 움직이시면 글자크기가 변경 됩니다.</span>"
@@ -51,7 +51,7 @@ def _html(title: str, body: str, head: str = "", lang: str = "en") -> str:
 
 
 def _when(moment: datetime) -> str:
-    return f"{moment.day} {MONTHS[moment.month - 1]} {moment.year}, {moment:%H:%M}"
+    return f"{moment.day} {MONTH_NAMES[moment.month - 1]} {moment.year}, {moment:%H:%M}"
 
 
 def _p(lines: tuple[str, ...], attributes: str = "") -> list[str]:
@@ -168,7 +168,7 @@ def _daum(headline: str, native: str, moment: datetime, body: str, related: str,
         f"<article><div class='head_view'><h3 class='tit_view'>{escape(title, quote=False)}</h3>"
         f"<div class='info_view'><span class='txt_info'>입력 <span class='num_date'>{date}</span></span></div>{WIDGET}</div>"
         f"<div class='news_view fs_type1'><div id='layerTranslateNotice'></div><div class='article_view'>{body}</div>"
-        f"<p class='txt_copyright' data-translation='true'>{COPYRIGHT}</p>{related}</div></article><footer>타임톡과 댓글</footer>"
+        f"<p class='txt_copyright' data-translation='true'>{COPYRIGHT_LINE}</p>{related}</div></article><footer>타임톡과 댓글</footer>"
     )
     return _html(title, content, head, lang="ko")
 
@@ -216,7 +216,7 @@ def list_c(items: list[Oped], page: int) -> str:
 
 def _list_date(oped: Oped, at: int) -> str:
     if at % 2:
-        return f"{MONTHS[oped.published.month - 1]} {oped.published.day}, {oped.published.year}"
+        return f"{MONTH_NAMES[oped.published.month - 1]} {oped.published.day}, {oped.published.year}"
     return f"{oped.published:%Y-%m-%d}"
 
 

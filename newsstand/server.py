@@ -37,7 +37,7 @@ SENT = {
 
 
 @dataclass
-class Rule:
+class FaultRule:
     """A fault at work: on which addresses, and how many more times (None: always)."""
 
     name: str
@@ -60,7 +60,7 @@ class Stand:
     world: World
     clock: datetime
     given: dict[str, bytes] = field(default_factory=dict)
-    rules: list[Rule] = field(default_factory=list)
+    rules: list[FaultRule] = field(default_factory=list)
     log: list[dict[str, Any]] = field(default_factory=list)
     state: Path | None = None
     quiet: bool = True
@@ -79,7 +79,7 @@ class Stand:
         if name == "none":
             self.rules.clear()
         elif name in FAULTS or name in SENT:
-            self.rules.append(Rule(name, re.compile(pattern or "."), int(count) if count else None))
+            self.rules.append(FaultRule(name, re.compile(pattern or "."), int(count) if count else None))
         else:
             raise ValueError(f"unknown fault {name!r}; there are: {', '.join(sorted({*FAULTS, *SENT}))}")
 

@@ -31,7 +31,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Asked:
+class SiteRequest:
     """A request as the site sees it."""
 
     host: str
@@ -49,20 +49,25 @@ class Asked:
 NOT_FOUND = Answer(404, b"<html><body><h1>Not found</h1></body></html>")
 
 
-def asked(url: str, referer: str = "", shift: int = 0) -> Asked:
+def asked(url: str, referer: str = "", shift: int = 0) -> SiteRequest:
     """Return a request for an address."""
     parts = urlsplit(url)
-    return Asked((parts.hostname or "").lower(), parts.path, parse_qs(parts.query), referer, shift)
+    return SiteRequest((parts.hostname or "").lower(), parts.path, parse_qs(parts.query), referer, shift)
 
 
-def answer(request: Asked, world: World, clock: datetime, given: dict[str, bytes]) -> Answer:
+def answer(request: SiteRequest, world: World, clock: datetime, given: dict[str, bytes]) -> Answer:
     """Return what the sites answer at that moment; `given` are files served as they are, by `host/path`."""
     file = given.get(f"{request.host}{request.path}")
     if file is not None:
         return Answer(200, file)
     if request.path == "/robots.txt":
         return Answer(200, ROBOTS.encode(), "text/plain")
-    site: dict[str, Callable[[Asked, World, datetime], Answer]] = {JOINS: joins, WWW: www, DAUM: daum, IMAGE: image}
+    site: dict[str, Callable[[SiteRequest, World, datetime], Answer]] = {
+        JOINS: joins,
+        WWW: www,
+        DAUM: daum,
+        IMAGE: image,
+    }
     host = {"koreajoongangdaily.com": WWW, "news.v.daum.net": DAUM}.get(request.host, request.host)
     return site[host](request, world, clock) if host in site else NOT_FOUND
 
@@ -77,7 +82,7 @@ def out(world: World, clock: datetime) -> list[Oped]:
     return sorted((o for o in world.opeds if o.published <= clock), key=lambda o: o.published, reverse=True)
 
 
-def joins(request: Asked, world: World, clock: datetime) -> Answer:
+def joins(request: SiteRequest, world: World, clock: datetime) -> Answer:
     """The old host: era C until the move; its older pages stay."""
     old = _drawer(request, world)
     if old is not None:
@@ -100,7 +105,7 @@ def joins(request: Asked, world: World, clock: datetime) -> Answer:
     return NOT_FOUND
 
 
-def _drawer(request: Asked, world: World) -> Answer | None:
+def _drawer(request: SiteRequest, world: World) -> Answer | None:
     """Eras A, A′ and B, and era A's list; the paths of era A are read without regard to case."""
     path = request.path.lower()
     if path == "/news/article/article.aspx":
@@ -114,7 +119,7 @@ def _drawer(request: Asked, world: World) -> Answer | None:
     return next((html(pages.page_old(o)) for o in world.drawer if o.path == request.path), None)
 
 
-def www(request: Asked, world: World, clock: datetime) -> Answer:
+def www(request: SiteRequest, world: World, clock: datetime) -> Answer:
     """The new host: nothing before the move; then everything, the old op-eds under new numbers."""
     if clock < MOVE:
         return NOT_FOUND
@@ -125,7 +130,7 @@ def www(request: Asked, world: World, clock: datetime) -> Answer:
     return html(pages.article_d(page, clock)) if page else NOT_FOUND
 
 
-def daum(request: Asked, world: World, clock: datetime) -> Answer:
+def daum(request: SiteRequest, world: World, clock: datetime) -> Answer:
     """The portal: articles, and a list that wants the channel's page as referer."""
     on_portal = [o for o in world.opeds if o.daum_at and o.daum_at <= clock]
     if request.path.startswith("/channel/") and request.path.endswith("/list.json"):
@@ -148,12 +153,12 @@ def daum(request: Asked, world: World, clock: datetime) -> Answer:
     return html(pages.article_daum(page)) if page else NOT_FOUND
 
 
-def image(request: Asked, world: World, clock: datetime) -> Answer:
+def image(request: SiteRequest, world: World, clock: datetime) -> Answer:
     """Pictures: one of ours for every number."""
     return Answer(200, PIXEL, "image/webp") if request.path.endswith(".webp") else NOT_FOUND
 
 
-def _paged(items: list[Oped], request: Asked, render: Callable[[list[Oped]], str]) -> Answer:
+def _paged(items: list[Oped], request: SiteRequest, render: Callable[[list[Oped]], str]) -> Answer:
     at = max(0, (request.page - 1) * PER_PAGE - request.shift)
     return html(render(items[at : at + PER_PAGE]))
 
@@ -163,13 +168,13 @@ def _paged(items: list[Oped], request: Asked, render: Callable[[list[Oped]], str
 LIST_PATHS = ("/section/", "/opinion", "/channel/", "/news/list/")
 
 
-def moved(request: Asked, right: Answer, world: World) -> Answer:
+def moved(request: SiteRequest, right: Answer, world: World) -> Answer:
     """Send an era-C address on to the new host."""
     page = next((o for o in world.opeds if request.host == JOINS and pages.c_path(o) == request.path), None)
     return Answer(301, headers=(("Location", pages.d_url(page)),)) if page else right
 
 
-def redesigned(request: Asked, right: Answer, world: World) -> Answer:
+def redesigned(request: SiteRequest, right: Answer, world: World) -> Answer:
     """Rename every class and id the profiles know."""
     body = right.body
     for known in (
@@ -184,8 +189,10 @@ def redesigned(request: Asked, right: Answer, world: World) -> Answer:
     return replace(right, body=body)
 
 
-def _html_only(change: Callable[[Asked, Answer, World], Answer]) -> Callable[[Asked, Answer, World], Answer]:
-    def on_articles(request: Asked, right: Answer, world: World) -> Answer:
+def _html_only(
+    change: Callable[[SiteRequest, Answer, World], Answer],
+) -> Callable[[SiteRequest, Answer, World], Answer]:
+    def on_articles(request: SiteRequest, right: Answer, world: World) -> Answer:
         article = (
             right.status == 200
             and "html" in right.kind
@@ -196,8 +203,8 @@ def _html_only(change: Callable[[Asked, Answer, World], Answer]) -> Callable[[As
     return on_articles
 
 
-def _on_lists(wrong: Answer) -> Callable[[Asked, Answer, World], Answer]:
-    def on_lists(request: Asked, right: Answer, world: World) -> Answer:
+def _on_lists(wrong: Answer) -> Callable[[SiteRequest, Answer, World], Answer]:
+    def on_lists(request: SiteRequest, right: Answer, world: World) -> Answer:
         listing = (
             request.path.startswith(("/section/", "/channel/", "/news/list/")) or request.path.rstrip("/") == "/opinion"
         )
@@ -206,14 +213,14 @@ def _on_lists(wrong: Answer) -> Callable[[Asked, Answer, World], Answer]:
     return on_lists
 
 
-def _euc_kr(request: Asked, right: Answer, world: World) -> Answer:
+def _euc_kr(request: SiteRequest, right: Answer, world: World) -> Answer:
     text = right.body.decode().replace("charset='utf-8'", "charset='euc-kr'")
     for curly, straight in (("’", "'"), ("‘", "'"), ("“", '"'), ("”", '"'), ("—", "-"), ("–", "-"), ("©", "(c)")):
         text = text.replace(curly, straight)
     return replace(right, body=text.encode("euc-kr", "xmlcharrefreplace"), kind="text/html")
 
 
-def _body_moved(request: Asked, right: Answer, world: World) -> Answer:
+def _body_moved(request: SiteRequest, right: Answer, world: World) -> Answer:
     """Leave the body's node empty and put its paragraphs into another."""
     body = right.body
     for known in (b"<div id='article_body'>", b"<div class='article-body'>", b"<div class='article_view'>"):
@@ -221,39 +228,39 @@ def _body_moved(request: Asked, right: Answer, world: World) -> Answer:
     return replace(right, body=body)
 
 
-def _emptied(request: Asked, right: Answer, world: World) -> Answer:
+def _emptied(request: SiteRequest, right: Answer, world: World) -> Answer:
     return replace(
         right, body=b"<html><head><title>Korea JoongAng Daily</title></head><body><header>menu</header></body></html>"
     )
 
 
-def _lazy(request: Asked, right: Answer, world: World) -> Answer:
+def _lazy(request: SiteRequest, right: Answer, world: World) -> Answer:
     """Leave only the last paragraph."""
     head, _, rest = right.body.partition(b"<p")
     paragraphs = rest.split(b"<p")
     return replace(right, body=head + b"<p" + paragraphs[-1])
 
 
-def _feed_dates(request: Asked, right: Answer, world: World) -> Answer:
+def _feed_dates(request: SiteRequest, right: Answer, world: World) -> Answer:
     items = [o for o in world.opeds if f"{o.cid}</guid>".encode() in right.body]
     items.sort(key=lambda o: o.published, reverse=True)
     return replace(right, body=pages.feed(items, odd=True).encode()) if request.path == "/xmls/joins" else right
 
 
-def _dateless(request: Asked, right: Answer, world: World) -> Answer:
+def _dateless(request: SiteRequest, right: Answer, world: World) -> Answer:
     listing = request.path.startswith(LIST_PATHS[:1]) or request.path.rstrip("/") == "/opinion"
     return (
         replace(right, body=right.body.replace(b"media-date", b"when").replace(b"<time", b"<b")) if listing else right
     )
 
 
-def _robots(request: Asked, right: Answer, world: World) -> Answer:
+def _robots(request: SiteRequest, right: Answer, world: World) -> Answer:
     text = b"User-agent: *\nDisallow: /opinion/\nDisallow: /news/\nDisallow: /v/\n"
     return replace(right, body=text) if request.path == "/robots.txt" else right
 
 
-Fault = Callable[[Asked, Answer, World], Answer]
-FAULTS: dict[str, tuple[str, Fault]] = {
+PageFault = Callable[[SiteRequest, Answer, World], Answer]
+FAULTS: dict[str, tuple[str, PageFault]] = {
     "feed-404": ("the feed answers 404", lambda q, right, w: NOT_FOUND if q.path == "/xmls/joins" else right),
     "feed-odd-dates": ("the feed writes dates as a neighbour paper does", _feed_dates),
     "moved-301": ("era-C addresses lead to the new host", moved),

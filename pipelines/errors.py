@@ -15,7 +15,7 @@ OpedsError                  everything of ours: one sentence that says what to d
 │   └── SiteRefused         401, 403 or robots.txt: do not try again before a person has looked
 ├── DayIncomplete           a day of which not everything was read
 ├── FixityFailed            the archive holds something that does not fit
-├── NotTold                 a notice that could not be delivered
+├── NotificationFailed                 a notice that could not be delivered
 └── StalePublisher          another publisher moved the catalogue meanwhile
 """
 
@@ -80,7 +80,7 @@ class FixityFailed(OpedsError):
     """An object, a record, a manifest or the catalogue does not fit the others. Nothing was repaired."""
 
 
-class NotTold(OpedsError):
+class NotificationFailed(OpedsError):
     """A notice could not be delivered to one of the addresses in OPEDS_NOTIFY."""
 
 

@@ -156,7 +156,7 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class Overlap:
     """How two texts overlap, in runs of three words (method: matches.py).
 
     `smaller` is the article with fewer runs; `touched` counts the tenths of the larger text that
@@ -179,7 +179,7 @@ class Match:
 
     article_id: str
     content16: str
-    figures: Figures
+    overlap: Overlap
 
 
 @dataclass(frozen=True, slots=True)

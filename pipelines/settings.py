@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-HOME = Path(".opeds")  # the embedded store, the index, logs: all that a run leaves on this machine
+DEFAULT_HOME = Path(".opeds")  # the embedded store, the index, logs: all that a run leaves on this machine
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Settings:
     sources: str = ""
     contact: str = ""
     notify: str = field(default="", repr=False)  # addresses with passwords in them
-    home: Path = HOME
+    home: Path = DEFAULT_HOME
     endpoint: str = ""
     region: str = "us-east-1"
     access_key: str = field(default="", repr=False)
@@ -49,7 +49,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         sources=environ.get("OPEDS_SOURCES", ""),
         contact=environ.get("OPEDS_CONTACT", ""),
         notify=environ.get("OPEDS_NOTIFY", ""),
-        home=Path(environ.get("OPEDS_HOME") or HOME).absolute(),
+        home=Path(environ.get("OPEDS_HOME") or DEFAULT_HOME).absolute(),
         endpoint=environ.get("AWS_ENDPOINT_URL", ""),
         region=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1",
         access_key=environ.get("AWS_ACCESS_KEY_ID", ""),

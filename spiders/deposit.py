@@ -14,7 +14,7 @@ from typing import Self
 from scrapy import signals
 from scrapy.crawler import Crawler
 
-from pipelines.archive.captures import keep, notes
+from pipelines.archive.captures import capture_notes, store_capture
 from pipelines.archive.crawl_summary import summary_body
 from pipelines.archive.keys import capture_key, crawl_key
 from pipelines.archive.store import Store, identify, open_store
@@ -22,7 +22,7 @@ from pipelines.archive.warc import Exchange, capture_of, crawl_file, page_file
 from pipelines.clock import STAMP, iso
 from pipelines.errors import OpedsError, WrongUsage
 from pipelines.settings import read_settings
-from spiders.source import Page, SourceSpider, refuse
+from spiders.source import FetchedPage, SourceSpider, refuse
 
 
 class Deposit:
@@ -63,7 +63,7 @@ class Deposit:
         except OpedsError as error:
             refuse(str(error), code=1)  # bad luck: another try may find the bucket
 
-    async def process_item(self, item: Page) -> Page:
+    async def process_item(self, item: FetchedPage) -> FetchedPage:
         """Keep one page; the bucket is waited for outside of the event loop."""
         try:
             await asyncio.to_thread(self._keep, item)
@@ -72,15 +72,15 @@ class Deposit:
         self.spider.say(item.tried.result, item.tried.article_id)
         return item
 
-    def _keep(self, page: Page) -> None:
+    def _keep(self, page: FetchedPage) -> None:
         capture = capture_of(page.exchange)
         fresh = capture_key(page.tried.article_id, capture)
         if self.store is None:
             with Path(self.spider.warc).open("ab") as file:
-                file.write(page_file(page.exchange, notes(page.tried.article_id, capture)))
+                file.write(page_file(page.exchange, capture_notes(page.tried.article_id, capture)))
             page.tried.result, page.tried.capture_key = "captured", fresh
             return
-        key = keep(self.store, page.tried.article_id, page.exchange, capture)
+        key = store_capture(self.store, page.tried.article_id, page.exchange, capture)
         if key != fresh:
             self.sightings.append((page.exchange, capture.payload_sha256, _dated(key)))
         page.tried.result, page.tried.capture_key = "captured" if key == fresh else "kept", key

@@ -33,7 +33,7 @@ class Unreadable(ValueError):
     """An answer that is not what the route's kind says; the message tells a person why."""
 
 
-def entries(route: Route, body: bytes, base: str, zone: ZoneInfo) -> list[Entry]:
+def entries_of(route: Route, body: bytes, base: str, zone: ZoneInfo) -> list[Entry]:
     """Return what an answer of this route shows, in its order; raise `Unreadable`.
 
     An address that cannot be parsed is left out: one broken link must not cost the others.

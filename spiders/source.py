@@ -29,14 +29,14 @@ from pipelines.jobs.crawls import WRONG
 from pipelines.settings import read_settings
 from pipelines.sources import Route, Source, load_sources, source_named
 from pipelines.sources.addresses import Place, canonical_url, is_opinion, place_of
-from spiders.discovery import Entry, Unreadable, after, entries
+from spiders.discovery import Entry, Unreadable, after, entries_of
 from spiders.politeness import Refused, RobotsUnreadable
 
 MAX_FETCHED = 100_000  # pages of one crawl
 
 
 @dataclass(frozen=True)
-class Page:
+class FetchedPage:
     """A page as it came, for spiders/deposit.py to keep."""
 
     tried: Tried
@@ -136,7 +136,7 @@ class SourceSpider(Spider):
     def parse_route(self, response: Response, route: Route, page: int) -> Iterator[Request]:
         """Merge what a route's page shows, and go on to its next page until the days are covered."""
         try:
-            found = entries(route, response.body, response.url, self.place_source.timezone)
+            found = entries_of(route, response.body, response.url, self.place_source.timezone)
         except Unreadable as error:
             self._report(route, [], error=str(error))
             return
@@ -198,7 +198,7 @@ class SourceSpider(Spider):
             url, callback=self.parse_page, errback=self.page_failed, cb_kwargs={"key": key}, meta={"page": True}
         )
 
-    def parse_page(self, response: Response, key: str) -> Iterator[Page]:
+    def parse_page(self, response: Response, key: str) -> Iterator[FetchedPage]:
         """Hand a page over as it came, under the address that answered."""
         tried = self.by_url[key]
         exchange: Exchange | None = response.meta.get("exchange")  # spiders/wire.py: of an answer 200 alone
@@ -214,20 +214,20 @@ class SourceSpider(Spider):
             yield from self._moved(tried, place, exchange)
         else:
             tried.aliases = sorted({key, canonical_url(response.url, self.place_source)} - {tried.url})
-            yield Page(tried, exchange)
+            yield FetchedPage(tried, exchange)
         if tried.result:
             self.say(tried.result, tried.article_id)
 
-    def _moved(self, tried: Tried, place: Place, exchange: Exchange) -> Iterator[Page]:
+    def _moved(self, tried: Tried, place: Place, exchange: Exchange) -> Iterator[FetchedPage]:
         """An address that leads to another article is that one's alias; the article itself is kept once."""
         tried.result, tried.target = "alias", place.article_id
         if place.canonical_url not in self.by_url:
             arrived = Tried(place.canonical_url, place.article_id, list(tried.routes), tried.day, tried.title)
             arrived.status, arrived.fetched_at = tried.status, tried.fetched_at
             self.by_url[place.canonical_url] = arrived
-            yield Page(arrived, exchange)
+            yield FetchedPage(arrived, exchange)
 
-    def page_failed(self, failure: Failure) -> Iterator[Page]:
+    def page_failed(self, failure: Failure) -> Iterator[FetchedPage]:
         """Note why a page could not be had."""
         request: Request = failure.request  # type: ignore[attr-defined]
         tried = self.by_url[request.cb_kwargs["key"]]

@@ -14,7 +14,7 @@ from typing import Any
 
 from xxhash import xxh3_64_intdigest
 
-from pipelines.copies.fingerprint import runs_of, words_of
+from pipelines.copies.fingerprint import shingles_of, words_of
 
 Pairs = Iterator[tuple[int, int]]
 JACCARD = 0.3  # of 3-word runs: the best that one similarity does on these texts (dedup.md)
@@ -51,7 +51,7 @@ def exact(texts: list[tuple[str, ...]]) -> Pairs:
 
 def simhash(texts: list[tuple[str, ...]], bits: int = 12) -> Pairs:
     """SimHash over 3-word runs, at most 12 of 64 bits apart; its best on these texts."""
-    made = [_simhash(runs_of(words, 3)) for words in texts]
+    made = [_simhash(shingles_of(words, 3)) for words in texts]
     yield from ((a, b) for a, b in combinations(range(len(made)), 2) if (made[a] ^ made[b]).bit_count() <= bits)
 
 
@@ -69,7 +69,7 @@ def datasketch(texts: list[tuple[str, ...]]) -> Pairs:
     from datasketch import MinHash, MinHashLSH
 
     index = MinHashLSH(num_perm=2 * BANDS, params=(BANDS, 2))
-    sets = [frozenset(runs_of(words, 3)) for words in texts]
+    sets = [frozenset(shingles_of(words, 3)) for words in texts]
     for n, runs in enumerate(sets):
         made = MinHash(num_perm=2 * BANDS)
         made.update_batch([run.encode() for run in runs])
@@ -82,7 +82,7 @@ def rensa(texts: list[tuple[str, ...]]) -> Pairs:
     from rensa import RMinHash, RMinHashLSH
 
     index = RMinHashLSH(threshold=JACCARD, num_perm=2 * BANDS, num_bands=BANDS)
-    sets = [frozenset(runs_of(words, 3)) for words in texts]
+    sets = [frozenset(shingles_of(words, 3)) for words in texts]
     for n, runs in enumerate(sets):
         made = RMinHash(num_perm=2 * BANDS, seed=1)
         made.update(sorted(runs))

@@ -30,7 +30,7 @@ from pipelines.catalogue.rows import article_rows
 from pipelines.catalogue.schema import article_schema
 from pipelines.extraction.extract import extract
 from pipelines.index.index import open_index
-from pipelines.index.tables import READING, SHINGLE
+from pipelines.index.tables import INDEXED_TEXT, SHINGLE
 from pipelines.model import Capture, Outcome, Verdict
 from pipelines.settings import Settings
 from pipelines.sources import load_sources
@@ -256,10 +256,10 @@ def _new_article(url: str, size: int) -> float:
     dice = random.Random(size)
     places = sorted((dice.getrandbits(62), n) for n in range(size) for _ in range(52))
     with index.engine.begin() as c:
-        c.execute(READING.delete())
+        c.execute(INDEXED_TEXT.delete())
         c.execute(SHINGLE.delete())
         same = {"content16": "x", "rules8": "r", "record_key": "k", "published_at": "", "listed": True, "seq": 1}
-        c.execute(READING.insert(), [{"id": n, "article_id": f"kjd-c{n}", **same} for n in range(size)])
+        c.execute(INDEXED_TEXT.insert(), [{"id": n, "article_id": f"kjd-c{n}", **same} for n in range(size)])
         if index.engine.dialect.name == "postgresql":
             c.exec_driver_sql("SELECT setval('reading_id_seq', %s)", (size,))
             with c.connection.cursor().copy("COPY shingle (hash, reading) FROM STDIN") as copy:  # type: ignore[attr-defined]

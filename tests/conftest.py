@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from newsstand.server import Newsstand, parse_clock, running
 from pipelines.archive import embedded
-from pipelines.archive.captures import keep
+from pipelines.archive.captures import store_capture
 from pipelines.archive.store import FolderStore, MemoryStore, Store, open_store
 from pipelines.archive.warc import Exchange
 from pipelines.catalogue.delta import location, open_table
@@ -234,7 +234,7 @@ def take_in(archive: Archive, *captures: Capture, run: str = "") -> list[Outcome
     for one in captures:
         place = place_of(one.url, archive.sources.values())
         assert place
-        key = keep(archive.store, place.article_id, exchange(one), one)
+        key = store_capture(archive.store, place.article_id, exchange(one), one)
         seen.append(Sighting(place.article_id, one.url, one.fetched_at, key))
     part = Part(run or f"run-{next(_numbers)}", "test", "2024-06-13", "2026-01-01T00:00:00Z")
     return ingest(archive, part, seen, [], lambda outcome: None)

@@ -70,13 +70,13 @@ def _child(order: dict[str, Any], count: Any) -> None:
         os.dup2(out.fileno(), 1)
         os.dup2(out.fileno(), 2)
     _kill_at(order.get("kill_at", 0), count)
-    from pipelines import run as whole_way
-    from pipelines.cli.main import main as opeds
+    from pipelines.cli.main import main
+    from pipelines.jobs import run as jobs_run
 
-    whole_way._crawl_all = _crawl_in_forks  # type: ignore[assignment]
+    jobs_run._crawl_all = _crawl_in_forks  # type: ignore[assignment]
     sys.argv = ["opeds", "run", "--day", order["day"]]
     try:
-        opeds()
+        main()
     except SystemExit as end:
         os._exit(int(end.code or 0))
     os._exit(0)

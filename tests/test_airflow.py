@@ -70,7 +70,7 @@ def test_a_day_runs_through_without_a_scheduler(newsstand: World, bucket: Settin
     rows, orphans = state(bucket)
     assert len(rows) > 4
     assert orphans == set()
-    closings = [m.closing for _, m in manifests.entries(open_store(bucket)) if m.closing]
+    closings = [m.closing for _, m in manifests.read_log(open_store(bucket)) if m.closing]
     assert [closing.complete for closing in closings] == [True, True]
     assert counted(counters)["kjd.archived"] == 3, "and the second day archived nothing"
     captures = list(open_store(bucket).keys("captures/"))
@@ -226,7 +226,7 @@ def test_a_backfill_with_two_runs_at_once_and_a_killed_worker(cluster: Cluster, 
     assert {run["state"] for run in runs} == {"success"}, [(r["partition_key"], r["state"]) for r in runs]
 
     days = [str(FIRST + timedelta(days=n)) for n in range(DAYS)]
-    logged = [m for _, m in manifests.entries(open_store(cluster.settings))]
+    logged = [m for _, m in manifests.read_log(open_store(cluster.settings))]
     closed = {m.day: m.closing.complete for m in logged if m.closing and m.day in days}
     assert closed == dict.fromkeys(days, True), "a closing manifest for each day, and each complete"
 
@@ -333,7 +333,7 @@ def test_eight_shards_over_two_workers_come_to_what_one_process_makes(cluster: C
         began = datetime.now().astimezone()
         run = cluster.airflow.trigger("opeds_rederive")
         cluster.ended("opeds_rederive", number, 300)
-        tasks = [task for task in cluster.airflow.tasks("opeds_rederive", run) if task["task_id"] == "reread"]
+        tasks = [task for task in cluster.airflow.tasks("opeds_rederive", run) if task["task_id"] == "re_extract"]
         assert [task["state"] for task in tasks] == ["success"] * 8
         assert len({task["hostname"] + str(task["pid"]) for task in tasks}) == 8
         ends = [datetime.fromisoformat(task["end_date"]) for task in tasks]
@@ -342,7 +342,7 @@ def test_eight_shards_over_two_workers_come_to_what_one_process_makes(cluster: C
         print(
             f"{workers} worker(s): 8 shards in {seconds[workers]:.1f} s, {datetime.now().astimezone() - began} in all"
         )
-    outcomes = [o for _, m in manifests.entries(open_store(cluster.settings)) for o in m.outcomes]
+    outcomes = [o for _, m in manifests.read_log(open_store(cluster.settings)) for o in m.outcomes]
     sightings = {(o.article_id, o.capture_key) for o in outcomes if o.verdict in CONTENT}
     assert sum(o.verdict is Verdict.REREAD for o in outcomes) == 2 * len(sightings), (
         "each once by each of the new rules"

@@ -17,7 +17,7 @@ from tests.conftest import ROOT
 
 DAGS = sorted(path.stem for path in (ROOT / "dags").glob("*.py"))
 CRAWLS = {"crawl_kjd": "site_kjd", "crawl_daum": "site_daum"}
-LOOKS = {"look_again_kjd": "site_kjd", "look_again_daum": "site_daum"}
+LOOKS = {"revisit_kjd": "site_kjd", "revisit_daum": "site_daum"}
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_arrows_are_as_drawn(facts: dict[str, Any]) -> None:
         "report": ["close", "publish"],
     }
     revisit = facts["dags"]["opeds_revisit"]["tasks"]
-    assert revisit["done"]["upstream"] == ["look_again_daum", "look_again_kjd", "publish"]
+    assert revisit["done"]["upstream"] == ["revisit_daum", "revisit_kjd", "publish"]
 
 
 def test_a_site_is_asked_by_one_crawl_at_a_time_whoever_asks(facts: dict[str, Any]) -> None:
@@ -129,7 +129,7 @@ def test_a_dag_file_only_wires(name: str) -> None:
     tree = ast.parse((ROOT / "dags" / f"{name}.py").read_text())
     tasks = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name != name]
     long = {task.name for task in tasks if len(ast.unparse(task).splitlines()) > 12}
-    assert long <= ({"read"} if name == "opeds_consumer_example" else {"crawl", "look_again"})
+    assert long <= ({"read"} if name == "opeds_consumer_example" else {"crawl", "revisit"})
 
 
 def test_the_manual_has_the_command_of_a_backfill() -> None:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from pipelines.sources import Route
-from spiders.discovery import MAX_PAGES, Entry, Unreadable, after, entries
+from spiders.discovery import MAX_PAGES, Entry, Unreadable, after, entries_of
 from spiders.guard import is_public
 from tests.conftest import SOURCES
 
@@ -17,7 +17,7 @@ GOOD = "<div class='mid-article3'><a class='media' href='/news/2026-06-02/opinio
 
 
 def read(name: str, body: bytes) -> list[Entry]:
-    return entries(ROUTES[name], body, BASE, SEOUL)
+    return entries_of(ROUTES[name], body, BASE, SEOUL)
 
 
 @pytest.mark.parametrize("name", ["editorials", "feed", "news-sitemap", "channel"])

@@ -27,9 +27,9 @@ def test_a_week_with_few_columns_is_no_drift() -> None:
 def test_a_selector_that_hands_over_to_another_is_told_apart_from_a_loss() -> None:
     before = seen(20, 1, ("text", "#a"), ("authors", ".by"))
     (moved,) = drift([*before, *seen(20, 2, ("text", "#b"), ("authors", ".by"))][:28])
-    assert (moved.field, moved.selector, moved.grave) == ("text", "#a", False)
+    assert (moved.field, moved.selector, moved.serious) == ("text", "#a", False)
     (lost,) = drift([*before, *seen(10, 2, ("text", "#a"))])
-    assert (lost.field, lost.before, lost.now, lost.grave, len(lost.urls)) == ("authors", 1.0, 0.0, True, 5)
+    assert (lost.field, lost.before, lost.now, lost.serious, len(lost.urls)) == ("authors", 1.0, 0.0, True, 5)
 
 
 @pytest.mark.parametrize("fault", ["redesign", "moved-body"])

@@ -63,7 +63,7 @@ def test_an_index_made_anew_is_the_same(shared: Settings) -> None:
     anew = open_archive(shared).index
 
     def derived(state_: object) -> object:
-        readings = [{k: v for k, v in row.items() if k != "id"} for row in state_.readings]  # type: ignore[attr-defined]
+        readings = [{k: v for k, v in row.items() if k != "id"} for row in state_.indexed_texts]  # type: ignore[attr-defined]
         return replace(state_, readings=tuple(readings))  # type: ignore[type-var]
 
     assert [derived(anew.state_of(article_id)) for article_id in articles] == [derived(one) for one in before]

@@ -9,20 +9,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines import extract as reading
 from pipelines.archive import manifests
-from pipelines.archive.captures import keep
+from pipelines.archive.captures import store_capture
 from pipelines.archive.crawl_summary import Tried
 from pipelines.archive.store import MemoryStore, identify
 from pipelines.archive.warc import exchanges, page_file
 from pipelines.catalogue.delta import publish
 from pipelines.catalogue.queries import query, versions_of
+from pipelines.extraction import extract as extract_module
 from pipelines.extraction import fields
 from pipelines.index.index import open_index
-from pipelines.index.opened import Archive, catch_up, open_archive, rehearsal
+from pipelines.index.opened import Archive, catch_up, dry_run, open_archive
 from pipelines.jobs.crawls import sightings
 from pipelines.jobs.import_warc import upkeep
-from pipelines.jobs.ingest import Part, ingest, ingest_left
+from pipelines.jobs.ingest import Part, ingest, ingest_orphans
 from pipelines.model import Outcome, Sighting, Verdict
 from pipelines.settings import Settings
 from tests.conftest import C_URL, DAUM_URL, SOURCES, capture, exchange, page, prose, state, take_in
@@ -197,7 +197,7 @@ def test_a_record_names_the_address_that_answered(archive: Archive) -> None:
     better = "https://koreajoongangdaily.joins.com/2019/12/17/editorials/Slug/3071610.html"
     worse = "https://koreajoongangdaily.joins.com/news/article/article.aspx?aid=3071610"
     arrived = capture(A, DAYS[0], better)
-    key = keep(archive.store, "kjd-a3071610", exchange(arrived), arrived)
+    key = store_capture(archive.store, "kjd-a3071610", exchange(arrived), arrived)
     sighting = Sighting("kjd-a3071610", worse, arrived.fetched_at, key)
     ingest(archive, Part("r", "p", "2019-12-17", "2026-01-01T00:00:00Z"), [sighting], [], lambda _: None)
     (record,) = [json.loads(archive.store.read(k)) for k in archive.store.keys("articles/")]
@@ -211,7 +211,7 @@ def test_an_answer_that_was_not_recorded_to_its_end_is_set_aside_as_truncated(ar
     assert read.truncated == "length"
     assert read.headers == whole.headers
     archive.store.create(f"captures/kjd/c2068163/20240614T000000Z-{'0' * 16}.warc.gz", body)
-    (outcome,) = ingest_left(
+    (outcome,) = ingest_orphans(
         archive, Part("r", "left", "", "2026-01-01T00:00:00Z"), archive.store.keys("captures/"), lambda _: None
     )
     assert (outcome.verdict, outcome.reasons) == (Verdict.REJECTED, ("truncated", "answer_cut_off"))
@@ -254,7 +254,7 @@ def test_our_own_new_rules_are_not_taken_for_the_papers_correction(
         return said and replace(said, value=f"{said.value}, as newer rules read it")
 
     monkeypatch.setattr(fields, "headline", better)
-    monkeypatch.setattr(reading, "CODE", "next")
+    monkeypatch.setattr(extract_module, "CODE", "next")
     outcomes = take_in(archive, capture(A.replace(b"</body>", b"<i></i></body>"), DAYS[1]))
     publish(archive, folder)
     rows = query(folder, "articles", "SELECT content16, formerly, headline FROM t")
@@ -268,7 +268,7 @@ def test_our_own_new_rules_are_not_taken_for_the_papers_correction(
 def test_a_dry_run_decides_the_same_leaves_no_trace_and_holds_up_nobody(archive: Archive, folder: Settings) -> None:
     take_in(archive, capture(A, DAYS[0]))
     keys, seq = list(archive.store.keys("")), archive.index.seq()
-    with rehearsal(folder) as dry:
+    with dry_run(folder) as dry:
         planned = take_in(dry, capture(B, DAYS[1]))
         assert not archive.index.logged("somebody", "else"), "the index is free meanwhile"
         archive.index.publish(replace(planned[0], article_id="kjd-c1"), [1, 2, 3])
@@ -308,13 +308,13 @@ def test_a_number_taken_meanwhile_is_passed_over() -> None:
     theirs = replace(mine, run="theirs")
     assert manifests.append(store, theirs, 0) == 1
     assert manifests.append(store, mine, 0) == 2
-    assert [manifest.run for _, manifest in manifests.entries(store)] == ["theirs", "mine"]
+    assert [manifest.run for _, manifest in manifests.read_log(store)] == ["theirs", "mine"]
 
 
 def test_a_manifest_reads_back_as_it_was_written(archive: Archive) -> None:
     take_in(archive, capture(page(prose(1), author="Han Seo-yul"), DAYS[0]))
     outcomes = take_in(archive, capture(daum_page(prose(1)), DAYS[1], DAUM_URL))
-    (_, logged) = list(manifests.entries(archive.store))[-1]
+    (_, logged) = list(manifests.read_log(archive.store))[-1]
     assert logged.outcomes == tuple(outcomes)
 
 

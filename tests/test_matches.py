@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.copies.compare import Side, figures, prepared, relation, unites
+from pipelines.copies.compare import Side, overlap_of, prepared, relation, unites
 from pipelines.copies.fingerprint import hashes_in, hashes_of, sketch_of
 from pipelines.copies.groups import Member, groups
 from tests.conftest import prose
@@ -14,7 +14,7 @@ EARLY, LATE = Side("kjd-c1", "kjd", "2026-06-01"), Side("daum-1", "daum", "2026-
 
 
 def told(later: str, earlier: str, this: Side = LATE, other: Side = EARLY) -> str:
-    return relation(this, other, figures(this.article_id, prepared(later), other.article_id, prepared(earlier)))
+    return relation(this, other, overlap_of(this.article_id, prepared(later), other.article_id, prepared(earlier)))
 
 
 def test_the_same_text_elsewhere_is_the_same_and_at_home_a_version() -> None:
@@ -32,7 +32,7 @@ def test_the_first_half_alone_is_an_excerpt() -> None:
 
 
 def test_two_articles_on_one_page_contain_and_do_not_join() -> None:
-    f = figures("daum-1", prepared(f"{LONG}\n{OTHER}"), "kjd-c1", prepared(LONG))
+    f = overlap_of("daum-1", prepared(f"{LONG}\n{OTHER}"), "kjd-c1", prepared(LONG))
     assert relation(LATE, EARLY, f) == "contains"
     assert not unites(LATE, EARLY, f)
 
@@ -48,7 +48,7 @@ def test_another_text_has_nothing_to_do_with_it() -> None:
 
 def test_figures_do_not_know_who_is_asked_first() -> None:
     one, two = prepared(LONG), prepared(LONG[: len(LONG) // 2])
-    assert figures("a", one, "b", two) == figures("b", two, "a", one)
+    assert overlap_of("a", one, "b", two) == overlap_of("b", two, "a", one)
 
 
 @settings(max_examples=50)

@@ -13,7 +13,7 @@ import pytest
 from newsstand.server import SENT, Stand, parse_clock
 from newsstand.site import FAULTS, answer, asked
 from newsstand.world import SEOUL, _opeds, build, phrases
-from pipelines.copies.compare import figures, prepared
+from pipelines.copies.compare import overlap_of, prepared
 from tests.conftest import ROOT
 
 WORLD = build()
@@ -41,7 +41,7 @@ def test_the_same_seed_gives_the_same_world() -> None:
 def test_its_opeds_are_no_copies_of_each_other() -> None:
     texts = [prepared("\n".join(oped.paragraphs)) for oped in WORLD.opeds]
     pairs = ((a, b) for a in range(len(texts)) for b in range(a))
-    assert max(figures("a", texts[a], "b", texts[b]).c_small for a, b in pairs) < 0.3
+    assert max(overlap_of("a", texts[a], "b", texts[b]).c_small for a, b in pairs) < 0.3
 
 
 def test_an_oped_is_not_there_before_its_time() -> None:

@@ -13,8 +13,8 @@ from aiosmtpd.controller import Controller
 
 from newsstand.local_airflow import free_port
 from pipelines.archive.manifests import Closing
-from pipelines.catalogue.drift import Finding
-from pipelines.errors import DayIncomplete, NotTold
+from pipelines.catalogue.drift import Drift
+from pipelines.errors import DayIncomplete, NotificationFailed
 from pipelines.jobs.notify import Notice, failed, late, notices_of, notices_of_drift, notify
 
 NOTICE = Notice("incomplete", "2026-06-02 is not complete", ("kjd: columns: 0 items: has the layout changed?",))
@@ -76,7 +76,7 @@ def test_a_notice_goes_to_the_log_by_mail_and_to_a_webhook(
 def test_one_address_that_fails_keeps_no_other_from_being_told(
     mailbox: tuple[Mailbox, str], hook: tuple[list[dict[str, Any]], str]
 ) -> None:
-    with pytest.raises(NotTold) as told:
+    with pytest.raises(NotificationFailed) as told:
         notify([NOTICE], f"{hook[1].replace('/hook', '/services/T0KEN')} nonsense://x {mailbox[1]}")
     assert len(mailbox[0].mails) == 1
     assert "hunter2" not in str(told.value)
@@ -101,8 +101,8 @@ def test_what_is_told_of_a_day() -> None:
 
 
 def test_drift_is_told_with_pages_to_look_at() -> None:
-    one = Finding("kjd", "text", 1.0, 0.2, "#article_body", ("https://example.org/1",), grave=True)
-    (notice,) = notices_of_drift([one, Finding("kjd", "deck", 1.0, 0.9, "h2", (), grave=False)])
+    one = Drift("kjd", "text", 1.0, 0.2, "#article_body", ("https://example.org/1",), serious=True)
+    (notice,) = notices_of_drift([one, Drift("kjd", "deck", 1.0, 0.9, "h2", (), serious=False)])
     assert (notice.kind, notice.lines[1]) == ("drift", "https://example.org/1")
 
 

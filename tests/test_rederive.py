@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines import extract as reading
 from pipelines.catalogue.delta import publish
 from pipelines.catalogue.queries import query, versions_of
+from pipelines.extraction import extract as extract_module
 from pipelines.extraction import fields
 from pipelines.index.opened import Archive, open_archive
 from pipelines.jobs.run import rederive, retry
@@ -28,7 +28,7 @@ def better_headlines(monkeypatch: pytest.MonkeyPatch) -> None:
         return said and replace(said, value=f"{said.value}!")
 
     monkeypatch.setattr(fields, "headline", better)
-    monkeypatch.setattr(reading, "CODE", "tomorrow")
+    monkeypatch.setattr(extract_module, "CODE", "tomorrow")
 
 
 def test_nothing_differs_while_the_rules_are_the_same(archive: Archive, folder: Settings) -> None:
@@ -63,15 +63,15 @@ def test_what_todays_rules_refuse_keeps_its_reading_and_is_no_correction(
     archive: Archive, folder: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take_in(archive, capture(page(prose(1)), DAYS[0]))
-    monkeypatch.setattr(reading, "CODE", "stricter")
+    monkeypatch.setattr(extract_module, "CODE", "stricter")
     monkeypatch.setattr("pipelines.extraction.quality.MIN_BLOCKS", 99)
     monkeypatch.setattr("pipelines.extraction.quality.MISSING", __import__("re").compile("ferry"))
     (one,) = rederive(folder, "", [], write=True, progress=QUIET)[0]
     assert one.refused == ("reject", "soft_404", "short")
     monkeypatch.undo()
-    monkeypatch.setattr(reading, "CODE", "stricter")
+    monkeypatch.setattr(extract_module, "CODE", "stricter")
     later = page([*prose(1)[:-1], "Another end."])
-    monkeypatch.setattr("pipelines.jobs.ingest.reread", lambda *_: [])  # as if the old capture were refused still
+    monkeypatch.setattr("pipelines.jobs.ingest.re_extract", lambda *_: [])  # as if the old capture were refused still
     (outcome,) = take_in(archive, capture(later, DAYS[1]))
     assert outcome.verdict is Verdict.NEW, "readings by unlike rules are not compared"
     publish(archive, folder)
@@ -90,7 +90,7 @@ def test_a_page_that_was_set_aside_is_archived_when_rules_are_mended(
     assert [one.refused for one in shown] == [("reject", "soft_404", "short")], "still refused, and told so"
     assert report.outcomes == []
     monkeypatch.undo()
-    monkeypatch.setattr(reading, "CODE", "mended")
+    monkeypatch.setattr(extract_module, "CODE", "mended")
     (shown,) = retry(folder, "kjd", write=False, progress=QUIET)[0]
     assert not shown.refused
     _, report = retry(folder, "", write=True, progress=QUIET)

@@ -63,9 +63,9 @@ def whole_day(meter: Meter, day: str = DAY) -> Closed:
 def finished(run: Run, meter: Meter) -> Closed:
     """Take the steps behind the crawls."""
     for share in tasks.shares(run):
-        tasks.ingest(share, meter)
+        tasks.ingest_share(share, meter)
     closed = tasks.close_day(run)
-    tasks.publish()
+    tasks.publish_catalogue()
     return closed
 
 
@@ -103,11 +103,11 @@ def test_the_calendar_knows_a_day_before_it_is_published(archive_of: Settings, m
     for source in run["sources"]:
         tasks.crawl(run, source, meter)
     for share in tasks.shares(run):
-        tasks.ingest(share, meter)
+        tasks.ingest_share(share, meter)
     tasks.close_day(run)
     (day,) = days(archive_of)
     assert (day["day"], day["complete"], day["outcomes"]["NEW"]) == (DAY, True, 6)
-    tasks.publish()
+    tasks.publish_catalogue()
     assert days(archive_of) == [day]
 
 
@@ -253,9 +253,9 @@ def test_a_second_look_may_be_taken_after_midnight(archive_of: Settings, newssta
     newsstand.stand.stand.given[C_URL.removeprefix("https://")] = body
     take_in(open_archive(archive_of), captured(body, then.isoformat()[:19]))
     run = Run(id="again", day=str(today() - timedelta(days=1)), at=iso(moment), sources=["kjd"])
-    assert tasks.look_again(run, "kjd", meter) == {"kept": 1}
+    assert tasks.revisit_source(run, "kjd", meter) == {"kept": 1}
     (share,) = tasks.shares(run)
-    assert tasks.ingest(share, meter) == {"UNCHANGED": 1}
+    assert tasks.ingest_share(share, meter) == {"UNCHANGED": 1}
 
 
 def test_a_crawl_told_to_end_leaves_its_summary(archive_of: Settings, newsstand: World) -> None:
@@ -343,7 +343,7 @@ def test_a_large_crawl_is_taken_in_by_several_tasks(archive_of: Settings) -> Non
     open_archive(archive_of).store.create(crawl_key("kjd", DAY, "r"), summary_body(told))
     work = tasks.shares(Run(id="r", day=DAY, at="", sources=["kjd"]))
     assert len(work) == 3
-    counts = [tasks.ingest(share, Meter())["GONE"] for share in work]
+    counts = [tasks.ingest_share(share, Meter())["GONE"] for share in work]
     assert sum(counts) == 600
     assert min(counts) > 150
 
@@ -361,11 +361,11 @@ def test_an_archive_read_again_in_shares_is_the_one_read_again_whole(
         (new / file.name).write_text(file.read_text().replace("drop = [", 'drop = [".none-such", '))
     monkeypatch.setenv("OPEDS_SOURCES", str(new))
     assert opeds("rederive", "--write", settings=other, OPEDS_SOURCES=str(new)).code == 0
-    counts = [tasks.reread(share, "", "again").get("REREAD", 0) for share in tasks.shares_of_archive(8)]
-    tasks.publish()
+    counts = [tasks.re_extract_share(share, "", "again").get("REREAD", 0) for share in tasks.shares_of_archive(8)]
+    tasks.publish_catalogue()
     assert sum(counts) == len(list(open_store(archive_of).keys("captures/")))
     assert state(archive_of) == state(other)
-    assert [tasks.reread(share, "", "once more") for share in tasks.shares_of_archive(8)] == [{}] * 8
+    assert [tasks.re_extract_share(share, "", "once more") for share in tasks.shares_of_archive(8)] == [{}] * 8
 
 
 def test_what_a_broken_run_left_is_taken_in_and_the_catalogue_compacted(
@@ -373,11 +373,11 @@ def test_what_a_broken_run_left_is_taken_in_and_the_catalogue_compacted(
 ) -> None:
     run = tasks.discover(DAY)
     tasks.crawl(run, "kjd", meter)
-    assert tasks.take_in_left() == {}, "it may be a crawl at work"
+    assert tasks.ingest_settled_orphans() == {}, "it may be a crawl at work"
     monkeypatch.setattr(tasks, "SETTLED", timedelta(0))
     time.sleep(1.1)
-    assert tasks.take_in_left()["NEW"] == 3
-    tasks.publish()
+    assert tasks.ingest_settled_orphans()["NEW"] == 3
+    tasks.publish_catalogue()
     for day in ("2026-06-03", "2026-06-04"):
         whole_day(meter, day)
     assert tasks.compact_catalogue()["files_joined"] > 0
@@ -414,9 +414,9 @@ def test_a_damaged_object_is_told_and_the_task_goes_red(
 def test_a_revisit_with_nothing_owed_asks_nobody(archive_of: Settings, newsstand: World, meter: Meter) -> None:
     whole_day(meter)
     asked = len(newsstand.paths())
-    run = tasks.owed()
+    run = tasks.due_revisits()
     assert run["sources"] == []
-    assert tasks.look_again(run, "kjd", meter) == {}
+    assert tasks.revisit_source(run, "kjd", meter) == {}
     assert len(newsstand.paths()) == asked
 
 

@@ -11,7 +11,7 @@ from pipelines.errors import AlreadyArchived
 from pipelines.model import Capture
 
 
-def keep(store: Store, article_id: str, exchange: Exchange, capture: Capture) -> str:
+def store_capture(store: Store, article_id: str, exchange: Exchange, capture: Capture) -> str:
     """Return the key under which a page's payload lies, having put it there unless one did before.
 
     `capture` is the exchange decoded. A key of another moment than the capture's says that it was kept earlier.
@@ -22,10 +22,10 @@ def keep(store: Store, article_id: str, exchange: Exchange, capture: Capture) ->
     if not key:
         key = capture_key(article_id, capture)
         with suppress(AlreadyArchived):  # another worker, the same second, other headers: the first stands
-            store.create(key, page_file(exchange, notes(article_id, capture)))
+            store.create(key, page_file(exchange, capture_notes(article_id, capture)))
     return key
 
 
-def notes(article_id: str, capture: Capture) -> dict[str, str]:
+def capture_notes(article_id: str, capture: Capture) -> dict[str, str]:
     """Return what the page's metadata record says of it: nothing of the run, so that a rerun gives the same file."""
     return {"article_id": article_id, "payload_sha256": capture.payload_sha256}

@@ -11,7 +11,7 @@ from pipelines.archive.record import to_json
 from pipelines.errors import CrawlFailed, NotArchived
 from pipelines.index.opened import Archive
 
-SCHEMA = "opeds/crawl/1"
+CRAWL_SCHEMA = "opeds/crawl/1"
 
 
 @dataclass
@@ -57,7 +57,7 @@ class Summary:
 
 def summary_body(summary: Summary) -> bytes:
     """Return a summary as it lies in the bucket."""
-    return to_json({"schema": SCHEMA, **asdict(summary)})
+    return to_json({"schema": CRAWL_SCHEMA, **asdict(summary)})
 
 
 def read_summary(archive: Archive, key: str) -> Summary:

@@ -40,7 +40,7 @@ def ensure_running(settings: Settings, role: str = "writer") -> Settings:
     folder = settings.home / "store"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _lock(folder):
-        if not running(folder):
+        if not running_pid(folder):
             _start(folder)
         if not (folder / READY).exists():  # just started, or by a command that was interrupted while it waited
             _await_ready(folder)
@@ -61,7 +61,7 @@ def reach(settings: Settings, role: str = "writer") -> Settings:
     )
 
 
-def running(folder: Path) -> int | None:
+def running_pid(folder: Path) -> int | None:
     """Return the store's process id, or None; a recycled id is told by its command line."""
     try:
         pid = int((folder / "pid").read_text())
@@ -80,7 +80,7 @@ def stop(settings: Settings) -> bool:
     if not folder.exists():
         return False
     with _lock(folder):
-        pid = running(folder)
+        pid = running_pid(folder)
         if pid is None:
             return False
         os.kill(pid, signal.SIGTERM)
@@ -94,7 +94,7 @@ def stop(settings: Settings) -> bool:
 def _gone(folder: Path, seconds: float) -> bool:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        pid = running(folder)
+        pid = running_pid(folder)
         if pid is None or _reaped(pid):
             return True
         time.sleep(0.05)
@@ -168,7 +168,7 @@ def _await_ready(folder: Path) -> None:
     probe = client(Settings(endpoint=endpoint, access_key=key, secret_key=secret))
     until = time.monotonic() + READY_WITHIN
     while time.monotonic() < until:
-        pid = running(folder)
+        pid = running_pid(folder)
         if pid is None or _reaped(pid):
             raise StoreUnavailable(f"the embedded store ended at once; see {folder / 'weed.log'}")
         if _writable(probe):

@@ -45,10 +45,10 @@ def crawl_key(source: str, until: str, run: str, suffix: str = "json") -> str:
     return f"crawls/{source}/{until}/{run}.{suffix}"
 
 
-def key_of(seq: int) -> str:
+def manifest_key(seq: int) -> str:
     """Return the key of a manifest.
 
-    >>> key_of(41)
+    >>> manifest_key(41)
     'runs/0000000041.json'
     """
     return f"runs/{seq:010d}.json"

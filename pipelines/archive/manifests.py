@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pipelines.archive.keys import key_of
+from pipelines.archive.keys import manifest_key
 from pipelines.archive.record import to_json
 from pipelines.archive.store import Store
 from pipelines.errors import AlreadyArchived, NotArchived
-from pipelines.model import Figures, Match, Outcome, Verdict
+from pipelines.model import Match, Outcome, Overlap, Verdict
 
-SCHEMA = "opeds/run/1"
+MANIFEST_SCHEMA = "opeds/run/1"
 PART_SIZE = 1000  # outcomes in one manifest
 CLOSING = "closing"
 EMPTY = "nothing was published"  # the words by which that warning of a closing is known
@@ -67,7 +67,7 @@ def append(store: Store, manifest: Manifest, last: int) -> int:
     seq = last + 1
     while True:
         try:
-            store.create(key_of(seq), body)
+            store.create(manifest_key(seq), body)
         except AlreadyArchived:
             other = manifest_at(store, seq)
             if (other.run, other.part) == (manifest.run, manifest.part):
@@ -79,15 +79,15 @@ def append(store: Store, manifest: Manifest, last: int) -> int:
 
 def manifest_at(store: Store, seq: int) -> Manifest:
     """Return the manifest of that number; raise `NotArchived`."""
-    return _manifest(json.loads(store.read(key_of(seq))))
+    return _manifest(json.loads(store.read(manifest_key(seq))))
 
 
-def entries(store: Store, after: int = 0) -> Iterator[tuple[int, Manifest]]:
+def read_log(store: Store, after: int = 0) -> Iterator[tuple[int, Manifest]]:
     """Yield the manifests behind a number, in order, until the log ends."""
     seq = after + 1
     while True:
         try:
-            body = store.read(key_of(seq))
+            body = store.read(manifest_key(seq))
         except NotArchived:
             return
         yield seq, _manifest(json.loads(body))
@@ -96,11 +96,19 @@ def entries(store: Store, after: int = 0) -> Iterator[tuple[int, Manifest]]:
 
 def _plain(manifest: Manifest) -> dict[str, Any]:
     data = asdict(manifest)
-    data["outcomes"] = [
-        {name: value for name, value in outcome.items() if name == "url" or value not in ("", ())}
-        for outcome in data["outcomes"]
-    ]
-    return {"schema": SCHEMA, **data}
+    data["outcomes"] = [_plain_outcome(outcome) for outcome in data["outcomes"]]
+    return {"schema": MANIFEST_SCHEMA, **data}
+
+
+def _plain_outcome(outcome: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what is empty; an overlap is called `figures` in the bucket."""
+    stored = {name: value for name, value in outcome.items() if name == "url" or value not in ("", ())}
+    if "matches" in stored:
+        stored["matches"] = [
+            {"article_id": m["article_id"], "content16": m["content16"], "figures": m["overlap"]}
+            for m in stored["matches"]
+        ]
+    return stored
 
 
 def _manifest(data: dict[str, Any]) -> Manifest:
@@ -117,7 +125,7 @@ def _manifest(data: dict[str, Any]) -> Manifest:
 
 
 def _outcome(data: dict[str, Any]) -> Outcome:
-    matches = tuple(Match(m["article_id"], m["content16"], Figures(**m["figures"])) for m in data.get("matches", ()))
+    matches = tuple(Match(m["article_id"], m["content16"], Overlap(**m["figures"])) for m in data.get("matches", ()))
     lists: dict[str, Any] = {name: tuple(data[name]) for name in ("reasons", "routes", "aliases") if name in data}
     return Outcome(**{**data, **lists, "verdict": Verdict(data["verdict"]), "matches": matches})
 

@@ -13,7 +13,7 @@ from pipelines.model import Article, Capture, Rules
 from pipelines.sources.addresses import Place
 from pipelines.versions import content_sha256
 
-SCHEMA = "opeds/article/1"
+RECORD_SCHEMA = "opeds/article/1"
 REJECTION_SCHEMA = "opeds/rejection/1"
 
 
@@ -24,7 +24,7 @@ def described(article: Article, place: Place) -> dict[str, Any]:
     profile = data.pop("profile")
     return {
         **data,
-        "schema": SCHEMA,
+        "schema": RECORD_SCHEMA,
         "article_id": place.article_id,
         "source": place.source.name,
         "canonical_url": place.canonical_url,

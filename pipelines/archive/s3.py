@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 ATTEMPTS = 6  # creates that met an undecided race (409), with jitter between
-MISSING = {"404", "NoSuchKey", "NotFound"}
-REFUSED = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "401"}
+MISSING_CODES = {"404", "NoSuchKey", "NotFound"}
+REFUSED_CODES = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "401"}
 
 
 class S3Store:
@@ -88,11 +88,11 @@ class S3Store:
         """Return our error for one of boto3's; the sentence never holds a key or secret of the account."""
         response = getattr(error, "response", None)
         code = str(response["Error"]["Code"]) if response else type(error).__name__
-        if code in MISSING:
+        if code in MISSING_CODES:
             return NotArchived(f"{key} is not in the archive")
         if code == "NoSuchBucket":
             return StoreUnavailable(f"there is no bucket {self.bucket!r}; create it, or correct OPEDS_ARCHIVE")
-        if code in REFUSED:
+        if code in REFUSED_CODES:
             return StoreUnavailable(f"the bucket {self.bucket!r} refuses this key ({code}); check AWS_ACCESS_KEY_ID")
         if code in {"501", "NotImplemented"}:
             return UnsafeStore("the bucket has no conditional create (501); use one that honours If-None-Match")

@@ -24,7 +24,14 @@ from pipelines.errors import UnreadableWarc
 from pipelines.model import Capture
 
 NAMESPACE = uuid.UUID("5f6d3b6e-3a57-5d0c-9a43-6f1b3f0c2a11")  # of our record ids
-BROKEN = (ArchiveLoadFailed, zlib.error, EOFError, ValueError, AttributeError, IndexError)  # warcio's answers to debris
+WARC_ERRORS = (
+    ArchiveLoadFailed,
+    zlib.error,
+    EOFError,
+    ValueError,
+    AttributeError,
+    IndexError,
+)  # warcio's answers to debris
 SECRET_HEADERS = frozenset({"cookie", "authorization", "proxy-authorization"})
 MAX_PAYLOAD = 20_000_000  # bytes after decoding; a bomb is cut off there and the page rejected
 Headers = tuple[tuple[str, str], ...]
@@ -78,7 +85,7 @@ def exchanges(stream: IO[bytes], name: str) -> Iterator[Exchange]:
             count += 1
             if found:
                 yield found
-    except BROKEN as error:
+    except WARC_ERRORS as error:
         raise UnreadableWarc(
             f"{name} is no WARC file, or ends in the middle of a record ({error}); {count} whole records were read"
         ) from error
@@ -130,7 +137,7 @@ def damaged(body: bytes, key: str) -> list[str]:
             checker = record.digest_checker
             if checker.passed is False:
                 wrong += [f"{record.rec_type} record: {problem}" for problem in checker.problems]
-    except BROKEN as error:
+    except WARC_ERRORS as error:
         raise UnreadableWarc(f"{key} is no WARC file, or ends in the middle of a record ({error})") from error
     return wrong
 

@@ -127,7 +127,7 @@ def _publish_runs(store: Store, where: Location, seq: int) -> None:
 
     table = _table(where, run_schema(), [])
     last = _applied(table)
-    rows = [run_row(number, manifest) for number, manifest in manifests.entries(store, last) if number <= seq]
+    rows = [run_row(number, manifest) for number, manifest in manifests.read_log(store, last) if number <= seq]
     if rows:
         with _explained():
             write_deltalake(

@@ -26,7 +26,7 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Drift:
     """A field of a source that is found less often than before, or by another selector.
 
     `before` and `now` are shares of pages; `selector` names the witness that is gone; `urls` are pages to look at.
@@ -38,10 +38,10 @@ class Finding:
     now: float
     selector: str
     urls: tuple[str, ...]
-    grave: bool
+    serious: bool
 
 
-def drift(observations: Iterable[Observation]) -> list[Finding]:
+def drift(observations: Iterable[Observation]) -> list[Drift]:
     """Return what drifted, source by source, the gravest first.
 
     >>> good = [Observation("kjd", f"u{n}", f"2026-06-{n:02d}", (("text", "#body"),)) for n in range(1, 16)]
@@ -52,23 +52,23 @@ def drift(observations: Iterable[Observation]) -> list[Finding]:
     by_source: dict[str, list[Observation]] = {}
     for one in sorted(observations, key=lambda o: (o.seen_at, o.url)):
         by_source.setdefault(one.source, []).append(one)
-    found: list[Finding] = []
+    found: list[Drift] = []
     for source, seen in sorted(by_source.items()):
         now = seen[-min(NOW, max(ENOUGH_NOW, len(seen) // 3)) :]
         before = seen[: -len(now)][-BEFORE:]
         if len(now) >= ENOUGH_NOW and len(before) >= ENOUGH_BEFORE:
             found += [f for name in FIELDS for f in _compared(source, name, before, now)]
-    return sorted(found, key=lambda f: (not f.grave, f.now - f.before))
+    return sorted(found, key=lambda f: (not f.serious, f.now - f.before))
 
 
-def _compared(source: str, name: str, before: Sequence[Observation], now: Sequence[Observation]) -> list[Finding]:
+def _compared(source: str, name: str, before: Sequence[Observation], now: Sequence[Observation]) -> list[Drift]:
     had, has = _share(before, name), _share(now, name)
     if had - has > DROP and _deviations(had, len(before), has, len(now)) >= SURE:
-        return [Finding(source, name, had, has, _usual(before, name), _lacking(now, name, ""), grave=True)]
+        return [Drift(source, name, had, has, _usual(before, name), _lacking(now, name, ""), serious=True)]
     usual = _usual(before, name)
     then, today = _share(before, name, usual), _share(now, name, usual)
     if usual and then - today > SHIFT and _deviations(then, len(before), today, len(now)) >= SURE:
-        return [Finding(source, name, then, today, usual, _lacking(now, name, usual), grave=False)]
+        return [Drift(source, name, then, today, usual, _lacking(now, name, usual), serious=False)]
     return []
 
 

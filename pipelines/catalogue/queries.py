@@ -11,7 +11,8 @@ from pipelines.archive import manifests
 from pipelines.archive.store import open_store
 from pipelines.catalogue import delta
 from pipelines.catalogue.delta import location
-from pipelines.catalogue.drift import Finding, Observation, drift
+from pipelines.catalogue.drift import Drift, Observation, drift
+from pipelines.catalogue.rows import run_row
 from pipelines.clock import SEOUL
 from pipelines.errors import NotArchived, WrongUsage
 from pipelines.settings import Settings
@@ -32,19 +33,19 @@ class Wanted:
     author: str = ""
 
 
-def query(settings: Settings, table: str, sql: str) -> list[Row]:
+def query_table(settings: Settings, table: str, sql: str) -> list[Row]:
     """Run SQL over one of the archive's tables, which it calls `t`; an empty archive gives no rows."""
     return delta.query(location(settings, table), sql)
 
 
-def opeds(settings: Settings, wanted: Wanted) -> list[Row]:
+def list_opeds(settings: Settings, wanted: Wanted) -> list[Row]:
     """Return the op-eds, newest first: each one's primary place, with `places`, the addresses of all."""
-    latest = query(
+    latest = query_table(
         settings, "articles",
         "SELECT oped_id, article_id, content16, headline, kind, authors, published_at, word_count, status, role, "
         "source, canonical_url, listed, steps FROM t WHERE is_latest ORDER BY published_at DESC, article_id",
     )  # fmt: skip
-    versions = query(settings, "articles", "SELECT article_id, count(*) AS n FROM t GROUP BY article_id")
+    versions = query_table(settings, "articles", "SELECT article_id, count(*) AS n FROM t GROUP BY article_id")
     counts = {row["article_id"]: row["n"] for row in versions}
     places: dict[str, list[Row]] = {}
     for row in latest:
@@ -86,7 +87,7 @@ def versions_of(settings: Settings, article_id: str, as_of: date | None = None) 
     name, _, content = article_id.partition("@")
     if not all(part.replace("-", "").isalnum() for part in (name, content) if part):
         raise WrongUsage(f"{article_id!r} is no id; they look like kjd-c2595041 or kjd-c2595041@9f3c51d0a2b4e6f8")
-    rows = query(settings, "articles", f"SELECT * FROM t WHERE article_id = '{name}' ORDER BY first_seen")  # noqa: S608
+    rows = query_table(settings, "articles", f"SELECT * FROM t WHERE article_id = '{name}' ORDER BY first_seen")  # noqa: S608
     if not rows:
         raise NotArchived(f"{name} is not in the archive; `opeds list` shows what is")
     if content:
@@ -98,7 +99,7 @@ def versions_of(settings: Settings, article_id: str, as_of: date | None = None) 
         if not rows:
             raise NotArchived(f"{name} had not been seen by {as_of}; `opeds show {name}` lists its versions")
     oped = rows[-1]["oped_id"]
-    places = query(settings, "articles", f"SELECT * FROM t WHERE oped_id = '{oped}' AND is_latest")  # noqa: S608
+    places = query_table(settings, "articles", f"SELECT * FROM t WHERE oped_id = '{oped}' AND is_latest")  # noqa: S608
     ordered = rows if as_of else sorted(rows, key=lambda row: (row["is_latest"], row["first_seen"]))
     return ordered, _primary_first(places)
 
@@ -121,15 +122,15 @@ def before_and_after(settings: Settings, article_id: str, versions: Sequence[Row
     return before, after
 
 
-def drifted(settings: Settings) -> list[Finding]:
+def drifted(settings: Settings) -> list[Drift]:
     """Return what the last pages of each source lack that earlier ones had: a layout may have changed."""
-    archived = query(settings, "articles", "SELECT source, canonical_url, first_seen, witnesses, captions FROM t")
+    archived = query_table(settings, "articles", "SELECT source, canonical_url, first_seen, witnesses, captions FROM t")
     seen = [
         Observation(row["source"], row["canonical_url"], row["first_seen"].isoformat(), _witnessed(row))
         for row in archived
     ]
     known = {one.url for one in seen}
-    for row in query(settings, "runs", "SELECT set_aside FROM t"):
+    for row in query_table(settings, "runs", "SELECT set_aside FROM t"):
         for one in row["set_aside"] or ():
             if one["url"] not in known:  # once set aside, however often it was looked at
                 known.add(one["url"])
@@ -148,9 +149,9 @@ def days(settings: Settings) -> list[Row]:
 
     From the manifests alone: those that the catalogue has, and behind them those that were not published yet.
     """
-    rows = query(settings, "runs", "SELECT * FROM t ORDER BY seq")
+    rows = query_table(settings, "runs", "SELECT * FROM t ORDER BY seq")
     published = rows[-1]["seq"] if rows else 0
-    rows += [rows.run_row(seq, manifest) for seq, manifest in manifests.entries(open_store(settings), published)]
+    rows += [run_row(seq, manifest) for seq, manifest in manifests.read_log(open_store(settings), published)]
     asked = [source.name for source in load_sources(settings.sources).values() if source.routes]
     found: dict[str, Row] = {}
     read: dict[str, set[str]] = {}

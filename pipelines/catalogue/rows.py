@@ -20,7 +20,7 @@ def article_rows(store: Store, state: ArticleState) -> list[dict[str, Any]]:
     """Return the rows of one article, one for each content, in the order first seen."""
     found = steps(state.history)
     contents = list(dict.fromkeys(content16 for _, _, content16 in found))
-    readings = {reading["content16"]: reading for reading in state.readings}  # the last logged of each counts
+    readings = {reading["content16"]: reading for reading in state.indexed_texts}  # the last logged of each counts
     records = {c: json.loads(store.read(readings[c]["record_key"])) for c in contents}
     told = [_step(records, found, n) for n in range(len(found))]
     return [_row(state, records, told, content16, found[-1][2]) for content16 in contents]
@@ -56,7 +56,7 @@ def _row(
         "oped_id": state.oped_id,
         "role": "primary" if state.oped_id == state.article_id else "copy",
         "is_latest": content16 == latest,
-        "listed": any(r["listed"] for r in state.readings) or state.oped_id != state.article_id,
+        "listed": any(r["listed"] for r in state.indexed_texts) or state.oped_id != state.article_id,
         "steps": mine,
         "previous": mine[-1]["previous"],
         "kind_of_change": mine[-1]["kind_of_change"],
@@ -76,7 +76,7 @@ def _row(
 
 def _match(state: ArticleState, match: Match, when: str) -> dict[str, Any]:
     """Return a match as a consumer reads it; the relation is that of the later text to the earlier."""
-    f = match.figures
+    f = match.overlap
     sides = (
         Side(state.article_id, state.source, state.when),
         Side(match.article_id, match.article_id.partition("-")[0], when),
@@ -100,7 +100,7 @@ def _renamed(states: Iterable[ArticleState]) -> list[dict[str, Any]]:
 
 def _years(states: Iterable[ArticleState], rows: Iterable[dict[str, Any]]) -> list[int]:
     """Return every partition in which a row of these articles is or was, by any reading of any content."""
-    stated = {reading["published_at"] for state in states for reading in state.readings}
+    stated = {reading["published_at"] for state in states for reading in state.indexed_texts}
     return sorted({row["year"] for row in rows} | {year_of(_moment(when)) for when in stated})
 
 

@@ -32,8 +32,8 @@ Revisit = Annotated[bool, typer.Option("--revisit", help="Instead: look again at
 Files = Annotated[list[Path], typer.Argument(help="WARC files, of any crawler.")]
 
 
-@app.command()
-def run(
+@app.command("run")
+def run_command(
     day: Day = "", since: Since = "", until: Until = "", source: SourceNames = [],  # noqa: B006
     revisit: Revisit = False,
     as_json: Json = False,
@@ -47,8 +47,7 @@ def run(
     from pipelines.cli.progress import Watcher
     from pipelines.cli.show_jobs import print_report
     from pipelines.clock import now
-    from pipelines.jobs.run import revisit as look_again
-    from pipelines.jobs.run import run as run_all
+    from pipelines.jobs.run import revisit_due, run_days
 
     if revisit and (day or since or until or source):
         raise WrongUsage("--revisit chooses its pages itself; give it no days and no source")
@@ -57,22 +56,22 @@ def run(
     with Watcher(quiet=as_json) as watcher:
         environment = crawling(settings)
         if asked is None:
-            report = look_again(settings, environment, watcher.progress, now())
+            report = revisit_due(settings, environment, watcher.progress, now())
         else:
-            report = run_all(settings, asked, environment, watcher.progress)
+            report = run_days(settings, asked, environment, watcher.progress)
     print_report(report, settings, as_json)
     if not report.complete:
         raise SystemExit(1)
 
 
-@app.command()
-def ingest(files: Files, as_json: Json = False) -> None:
+@app.command("ingest")
+def ingest_command(files: Files, as_json: Json = False) -> None:
     """Archive the op-eds in anyone's WARC files; count the rest."""
     _ingest(files, as_json, dry=False)
 
 
-@app.command()
-def upkeep(
+@app.command("upkeep")
+def upkeep_command(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be taken in; write nothing.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -84,16 +83,16 @@ def upkeep(
     from pipelines.archive.embedded import reachable
     from pipelines.cli.progress import Watcher
     from pipelines.cli.show_jobs import print_report
-    from pipelines.jobs.import_warc import upkeep as take_in_left
+    from pipelines.jobs.import_warc import upkeep
 
     settings = reachable(read_settings())
     with Watcher(quiet=as_json) as watcher:
-        report = take_in_left(settings, watcher.progress, dry_run)
+        report = upkeep(settings, watcher.progress, dry_run)
     print_report(report, settings, as_json, dry_run)
 
 
-@app.command()
-def verify(
+@app.command("verify")
+def verify_command(
     share: Annotated[str, typer.Option(help="A part of the archive: 3/28 is the third of 28.  [default: all]")] = "",
     since: Annotated[str, typer.Option(help="And, whatever its share, all that was logged since this day.")] = "",
     as_json: Json = False,
@@ -107,11 +106,11 @@ def verify(
     from pipelines.cli.progress import Counting
     from pipelines.cli.show_jobs import print_verified
     from pipelines.index.opened import open_archive
-    from pipelines.jobs.verify import verify as recompute
+    from pipelines.jobs.verify import verify
 
     shard, first = _shard(share), _day(since).isoformat() if since else ""
     settings = reachable(read_settings())
-    counts, findings = recompute(
+    counts, findings = verify(
         open_archive(settings), settings,
         lambda article_id, logged_at: shard.holds(article_id) or bool(first and logged_at >= first),
         Counting("manifests verified").told,
@@ -125,8 +124,8 @@ Write = Annotated[bool, typer.Option("--write", help="Write the difference; with
 OneSource = Annotated[str, typer.Option("--source", help="Only this source.  [default: all]")]
 
 
-@app.command()
-def rederive(
+@app.command("rederive")
+def rederive_command(
     ids: Annotated[list[str] | None, typer.Argument(metavar="ID…", help="Only these articles.")] = None,
     source: OneSource = "", write: Write = False, as_json: Json = False,
 ) -> None:  # fmt: skip
@@ -138,16 +137,16 @@ def rederive(
     from pipelines.archive.embedded import reachable
     from pipelines.cli.progress import Watcher
     from pipelines.cli.show_jobs import print_differences
-    from pipelines.jobs.run import rederive as read_again
+    from pipelines.jobs.run import rederive
 
     settings = reachable(read_settings())
     with Watcher(quiet=as_json) as watcher:
-        found, report = read_again(settings, source, ids or [], write, watcher.progress)
+        found, report = rederive(settings, source, ids or [], write, watcher.progress)
     print_differences(found, report, write, as_json)
 
 
-@app.command()
-def retry(source: OneSource = "", write: Write = False, as_json: Json = False) -> None:
+@app.command("retry")
+def retry_command(source: OneSource = "", write: Write = False, as_json: Json = False) -> None:
     """Read set-aside pages again by today's rules.
 
     Shows which would pass now; --write archives those.
@@ -155,16 +154,16 @@ def retry(source: OneSource = "", write: Write = False, as_json: Json = False) -
     from pipelines.archive.embedded import reachable
     from pipelines.cli.progress import Watcher
     from pipelines.cli.show_jobs import print_differences
-    from pipelines.jobs.run import retry as try_again
+    from pipelines.jobs.run import retry
 
     settings = reachable(read_settings())
     with Watcher(quiet=as_json) as watcher:
-        found, report = try_again(settings, source, write, watcher.progress)
+        found, report = retry(settings, source, write, watcher.progress)
     print_differences(found, report, write, as_json)
 
 
-@app.command()
-def plan(
+@app.command("plan")
+def plan_command(
     files: Annotated[list[Path] | None, typer.Argument(help="WARC files; or give --day, --since, --until.")] = None,
     day: Day = "", since: Since = "", until: Until = "", source: SourceNames = [], as_json: Json = False,  # noqa: B006
 ) -> None:  # fmt: skip
@@ -177,18 +176,18 @@ def plan(
     from pipelines.archive.embedded import reachable
     from pipelines.cli.progress import Watcher
     from pipelines.cli.show_jobs import print_report
-    from pipelines.jobs.run import plan as rehearse
+    from pipelines.jobs.run import plan_days
 
     settings, asked = reachable(read_settings()), _asked(day, since, until, source)
     with Watcher(quiet=as_json) as watcher:
-        report = rehearse(settings, asked, crawling(settings), watcher.progress)
+        report = plan_days(settings, asked, crawling(settings), watcher.progress)
     print_report(report, settings, as_json, dry=True)
     if report.failures:
         raise SystemExit(1)
 
 
-@app.command(name="list")
-def list_(
+@app.command("list")
+def list_command(
     since: Since = "",
     until: Until = "",
     source: Annotated[str, typer.Option(help="Only op-eds that this source carries.")] = "",
@@ -198,11 +197,11 @@ def list_(
 ) -> None:
     """List the op-eds, newest first, with all their places."""
     from pipelines.archive.embedded import reachable
-    from pipelines.catalogue.queries import Wanted, opeds
+    from pipelines.catalogue.queries import Wanted, list_opeds
     from pipelines.cli.show import print_list
 
     wanted = Wanted(_day(since) if since else None, _day(until) if until else None, source, kind, author)
-    rows = opeds(reachable(read_settings()), wanted)
+    rows = list_opeds(reachable(read_settings()), wanted)
     if as_json:
         names = ("oped_id", "article_id", "content16", "headline", "kind", "published_at", "versions", "places")
         return _print_json(
@@ -211,8 +210,8 @@ def list_(
     print_list(rows)
 
 
-@app.command()
-def show(
+@app.command("show")
+def show_command(
     article_id: Annotated[str, typer.Argument(metavar="ID", help="kjd-c2595041, or a version: kjd-c2595041@9f3c….")],
     as_of: Annotated[str, typer.Option("--as-of", help="As it stood at the end of a day in Seoul.")] = "",
     diff: Annotated[bool, typer.Option("--diff", help="What changed since the version before, word by word.")] = False,
@@ -243,8 +242,8 @@ def show(
     print_oped(versions, places)
 
 
-@app.command()
-def status(as_json: Json = False) -> None:
+@app.command("status")
+def status_command(as_json: Json = False) -> None:
     """Show the calendar, what is missing, and which layouts drifted.
 
     Drift: what the last pages of a source lack that earlier ones had, with their addresses.
@@ -263,8 +262,8 @@ def status(as_json: Json = False) -> None:
     print_drift(found)
 
 
-@app.command()
-def extract(
+@app.command("extract")
+def extract_command(
     page: Annotated[str, typer.Argument(help="An HTML file; - is standard input.")],
     url: Annotated[str, typer.Option(help="The address it was served at.")],
     fetched_at: Annotated[str, typer.Option(help="When, in ISO 8601.  [default: now]")] = "",
@@ -288,8 +287,8 @@ def extract(
     _print_json([told])
 
 
-@app.command()
-def dedupe(
+@app.command("dedupe")
+def dedupe_command(
     file: Annotated[Path, typer.Argument(help="JSON Lines with id, text; optional url, source, published_at.")],
 ) -> None:
     """Say which documents of a JSON Lines file are one article.
@@ -297,13 +296,13 @@ def dedupe(
     One answer a line, in the order of the file, once all of it was read.
     """
     from pipelines.cli.progress import Counting
-    from pipelines.jobs.dedupe import dedupe as answers
+    from pipelines.jobs.dedupe import dedupe
 
-    _print_json(answers(file, Counting("documents read").told))
+    _print_json(dedupe(file, Counting("documents read").told))
 
 
-@app.command()
-def doctor(
+@app.command("doctor")
+def doctor_command(
     source: Annotated[str, typer.Argument(help="The source to look at, as `scrapy list` names it.")],
     until: Annotated[str, typer.Option(help="Last day to look for.  [default: today in Seoul]")] = "",
     days: Annotated[int, typer.Option(min=1, help="How many days back.")] = 3,
@@ -324,12 +323,12 @@ def doctor(
     from pipelines.cli.show_jobs import print_examination
     from pipelines.clock import today
     from pipelines.jobs.report import Asked
-    from pipelines.jobs.run import doctor as examine
+    from pipelines.jobs.run import examine_site
 
     last = _day(until) if until else today()
     asked = Asked(last - timedelta(days=days - 1), last, (source,))
     with Watcher(quiet=as_json) as watcher:
-        found = examine(read_settings(), asked, pages, into, {}, watcher.progress)
+        found = examine_site(read_settings(), asked, pages, into, {}, watcher.progress)
     if not print_examination(found, into, as_json):
         raise SystemExit(1)
 
@@ -389,11 +388,11 @@ def store_stop() -> None:
 @store_app.command("status")
 def store_status(as_json: Json = False) -> None:
     """Say whether the embedded store runs, and where. Ends with 1 when it does not."""
-    from pipelines.archive.embedded import reach, running
+    from pipelines.archive.embedded import reach, running_pid
     from pipelines.cli.show_jobs import print_store
 
     settings = _embedded_only()
-    runs = running(settings.home / "store") is not None
+    runs = running_pid(settings.home / "store") is not None
     if as_json:
         _print_json([{"running": runs, "endpoint": reach(settings).endpoint if runs else None}])
     elif runs:

@@ -19,7 +19,7 @@ from pipelines.settings import Settings
 from pipelines.versions import BREAK, NOTICED, word_diff
 
 if TYPE_CHECKING:
-    from pipelines.catalogue.drift import Finding
+    from pipelines.catalogue.drift import Drift
 
 AROUND = 15  # unchanged words shown on either side of a change
 LAST_DAYS = 14  # told one by one; the calendar has the others
@@ -154,15 +154,15 @@ def print_calendar(days: dict[date, bool | None]) -> None:
     console.print(f"[dim]{'':8}{'  '.join(said[one] for one in said if one in days.values())}  · never run[/]")
 
 
-def print_drift(found: Sequence[Finding]) -> None:
+def print_drift(found: Sequence[Drift]) -> None:
     """Name every field that is found less often than before, or elsewhere, with pages to look at."""
     for one in found:
         what = f"{one.source} {one.field}: {one.before:.0%} of pages before, {one.now:.0%} of the last"
-        label = "[red]drift[/]" if one.grave else "[yellow]moved[/]"
+        label = "[red]drift[/]" if one.serious else "[yellow]moved[/]"
         console.print(f"{label} {escape(what)}, by {escape(one.selector or 'nothing')}", soft_wrap=True)
         for url in one.urls:
             console.print(f"  {escape(url)}", soft_wrap=True)
-    if any(one.grave for one in found):
+    if any(one.serious for one in found):
         console.print("`opeds doctor SOURCE` says which selectors still hold")
 
 

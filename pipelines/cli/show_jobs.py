@@ -16,10 +16,10 @@ from pipelines.model import Outcome, Verdict
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
-    from pipelines.extraction.extract import Reading
+    from pipelines.extraction.extract import Extraction
     from pipelines.jobs.doctor import Check, Examination
     from pipelines.jobs.rederive import Difference
-    from pipelines.jobs.verify import Finding as Fault
+    from pipelines.jobs.verify import Fault
 
 ARCHIVED = (Verdict.NEW, Verdict.COPY, Verdict.REVISED)
 
@@ -102,8 +102,8 @@ def _print_named(title: str, items: list[tuple[str, str]]) -> None:
 
 
 def _of(outcome: Outcome) -> str:
-    best = max(outcome.matches, key=lambda match: match.figures.c_small)
-    return f"is {best.article_id}: {best.figures.c_small:.0%} of the shorter text shared"
+    best = max(outcome.matches, key=lambda match: match.overlap.c_small)
+    return f"is {best.article_id}: {best.overlap.c_small:.0%} of the shorter text shared"
 
 
 def print_verified(counts: dict[str, int], findings: Sequence[Fault], as_json: bool) -> None:
@@ -148,7 +148,7 @@ def _around(before: object, after: object) -> tuple[str, str]:
     return tuple(_short(("…" if start else "") + text[start:]) for text in (one, two))  # type: ignore[return-value]
 
 
-def print_explanation(reading: Reading) -> None:
+def print_explanation(reading: Extraction) -> None:
     """Print how a reading came about, from the page to its status."""
     article = reading.article
     colour = {"ok": "green", "review": "yellow"}.get(article.status.value, "red")

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pipelines.copies.fingerprint import runs_of, words_of
-from pipelines.model import Figures
+from pipelines.copies.fingerprint import shingles_of, words_of
+from pipelines.model import Overlap
 
-RUN = 3  # words; runs of three survive editing where runs of five do not
+COMPARED_SHINGLE = 3  # words; runs of three survive editing where runs of five do not
 TENTHS = 10
 MIN_SHARED, MIN_SMALL, MIN_LARGE, MIN_SPREAD = 40, 0.30, 0.15, 0.8
 TOUCHED = 0.20  # a tenth counts when that share of its runs is in the other text
@@ -44,11 +44,11 @@ class Text:
 @lru_cache(maxsize=512)  # a candidate is compared with several newcomers; a text takes about 60 kB
 def prepared(text: str) -> Text:
     """Return a text's runs of three words."""
-    runs = runs_of(words_of(text), RUN)
+    runs = shingles_of(words_of(text), COMPARED_SHINGLE)
     return Text(tuple(runs), frozenset(runs))
 
 
-def figures(this_id: str, this: Text, other_id: str, other: Text) -> Figures:
+def overlap_of(this_id: str, this: Text, other_id: str, other: Text) -> Overlap:
     """Return how two texts overlap; the same whichever is named first."""
     (small_id, small), (_, large) = sorted(
         ((this_id, this), (other_id, other)), key=lambda s: (len(s[1].distinct), s[0])
@@ -56,7 +56,7 @@ def figures(this_id: str, this: Text, other_id: str, other: Text) -> Figures:
     shared = len(small.distinct & large.distinct)
     inside = [_share(part, large.distinct) for part in _tenths(small.runs)]
     reached = [(_share(part, small.distinct) >= TOUCHED, len(part)) for part in _tenths(large.runs)]
-    return Figures(
+    return Overlap(
         smaller=small_id,
         shared=shared,
         c_small=_ratio(shared, len(small.distinct)),
@@ -68,17 +68,17 @@ def figures(this_id: str, this: Text, other_id: str, other: Text) -> Figures:
     )
 
 
-def worth_keeping(f: Figures) -> bool:
+def worth_storing(f: Overlap) -> bool:
     """Whether two texts share enough to be told of: a quotation's length, or all of two short ones."""
     return f.shared >= QUOTED or _short_twins(f)
 
 
-def _short_twins(f: Figures) -> bool:
+def _short_twins(f: Overlap) -> bool:
     """Whether two texts too short for the rule are one all the same: nearly all of both is shared."""
     return f.shared >= SHORT_SHARED and f.c_small >= NEARLY_ALL and f.c_large >= NEARLY_ALL
 
 
-def relation(this: Side, other: Side, f: Figures) -> str:
+def relation(this: Side, other: Side, f: Overlap) -> str:
     """Return what `this` is to `other`, from stored figures.
 
     Only the order of publication tells an abridgement from a roundup, both being a small text whole
@@ -97,7 +97,7 @@ def relation(this: Side, other: Side, f: Figures) -> str:
     return "version" if this.source == other.source else "syndicated_copy"
 
 
-def unites(one: Side, two: Side, f: Figures) -> bool:
+def unites(one: Side, two: Side, f: Overlap) -> bool:
     """Whether two articles belong to one op-ed, whichever arrived first."""
     earlier, later = sorted((one, two), key=lambda side: (side.when, side.article_id))
     return relation(later, earlier, f) in UNITES

@@ -1,4 +1,4 @@
-"""Likeness of texts: words, runs of words, and the sketch that is kept in every record. Figures: DECISIONS 0009."""
+"""Likeness of texts: words, runs of words, and the sketch that is kept in every record. Overlap: DECISIONS 0009."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from itertools import islice
 from xxhash import xxh3_64_intdigest
 
 ALGORITHM = "w5-xxh3-1/16"
-RUN = 5  # words of a run that is looked up: with 3, templates drown the index
+INDEXED_SHINGLE = 5  # words of a run that is looked up: with 3, templates drown the index
 SAMPLE = 16  # one run of so many is kept, by its hash: the same ones in every text
-SHORT = 200  # words; a shorter text keeps its smallest hashes instead of a sample
+SHORT_TEXT = 200  # words; a shorter text keeps its smallest hashes instead of a sample
 SMALLEST = 32
 _APOSTROPHE = re.compile("['’‘`]")
 _WORD = re.compile(r"[^\W_]+")
@@ -32,7 +32,7 @@ def words_of(text: str) -> tuple[str, ...]:
     return tuple(_WORD.findall(_APOSTROPHE.sub("", whole.casefold())))
 
 
-def runs_of(words: Sequence[str], length: int) -> list[str]:
+def shingles_of(words: Sequence[str], length: int) -> list[str]:
     """Return every run of `length` words, in order."""
     return list(map(" ".join, zip(*(islice(words, n, None) for n in range(length)), strict=False)))
 
@@ -40,8 +40,8 @@ def runs_of(words: Sequence[str], length: int) -> list[str]:
 def hashes_of(text: str) -> list[int]:
     """Return the sampled 64-bit hashes of a text's runs, sorted; the same on every machine and in every year."""
     words = words_of(text)
-    hashes = set(map(xxh3_64_intdigest, map(str.encode, runs_of(words, RUN))))
-    if len(words) < SHORT:
+    hashes = set(map(xxh3_64_intdigest, map(str.encode, shingles_of(words, INDEXED_SHINGLE))))
+    if len(words) < SHORT_TEXT:
         return sorted(hashes)[:SMALLEST]
     return sorted(value for value in hashes if value < 2**64 // SAMPLE)
 

@@ -111,7 +111,7 @@ _MORE_BIO = re.compile(
 
 
 @dataclass
-class Edges:
+class Boilerplate:
     """What was taken off, and the paragraphs that stay, English and Korean.
 
     `removed` names every block that left the text: (rule, text), in the order of the rules; `doubts` are reasons to
@@ -135,15 +135,17 @@ class Edges:
     doubts: list[str] = field(default_factory=list)
 
 
-Rule = Callable[[str, Edges], bool]
+Rule = Callable[[str, Boilerplate], bool]
 
 
-def take_edges(blocks: Sequence[Block], headline: str, profile: Profile, signed: Sequence[str] = ()) -> Edges:
+def take_boilerplate(
+    blocks: Sequence[Block], headline: str, profile: Profile, signed: Sequence[str] = ()
+) -> Boilerplate:
     """Part the argument from all that stands around it.
 
     `headline` is what the page calls it, `signed` are names that the page states outside of the body.
     """
-    edges = Edges(headline=headline)
+    edges = Boilerplate(headline=headline)
     kept = _argument(blocks, profile, edges, signed)
     if profile.title_in_text and re.search(profile.title_in_text, headline) and kept:
         edges.headline = kept.pop(0).text
@@ -169,7 +171,7 @@ def take_edges(blocks: Sequence[Block], headline: str, profile: Profile, signed:
     return edges
 
 
-def _argument(blocks: Sequence[Block], profile: Profile, edges: Edges, signed: Sequence[str]) -> list[Block]:
+def _argument(blocks: Sequence[Block], profile: Profile, edges: Boilerplate, signed: Sequence[str]) -> list[Block]:
     """Return the paragraphs; captions, lists of links and the site's own furniture go to their fields.
 
     A caption stands next to an image, and repeats what that says or ends with a credit. Furniture is a site's own
@@ -201,7 +203,7 @@ def _opens_byline(blocks: Sequence[Block], at: int, signed: Sequence[str]) -> bo
     return blocks[at].text in signed or bool(NAME_ALONE.match(blocks[at].text) and _is_bio(following, blocks[at].text))
 
 
-def _take(texts: list[str], at: int, rules: Sequence[tuple[str, Rule]], edges: Edges) -> None:
+def _take(texts: list[str], at: int, rules: Sequence[tuple[str, Rule]], edges: Boilerplate) -> None:
     """Take blocks off one end, the first or the last, for as long as a rule matches."""
     while texts:
         name = next((name for name, rule in rules if rule(texts[at], edges)), "")
@@ -216,14 +218,14 @@ def _take(texts: list[str], at: int, rules: Sequence[tuple[str, Rule]], edges: E
 def _head_rules(headline: str, texts: list[str], signed: Sequence[str]) -> list[tuple[str, Rule]]:
     seen: list[str] = []
 
-    def repeated(text: str, _: Edges) -> bool:
+    def repeated(text: str, _: Boilerplate) -> bool:
         """Take the headline once; a refrain that repeats it later stays."""
         if seen or not headline or _spelled(text) != _spelled(headline):
             return False
         seen.append(text)
         return True
 
-    def name(text: str, edges: Edges) -> bool:
+    def name(text: str, edges: Boilerplate) -> bool:
         """A name is a byline when a bio follows, or when the page says that this person wrote it."""
         alone = NAME_ALONE.match(text)
         following = texts[1] if len(texts) > 1 else ""
@@ -232,7 +234,7 @@ def _head_rules(headline: str, texts: list[str], signed: Sequence[str]) -> list[
             return True
         return False
 
-    def bio(text: str, edges: Edges) -> bool:
+    def bio(text: str, edges: Boilerplate) -> bool:
         """Take `NAME The author is …` or `The author is …` as a block of its own, one for each name."""
         if len(edges.bios) >= max(1, len(edges.names)):
             return False
@@ -249,7 +251,7 @@ def _head_rules(headline: str, texts: list[str], signed: Sequence[str]) -> list[
     ]  # fmt: skip
 
 
-def _name_and_bio(text: str, edges: Edges) -> bool:
+def _name_and_bio(text: str, edges: Boilerplate) -> bool:
     """Take a block that is `NAME The author is …` and nothing more."""
     glued = NAME_THEN_BIO.match(text)
     if not glued or not _is_bio(glued[2], glued[1]) or _first_sentence(glued[2])[1]:
@@ -259,7 +261,7 @@ def _name_and_bio(text: str, edges: Edges) -> bool:
     return True
 
 
-def _byline(text: str, edges: Edges) -> bool:
+def _byline(text: str, edges: Boilerplate) -> bool:
     """Take a line that says "By", or is a name with a mail address."""
     found = BY_LINE.match(text) or NAME_AND_MAIL.match(text)
     if found:
@@ -269,7 +271,7 @@ def _byline(text: str, edges: Edges) -> bool:
     return bool(found)
 
 
-def _label_before_byline(texts: list[str], edges: Edges) -> None:
+def _label_before_byline(texts: list[str], edges: Boilerplate) -> None:
     """Take short lines that stand before a name with its bio: a rubric, or a deck."""
     for at in (1, 2):
         if len(texts) <= at + 1 or edges.names:
@@ -284,7 +286,7 @@ def _label_before_byline(texts: list[str], edges: Edges) -> None:
             return
 
 
-def _unglue(texts: list[str], edges: Edges) -> None:
+def _unglue(texts: list[str], edges: Boilerplate) -> None:
     """Part `NAMEThe author is X. First sentence …`, as portals glue it, into name, bio and paragraph."""
     if not texts or edges.bios:
         return
@@ -323,7 +325,7 @@ def _first_sentence(text: str) -> tuple[str, str]:
 # -- at the tail ----------------------------------------------------------------------------------
 
 
-def _tail(texts: list[str], linked: set[str], signed: Sequence[str], profile: Profile, edges: Edges) -> None:
+def _tail(texts: list[str], linked: set[str], signed: Sequence[str], profile: Profile, edges: Boilerplate) -> None:
     """Take notes, byline, bio and lists of headlines off the end, whichever stands behind the other."""
     before = -1
     while before != len(texts):
@@ -333,7 +335,7 @@ def _tail(texts: list[str], linked: set[str], signed: Sequence[str], profile: Pr
 
 
 def _tail_rules(signed: list[str]) -> list[tuple[str, Rule]]:
-    def bio(text: str, edges: Edges) -> bool:
+    def bio(text: str, edges: Boilerplate) -> bool:
         if len(edges.bios) >= max(1, len(set(signed))):
             return False
         if _name_and_bio(text, edges):
@@ -344,7 +346,7 @@ def _tail_rules(signed: list[str]) -> list[tuple[str, Rule]]:
         edges.bios.insert(0, text)
         return True
 
-    def name(text: str, edges: Edges) -> bool:
+    def name(text: str, edges: Boilerplate) -> bool:
         """A name alone is a signature when the page says that this person wrote it, or a bio stood behind it."""
         alone = NAME_ALONE.match(text)
         behind = bool(edges.removed) and edges.removed[-1][0] == "bio"
@@ -364,7 +366,7 @@ def _tail_rules(signed: list[str]) -> list[tuple[str, Rule]]:
     ]  # fmt: skip
 
 
-def _headlines_at_tail(texts: list[str], linked: set[str], profile: Profile, edges: Edges) -> None:
+def _headlines_at_tail(texts: list[str], linked: set[str], profile: Profile, edges: Boilerplate) -> None:
     """Take lines off the end that are nothing but a link, or dashed headlines.
 
     Dashed lines may be the argument's own list; they are headlines where a portal puts them, or behind a copyright
@@ -411,7 +413,7 @@ def _is_third_person(text: str, name: str) -> bool:
     return bool(opened) and len(text.split()) <= BIO_WORDS and bool(re.search(_OCCUPATION, text))
 
 
-def _look_once_more(edges: Edges) -> None:
+def _look_once_more(edges: Boilerplate) -> None:
     """Note what no rule took and yet looks like an edge: better a page looked at than a silent mistake."""
     for part in (edges.paragraphs, edges.korean):
         last = part[-LOOK:]
@@ -436,7 +438,7 @@ def _listed(part: list[str]) -> bool:
     return bool(at) and part[at - 1].endswith(":")
 
 
-def _mail(text: str, edges: Edges) -> bool:
+def _mail(text: str, edges: Boilerplate) -> bool:
     found = MAIL.match(text)
     if found:
         edges.emails.append(found[1])
@@ -444,7 +446,7 @@ def _mail(text: str, edges: Edges) -> bool:
 
 
 def _note(name: str, pattern: re.Pattern[str]) -> Rule:
-    def rule(text: str, edges: Edges) -> bool:
+    def rule(text: str, edges: Boilerplate) -> bool:
         if getattr(edges, name) or not pattern.match(text):
             return False
         setattr(edges, name, text)

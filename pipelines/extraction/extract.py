@@ -16,10 +16,10 @@ from lxml.html import HtmlElement
 
 from pipelines.extraction import fields
 from pipelines.extraction.blocks import Block, blocks_of
-from pipelines.extraction.boilerplate import take_edges
+from pipelines.extraction.boilerplate import take_boilerplate
 from pipelines.extraction.generic import generic_blocks
-from pipelines.extraction.page import Page, Said, collapse, read_page
-from pipelines.extraction.quality import Evidence, judged
+from pipelines.extraction.page import Page, Statement, collapse, read_page
+from pipelines.extraction.quality import Evidence, with_status
 from pipelines.extraction.trafilatura_reader import library_version, parsed, read_paragraphs, read_whole
 from pipelines.model import Article, Capture, Rules, Status
 from pipelines.sources import Profile, Source
@@ -42,7 +42,7 @@ class Body:
 
 
 @dataclass(frozen=True)
-class Reading:
+class Extraction:
     """An article, and how it came about: what was tried for the body, what was taken out, by which selector or rule."""
 
     article: Article
@@ -68,10 +68,10 @@ def rules_of(source: Source) -> Rules:
 
 def extract(capture: Capture, place: Place) -> Article:
     """Return the article that a capture shows, by the rules of its source. Never raises for a bad page."""
-    return read(capture, place).article
+    return extract_explained(capture, place).article
 
 
-def read(capture: Capture, place: Place) -> Reading:
+def extract_explained(capture: Capture, place: Place) -> Extraction:
     """Return the article with its explanation. Never raises for a bad page."""
     try:
         return _read(capture, place)
@@ -79,11 +79,11 @@ def read(capture: Capture, place: Place) -> Reading:
         return _refused(f"unforeseen_{type(error).__name__}", place.source)
 
 
-def _refused(reason: str, source: Source) -> Reading:
-    return Reading(Article(status=Status.REJECT, reasons=(reason,), publisher=source.publisher))
+def _refused(reason: str, source: Source) -> Extraction:
+    return Extraction(Article(status=Status.REJECT, reasons=(reason,), publisher=source.publisher))
 
 
-def _read(capture: Capture, place: Place) -> Reading:
+def _read(capture: Capture, place: Place) -> Extraction:
     source = place.source
     if not is_opinion(place):
         return _refused("other_section", source)
@@ -100,11 +100,11 @@ def _read(capture: Capture, place: Place) -> Reading:
     return _reading(capture, place, page, body, tuple(tried))
 
 
-def _reading(capture: Capture, place: Place, page: Page, body: Body, tried: tuple[str, ...]) -> Reading:
+def _reading(capture: Capture, place: Place, page: Page, body: Body, tried: tuple[str, ...]) -> Extraction:
     source, profile = place.source, body.profile or _elsewhere(place.source, capture)
     title = fields.headline(page, profile, source)
     outside = fields.signed_outside(page, profile, source)
-    edges = take_edges(body.blocks, title.value if title else "", profile, outside[0])
+    edges = take_boilerplate(body.blocks, title.value if title else "", profile, outside[0])
     known = body.profile is not None
     english, korean = edges.paragraphs, edges.korean
     whole = [*english, *korean]
@@ -151,14 +151,14 @@ def _reading(capture: Capture, place: Place, page: Page, body: Body, tried: tupl
     seen = Evidence(page, capture, source, body.profile, body.nodes, body.blocks, dates, section, says, edges)
     dropped = ((selector, collapse(element.text_content())) for selector, element in body.dropped)
     removed = (*((f"drop {selector}", text) for selector, text in dropped if text), *edges.removed)
-    return Reading(judged(article, seen), tried, removed)
+    return Extraction(with_status(article, seen), tried, removed)
 
 
 def _witnesses(dates: fields.Dates, **said: str) -> tuple[tuple[str, str], ...]:
     """Return who said so, field by field; witnesses of publication that name another day have a line of their own."""
     said["published_at"] = _witness(dates.published and dates.published[1])
     said["modified_at"] = _witness(dates.modified and dates.modified[1])
-    said["published_at_otherwise"] = "; ".join(f"{one.witness}: {when.isoformat()}" for when, one in dates.others)
+    said["published_at_otherwise"] = "; ".join(f"{one.provenance}: {when.isoformat()}" for when, one in dates.others)
     return tuple(sorted((field_, witness) for field_, witness in said.items() if witness))
 
 
@@ -219,5 +219,5 @@ def _solid(texts: list[str]) -> int:
     return sum(map(len, " ".join(texts).split()))
 
 
-def _witness(said: Said | None) -> str:
-    return said.witness if said else ""
+def _witness(said: Statement | None) -> str:
+    return said.provenance if said else ""

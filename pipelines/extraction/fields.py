@@ -9,9 +9,9 @@ from datetime import datetime
 
 from lxml.html import HtmlElement
 
-from pipelines.extraction.boilerplate import Edges
+from pipelines.extraction.boilerplate import Boilerplate
 from pipelines.extraction.dates import moment
-from pipelines.extraction.page import Page, Said, collapse, people, split_names
+from pipelines.extraction.page import Page, Statement, collapse, people, split_names
 from pipelines.model import Author, Capture
 from pipelines.sources import Profile, Source
 from pipelines.sources.addresses import Place, time_in
@@ -28,7 +28,7 @@ ORGANISATION = re.compile(
     re.IGNORECASE,
 )
 SIGNED_BY = ("[rel=author]", "[itemprop=author]", ".byline a", ".author a", ".author-name", ".byline", ".author")
-Moment = tuple[datetime, Said]
+Moment = tuple[datetime, Statement]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Dates:
     others: tuple[Moment, ...] = ()
 
 
-def headline(page: Page, profile: Profile, source: Source) -> Said | None:
+def headline(page: Page, profile: Profile, source: Source) -> Statement | None:
     """Return the headline as the page shows it, without the site's name."""
     said = (
         page.first(*profile.headline)
@@ -49,7 +49,7 @@ def headline(page: Page, profile: Profile, source: Source) -> Said | None:
         or page.first("h1")
         or page.first("title")
     )
-    return Said(_without_site(said.value, page, source), said.witness) if said else None
+    return Statement(_without_site(said.value, page, source), said.provenance) if said else None
 
 
 def _without_site(title: str, page: Page, source: Source) -> str:
@@ -68,10 +68,10 @@ def signed_outside(page: Page, profile: Profile, source: Source) -> tuple[list[s
     byline = page.first(*profile.byline)
     names = _people(_in_byline(byline.value), source) if byline else []
     if names and byline:
-        return names, byline.witness
+        return names, byline.provenance
     said = [one for one in people(page) if is_person(one.value, source)]
     if said:
-        return list(dict.fromkeys(one.value for one in said)), said[0].witness
+        return list(dict.fromkeys(one.value for one in said)), said[0].provenance
     if not profile.body:  # nothing is known of this page: look where pages of all sites sign
         return _signed_anywhere(page, source)
     return [], ""
@@ -86,7 +86,7 @@ def _signed_anywhere(page: Page, source: Source) -> tuple[list[str], str]:
     return [], ""
 
 
-def authors(edges: Edges, outside: tuple[list[str], str], page: Page, profile: Profile, source: Source) -> tuple[
+def authors(edges: Boilerplate, outside: tuple[list[str], str], page: Page, profile: Profile, source: Source) -> tuple[
     tuple[Author, ...], str
 ]:  # fmt: skip
     """Return who signs, with bios: the body's own byline first, then what the page says outside of it."""
@@ -143,23 +143,23 @@ def dates(page: Page, profile: Profile, place: Place) -> Dates:
     return Dates(told[0] if told else None, changed, others)
 
 
-def _published(page: Page, profile: Profile, place: Place) -> Iterator[Said | None]:
+def _published(page: Page, profile: Profile, place: Place) -> Iterator[Statement | None]:
     """Yield who may know the moment of publication, the best witness first."""
     yield page.meta("og:regDate")
     yield page.json_ld("datePublished")
     yield page.meta("article:published_time")
     yield page.first(*profile.date)
     from_id = time_in(place)
-    yield Said(from_id.isoformat(), "address") if from_id else None
+    yield Statement(from_id.isoformat(), "address") if from_id else None
 
 
-def _modified(page: Page, profile: Profile) -> Iterator[Said | None]:
+def _modified(page: Page, profile: Profile) -> Iterator[Statement | None]:
     yield page.json_ld("dateModified")
     yield page.meta("article:modified_time")
     yield page.first(*profile.modified)
 
 
-def _moments(said: Iterator[Said | None], source: Source) -> Iterator[Moment]:
+def _moments(said: Iterator[Statement | None], source: Source) -> Iterator[Moment]:
     for statement in said:
         when = moment(statement.value, source.timezone) if statement else None
         if when and statement:
@@ -172,7 +172,7 @@ def section(page: Page, profile: Profile) -> str:
     return said.value if said else ""
 
 
-def kind(section: str, place: Place, edges: Edges, signed: bool) -> tuple[str, str]:
+def kind(section: str, place: Place, edges: Boilerplate, signed: bool) -> tuple[str, str]:
     """Return the kind by address, by the page's own section, else by the form of the text."""
     for text, witness in ((place.canonical_url.rsplit("/", 2)[0], "address"), (section, "section")):
         for name in KINDS:
@@ -185,7 +185,7 @@ def kind(section: str, place: Place, edges: Edges, signed: bool) -> tuple[str, s
     return "unknown", ""
 
 
-def captions(nodes: Sequence[HtmlElement], profile: Profile, edges: Edges) -> tuple[str, ...]:
+def captions(nodes: Sequence[HtmlElement], profile: Profile, edges: Boilerplate) -> tuple[str, ...]:
     """Return the captions of the body's images, each once."""
     found = (element for node in nodes for selector in profile.caption for element in select(node, selector))
     texts = [collapse(" ".join(element.itertext())) for element in found]

@@ -23,11 +23,11 @@ _COMMA_BEFORE_END = re.compile(r",\s*([}\]])")
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """One field as a page states it, and where: `witness` is `json-ld`, `og`, `meta`, `title` or a selector."""
+class Statement:
+    """One field as a page states it, and where: `provenance` is `json-ld`, `og`, `meta`, `title` or a selector."""
 
     value: str
-    witness: str
+    provenance: str
 
 
 @dataclass(frozen=True)
@@ -65,29 +65,31 @@ class Page:
                 found.setdefault(name, []).append(element)
         return found
 
-    def first(self, *selectors: str) -> Said | None:
+    def first(self, *selectors: str) -> Statement | None:
         """Return the text of the first element that one of the selectors finds, alternatives in order."""
         for selector in selectors:
             for element in self.select(selector):
                 stated = element.get("datetime") or element.get("data-date-time")
                 text = collapse(stated or " ".join(element.itertext()))
                 if text:
-                    return Said(text, selector)
+                    return Statement(text, selector)
         return None
 
-    def meta(self, *names: str) -> Said | None:
+    def meta(self, *names: str) -> Statement | None:
         """Return the first non-empty meta of these names (`property` or `name`)."""
         for name in names:
             if self.metas.get(name):
-                return Said(self.metas[name], "og" if ":" in name else "meta")
+                return Statement(self.metas[name], "og" if ":" in name else "meta")
         return None
 
-    def json_ld(self, key: str) -> Said | None:
+    def json_ld(self, key: str) -> Statement | None:
         """Return a string of the page's JSON-LD article node."""
         value = self.linked.get(key)
         if isinstance(value, dict):
             value = value.get("name") or value.get("@value")
-        return Said(collapse(html.unescape(value)), "json-ld") if isinstance(value, str) and value.strip() else None
+        return (
+            Statement(collapse(html.unescape(value)), "json-ld") if isinstance(value, str) and value.strip() else None
+        )
 
 
 def read_page(tree: HtmlElement) -> Page:
@@ -112,17 +114,17 @@ def collapse(text: str) -> str:
     return " ".join(_NO_TEXT.sub("", text).split())
 
 
-def people(page: Page) -> list[Said]:
+def people(page: Page) -> list[Statement]:
     """Return the names that JSON-LD or a meta gives as authors, publishers included: callers filter."""
     authors = page.linked.get("author")
     listed = authors if isinstance(authors, list) else [authors]
     persons = (a for a in listed if not (isinstance(a, dict) and "rganization" in str(a.get("@type"))))
     names = [a.get("name") if isinstance(a, dict) else a for a in persons]
-    found = [Said(collapse(html.unescape(n)), "json-ld") for n in names if isinstance(n, str) and n.strip()]
+    found = [Statement(collapse(html.unescape(n)), "json-ld") for n in names if isinstance(n, str) and n.strip()]
     if not found:
         meta = page.meta("author", "article:author", "dable:author")
         found = [meta] if meta and "://" not in meta.value else []
-    return [Said(name, said.witness) for said in found for name in split_names(said.value)]
+    return [Statement(name, said.provenance) for said in found for name in split_names(said.value)]
 
 
 def split_names(text: str) -> list[str]:

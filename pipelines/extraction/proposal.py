@@ -18,7 +18,7 @@ from pipelines.extraction.trafilatura_reader import parsed, read_whole
 from pipelines.model import Capture
 from pipelines.sources import Profile, Source
 
-SHORT = 80  # characters; a date or a byline is no longer
+SHORT_LABEL = 80  # characters; a date or a byline is no longer
 DATE_WORDS, NAME_WORDS = (
     re.compile(r"date|time|publish|posted", re.I),
     re.compile(r"byline|author|writer|reporter", re.I),
@@ -56,7 +56,7 @@ def _candidates(tree: HtmlElement, source: Source) -> list[tuple[str, str]]:
     within = {body, *body.iterancestors()}
     outside = [e for e in tree.iter() if isinstance(e.tag, str) and e not in within]
     dated = [e for e in outside if moment(_shown(e), source.timezone)]
-    signed = [e for e in outside if NAME_WORDS.search(_named(e)) and 0 < len(_shown(e)) <= SHORT]
+    signed = [e for e in outside if NAME_WORDS.search(_named(e)) and 0 < len(_shown(e)) <= SHORT_LABEL]
     date = min(dated, key=lambda e: (not DATE_WORDS.search(_named(e)), len(_shown(e))), default=None)
     byline = next((e for e in signed if fields.is_person(_shown(e), source)), None)
     for name, element in (("headline", headline), ("byline", byline), ("date", date)):
@@ -100,7 +100,7 @@ def _says(element: HtmlElement, text: str) -> bool:
 
 def _shown(element: HtmlElement) -> str:
     text = element.get("datetime") or collapse(element.text_content() if len(element) < 4 else "")
-    return text if len(text) <= SHORT else ""
+    return text if len(text) <= SHORT_LABEL else ""
 
 
 def _named(element: HtmlElement) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from lxml.html import HtmlElement
 
 from pipelines.extraction.blocks import PROSE, Block, units
-from pipelines.extraction.boilerplate import COPYRIGHT, INVITATION, Edges
+from pipelines.extraction.boilerplate import COPYRIGHT, INVITATION, Boilerplate
 from pipelines.extraction.fields import OPINION, Dates
 from pipelines.extraction.generic import FURNITURE
 from pipelines.extraction.page import Page
@@ -22,13 +22,13 @@ ROOTS = ("#root", "#app", "#__next", "#__nuxt")  # where scripts put a page that
 GALLERY = 5  # pictures
 NOT_OPINION = frozenset({"other_section", "other_press", "photo_gallery"})  # reasons that say: this is no op-ed
 SHORT_KINDS = frozenset({"cartoon", "letter"})
-MISSING = re.compile(
+SOFT_404 = re.compile(
     r"\b(?:page|article|content) (?:(?:is|was|could) )?(?:not|no longer) (?:be )?(?:found|available|exist)"
     r"|\bnot found\b|\b404\b"
     r"|찾을 수 없|존재하지 않|삭제된 (?:기사|페이지)",
     re.IGNORECASE,
 )
-REFUSED = re.compile(
+ERROR_PAGE = re.compile(
     r"\b(?:403|500|502|503)\b|\b(?:forbidden|access denied|service unavailable|bad gateway|just a moment)\b"
     r"|internal server error|are you (?:a robot|human)",
     re.IGNORECASE,
@@ -59,10 +59,10 @@ class Evidence:
     dates: Dates
     section: str
     address_says: bool  # that it is opinion
-    edges: Edges
+    edges: Boilerplate
 
 
-def judged(article: Article, seen: Evidence) -> Article:
+def with_status(article: Article, seen: Evidence) -> Article:
     """Return the article with its status and every reason for it."""
     short = is_short(article)
     found = [*_no_article(article, seen, short), *_cut(seen, short), *_drifted(seen), *_doubtful(article, seen, short)]
@@ -70,19 +70,19 @@ def judged(article: Article, seen: Evidence) -> Article:
     return replace(article, status=gravest, reasons=tuple(reason for _, reason in found))
 
 
-Finding = tuple[Status, str]
+Reason = tuple[Status, str]
 
 
-def _no_article(article: Article, seen: Evidence, short: bool) -> Iterator[Finding]:
+def _no_article(article: Article, seen: Evidence, short: bool) -> Iterator[Reason]:
     if seen.section and not OPINION.search(seen.section) and not seen.address_says:
         yield Status.REJECT, "other_section"
     pictures = sum(block.kind == "figure" for block in seen.blocks)
     if pictures >= GALLERY and short and article.kind != "cartoon":
         yield Status.REJECT, "photo_gallery"
     titles = f"{article.headline} {seen.page.tree.findtext('.//title') or ''}"
-    if short and MISSING.search(titles):
+    if short and SOFT_404.search(titles):
         yield Status.REJECT, "soft_404"
-    elif short and REFUSED.search(titles):
+    elif short and ERROR_PAGE.search(titles):
         yield Status.REJECT, "error_page"
     if not _words(article) and not (article.kind == "cartoon" and article.images):
         yield Status.REJECT, "script_shell" if _is_shell(seen.page) else "no_text"
@@ -90,19 +90,19 @@ def _no_article(article: Article, seen: Evidence, short: bool) -> Iterator[Findi
         yield Status.REJECT, "script_shell"
 
 
-def _cut(seen: Evidence, short: bool) -> Iterator[Finding]:
+def _cut(seen: Evidence, short: bool) -> Iterator[Reason]:
     if seen.capture.truncated:
         yield Status.TRUNCATED, "answer_cut_off"
     if _is_walled(seen):
         yield Status.TRUNCATED if short else Status.REVIEW, "paywall"
 
 
-def _drifted(seen: Evidence) -> Iterator[Finding]:
+def _drifted(seen: Evidence) -> Iterator[Reason]:
     if seen.profile is None:
         yield Status.DRIFT, "no_profile_fits"
 
 
-def _doubtful(article: Article, seen: Evidence, short: bool) -> Iterator[Finding]:
+def _doubtful(article: Article, seen: Evidence, short: bool) -> Iterator[Reason]:
     text = _words(article)
     beside = seen.profile is not None and any(True for _ in _beside(seen))
     future = bool(article.published_at and article.published_at > seen.capture.fetched_at)

@@ -23,10 +23,10 @@ from pipelines.index.tables import (
     ARTICLE,
     CAPTURE,
     FORMERLY,
+    INDEXED_TEXT,
     MATCH,
     META,
     PART,
-    READING,
     SHINGLE,
     SIGHTING,
     STATE,
@@ -35,22 +35,22 @@ from pipelines.index.tables import (
     insert,
 )  # fmt: skip
 from pipelines.index.update import apply_manifest
-from pipelines.model import Figures, Match, Outcome
+from pipelines.model import Match, Outcome, Overlap
 from pipelines.settings import Settings
 from pipelines.versions import Step
 
 COMMON = 30  # groups; a run of words found in more of them is template
 MIN_SHARED_HASHES = 2
 CANDIDATE_GROUPS = 10
-SCHEMA = "1"  # of the tables; raise it whenever they change, and every index is made anew when it is opened next
+INDEX_SCHEMA = "1"  # of the tables; raise it whenever they change, and every index is made anew when it is opened next
 LOCK = 6_170_531  # any number that nobody else takes: of the lock under which tables are made
 PUBLISHED = ("article_id", "content16", "rules8", "record_key", "published_at", "listed")
 BORN = sa.func.coalesce(ARTICLE.c.published_at, ARTICLE.c.first_seen)
-GROUP = sa.func.coalesce(ARTICLE.c.oped_id, READING.c.article_id)  # a reading not yet logged stands alone
+GROUP = sa.func.coalesce(ARTICLE.c.oped_id, INDEXED_TEXT.c.article_id)  # a reading not yet logged stands alone
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class IndexedText:
     """A text in the index: where its record lies, and in which group its article is."""
 
     article_id: str
@@ -81,7 +81,7 @@ class ArticleState:
     first_archived_at: str
     discovered_by: str
     history: tuple[Step, ...]
-    readings: tuple[dict[str, Any], ...]
+    indexed_texts: tuple[dict[str, Any], ...]
     formerly: tuple[tuple[str, str], ...]
     aliases: tuple[str, ...]
     when: str
@@ -89,13 +89,13 @@ class ArticleState:
 
 
 class Index:
-    """See the module. Methods that write commit before they return, except inside `rehearsal`."""
+    """See the module. Methods that write commit before they return, except inside `dry_run`."""
 
     def __init__(self, engine: sa.Engine, own: Iterable[str], held: sa.Connection | None = None) -> None:
         self.engine, self.own, self.held = engine, frozenset(own), held
 
     @contextmanager
-    def rehearsal(self, folder: Path) -> Iterator[Index]:
+    def dry_run(self, folder: Path) -> Iterator[Index]:
         """Yield an index like this one in which nothing lasts; a SQLite one is copied, so that no lock is held."""
         if self.engine.dialect.name == "sqlite":
             copy = folder / "index.sqlite"
@@ -192,10 +192,10 @@ class Index:
         """Make readings findable as candidates, all in one commit."""
         rows = [{name: getattr(outcome, name) for name in PUBLISHED} for outcome, _ in readings]
         with self._connection(writes=True) as c:
-            insert(c, READING, rows)
+            insert(c, INDEXED_TEXT, rows)
             ids = _reading_ids(c, {outcome.article_id for outcome, _ in readings})
             insert(c, SHINGLE, [
-                {"hash": _signed(value), "reading": ids[outcome.article_id, outcome.content16, outcome.rules8]}
+                {"hash": _signed(value), "indexed_text": ids[outcome.article_id, outcome.content16, outcome.rules8]}
                 for outcome, hashes in readings
                 for value in hashes
             ])  # fmt: skip
@@ -212,11 +212,11 @@ class Index:
         META.drop_all(self.engine)
         self.engine.dispose()
 
-    def candidates(self, article_id: str, hashes: Iterable[int]) -> list[Reading]:
+    def candidates(self, article_id: str, hashes: Iterable[int]) -> list[IndexedText]:
         """Return the latest readings of all members of the ten groups that share most with a text."""
         return self.candidates_of([(article_id, hashes)])[0]
 
-    def candidates_of(self, texts: Sequence[tuple[str, Iterable[int]]]) -> list[list[Reading]]:
+    def candidates_of(self, texts: Sequence[tuple[str, Iterable[int]]]) -> list[list[IndexedText]]:
         """Return the candidates of many texts at once, each as `candidates` does.
 
         Runs found in more than 30 *groups* are template. Groups, not articles, are counted: an op-ed
@@ -245,13 +245,13 @@ class Index:
             rows = c.execute(sa.select(ARTICLE.c.article_id, ARTICLE.c.source, BORN, ARTICLE.c.oped_id))
             return {row[0]: Grouped(*row) for row in rows}
 
-    def pairs(self) -> Iterator[tuple[str, str, Figures]]:
+    def pairs(self) -> Iterator[tuple[str, str, Overlap]]:
         """Yield every two articles that share text, with their figures."""
         with self._connection() as c:
             for row in c.execution_options(yield_per=1000).execute(
-                sa.select(MATCH.c.one, MATCH.c.two, MATCH.c.figures)
+                sa.select(MATCH.c.one, MATCH.c.two, MATCH.c.overlap)
             ):
-                yield row.one, row.two, Figures(**row.figures)
+                yield row.one, row.two, Overlap(**row.overlap)
 
     def changed_since(self, seq: int) -> list[str]:
         """Return the articles that any manifest after this number changed."""
@@ -264,7 +264,9 @@ class Index:
         """Return what the log tells of one article."""
         with self._connection() as c:
             row = c.execute(sa.select(ARTICLE).where(ARTICLE.c.article_id == article_id)).one()
-            readings = sa.select(READING).where(READING.c.article_id == article_id, READING.c.seq.is_not(None))
+            readings = sa.select(INDEXED_TEXT).where(
+                INDEXED_TEXT.c.article_id == article_id, INDEXED_TEXT.c.seq.is_not(None)
+            )
             formerly = sa.select(FORMERLY.c.was, FORMERLY.c.content16).where(FORMERLY.c.article_id == article_id)
             pairs = sa.select(MATCH).where(sa.or_(MATCH.c.one == article_id, MATCH.c.two == article_id))
             return ArticleState(
@@ -275,7 +277,7 @@ class Index:
                 first_archived_at=row.first_archived_at,
                 discovered_by=row.discovered_by or "",
                 history=tuple(history_of(c, article_id)),
-                readings=tuple(dict(r._mapping) for r in c.execute(readings.order_by(READING.c.seq))),
+                indexed_texts=tuple(dict(r._mapping) for r in c.execute(readings.order_by(INDEXED_TEXT.c.seq))),
                 when=row.published_at or row.first_seen,
                 formerly=tuple((r.was, r.content16) for r in c.execute(formerly.order_by(FORMERLY.c.was))),
                 aliases=tuple(
@@ -287,15 +289,17 @@ class Index:
 
 def _reading_ids(c: sa.Connection, article_ids: Iterable[str]) -> dict[tuple[str, ...], int]:
     """Return the number of every reading of these articles, by (article_id, content16, rules8)."""
-    query = sa.select(READING.c.article_id, READING.c.content16, READING.c.rules8, READING.c.id)
-    rows = (row for some in in_portions(article_ids) for row in c.execute(query.where(READING.c.article_id.in_(some))))
+    query = sa.select(INDEXED_TEXT.c.article_id, INDEXED_TEXT.c.content16, INDEXED_TEXT.c.rules8, INDEXED_TEXT.c.id)
+    rows = (
+        row for some in in_portions(article_ids) for row in c.execute(query.where(INDEXED_TEXT.c.article_id.in_(some)))
+    )
     return {tuple(row[:3]): row.id for row in rows}
 
 
 def _postings(c: sa.Connection, hashes: set[int]) -> dict[int, list[tuple[str, str]]]:
     """Return where each uncommon run occurs: (article, group)."""
-    joined = SHINGLE.join(READING, READING.c.id == SHINGLE.c.reading).outerjoin(
-        ARTICLE, ARTICLE.c.article_id == READING.c.article_id
+    joined = SHINGLE.join(INDEXED_TEXT, INDEXED_TEXT.c.id == SHINGLE.c.indexed_text).outerjoin(
+        ARTICLE, ARTICLE.c.article_id == INDEXED_TEXT.c.article_id
     )
     found: dict[int, list[tuple[str, str]]] = {}
     for some in in_portions(hashes):
@@ -304,7 +308,7 @@ def _postings(c: sa.Connection, hashes: set[int]) -> dict[int, list[tuple[str, s
             .group_by(SHINGLE.c.hash).having(sa.func.count(sa.distinct(GROUP)) <= COMMON)
         )  # fmt: skip
         rare = list(c.scalars(uncommon))  # two queries: as one, SQLite walks every reading
-        places = sa.select(SHINGLE.c.hash, READING.c.article_id, GROUP).select_from(joined)
+        places = sa.select(SHINGLE.c.hash, INDEXED_TEXT.c.article_id, GROUP).select_from(joined)
         for value, article_id, group in c.execute(places.where(SHINGLE.c.hash.in_(rare))) if rare else ():
             found.setdefault(value, []).append((article_id, group))
     return found
@@ -319,19 +323,28 @@ def _groups_sharing(postings: Mapping[int, list[tuple[str, str]]], article_id: s
     return [group for _, group in sorted(enough)[:CANDIDATE_GROUPS]]
 
 
-def _members(c: sa.Connection, groups: set[str]) -> dict[str, list[Reading]]:
+def _members(c: sa.Connection, groups: set[str]) -> dict[str, list[IndexedText]]:
     """Return the latest reading of every member of these groups, by group."""
-    when = sa.func.coalesce(ARTICLE.c.published_at, ARTICLE.c.first_seen, READING.c.published_at)
-    joined = READING.outerjoin(ARTICLE, ARTICLE.c.article_id == READING.c.article_id)
-    columns = (READING.c.article_id, READING.c.content16, READING.c.record_key, when, GROUP.label("oped_id"))
-    latest: dict[str, Reading] = {}
+    when = sa.func.coalesce(ARTICLE.c.published_at, ARTICLE.c.first_seen, INDEXED_TEXT.c.published_at)
+    joined = INDEXED_TEXT.outerjoin(ARTICLE, ARTICLE.c.article_id == INDEXED_TEXT.c.article_id)
+    columns = (
+        INDEXED_TEXT.c.article_id,
+        INDEXED_TEXT.c.content16,
+        INDEXED_TEXT.c.record_key,
+        when,
+        GROUP.label("oped_id"),
+    )
+    latest: dict[str, IndexedText] = {}
     for some in in_portions(groups):
         grouped = sa.select(ARTICLE.c.article_id).where(ARTICLE.c.oped_id.in_(some))
         names = sorted({*some, *c.scalars(grouped)})
         for part in in_portions(names):
-            query = sa.select(*columns).select_from(joined).where(READING.c.article_id.in_(part))
-            latest |= {row[0]: Reading(*row) for row in c.execute(query.order_by(READING.c.article_id, READING.c.id))}
-    found: dict[str, list[Reading]] = {}
+            query = sa.select(*columns).select_from(joined).where(INDEXED_TEXT.c.article_id.in_(part))
+            latest |= {
+                row[0]: IndexedText(*row)
+                for row in c.execute(query.order_by(INDEXED_TEXT.c.article_id, INDEXED_TEXT.c.id))
+            }
+    found: dict[str, list[IndexedText]] = {}
     for reading in latest.values():
         found.setdefault(reading.oped_id, []).append(reading)
     return found
@@ -353,14 +366,14 @@ def open_index(settings: Settings, archive_id: str, own: Iterable[str]) -> Index
         ) from error
     index = Index(engine, own)
     with index._connection(writes=True) as c:
-        stand = {"archive_id": archive_id, "seq": "0", "schema": SCHEMA}
+        stand = {"archive_id": archive_id, "seq": "0", "schema": INDEX_SCHEMA}
         insert(c, STATE, [{"name": name, "value": value} for name, value in stand.items()])
         found = {row.name: row.value for row in c.execute(sa.select(STATE))}
     if found["archive_id"] != archive_id:
         raise ForeignIndex(
             "OPEDS_INDEX belongs to another archive; name an empty database, or the archive it was made for"
         )
-    if found["schema"] != SCHEMA:  # made by another version of this program: it is derived, so it is made anew
+    if found["schema"] != INDEX_SCHEMA:  # made by another version of this program: it is derived, so it is made anew
         index.clear()
         return open_index(settings, archive_id, own)
     return index
@@ -403,7 +416,7 @@ def _oriented(c: sa.Connection, row: Any, article_id: str) -> tuple[str, Match, 
         (row.one16, row.two, row.two16) if row.one == article_id else (row.two16, row.one, row.one16)
     )
     when = sa.select(BORN).where(ARTICLE.c.article_id == other)
-    return own16, Match(other, other16, Figures(**row.figures)), c.scalar(when) or ""
+    return own16, Match(other, other16, Overlap(**row.overlap)), c.scalar(when) or ""
 
 
 def _signed(value: int) -> int:

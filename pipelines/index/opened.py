@@ -41,7 +41,7 @@ def open_archive(settings: Settings) -> Archive:
 
 
 @contextmanager
-def rehearsal(settings: Settings) -> Iterator[Archive]:
+def dry_run(settings: Settings) -> Iterator[Archive]:
     """Open the archive for a dry run: what is written to it is gone at the end, and nobody else sees it."""
     sources = load_sources(settings.sources)
     with TemporaryDirectory(prefix="opeds-plan-") as folder:
@@ -49,7 +49,7 @@ def rehearsal(settings: Settings) -> Iterator[Archive]:
         archive_id = identify(store)
         if IDENTITY in store.above.objects:  # an empty bucket: its index would be of no use to anyone
             settings = replace(settings, index=f"sqlite:///{folder}/empty.sqlite")
-        with open_index(settings, archive_id, _own(sources)).rehearsal(Path(folder)) as index:
+        with open_index(settings, archive_id, _own(sources)).dry_run(Path(folder)) as index:
             archive = Archive(store, index, sources)
             catch_up(archive)
             yield archive
@@ -64,7 +64,7 @@ def catch_up(archive: Archive, progress: Callable[[int], None] = lambda _: None)
 
     Another worker's readings, or all of them for a new index, are published from their records' sketches.
     """
-    for seq, manifest in manifests.entries(archive.store, archive.index.seq()):
+    for seq, manifest in manifests.read_log(archive.store, archive.index.seq()):
         told = [o for o in manifest.outcomes if o.record_key and o.verdict in CONTENT | {Verdict.REREAD}]
         missing = archive.index.unpublished(told)
         if missing:

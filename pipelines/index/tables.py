@@ -29,8 +29,8 @@ ARTICLE = sa.Table(
     sa.Column("discovered_by", sa.Text),
     sa.Column("changed", sa.Integer, nullable=False, index=True),  # the last manifest that changed anything here
 )  # fmt: skip
-READING = sa.Table(
-    "reading", META,
+INDEXED_TEXT = sa.Table(
+    "indexed_text", META,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("article_id", sa.Text, nullable=False),
     sa.Column("content16", sa.Text, nullable=False),
@@ -67,7 +67,7 @@ FORMERLY = sa.Table(
 SHINGLE = sa.Table(
     "shingle", META,
     sa.Column("hash", sa.BigInteger, primary_key=True),
-    sa.Column("reading", sa.Integer, primary_key=True),
+    sa.Column("indexed_text", sa.Integer, primary_key=True),
     sqlite_with_rowid=False,
 )  # fmt: skip
 MATCH = sa.Table(
@@ -76,7 +76,7 @@ MATCH = sa.Table(
     sa.Column("one16", sa.Text, primary_key=True),
     sa.Column("two", sa.Text, primary_key=True, index=True),
     sa.Column("two16", sa.Text, primary_key=True),
-    sa.Column("figures", sa.JSON, nullable=False),
+    sa.Column("overlap", sa.JSON, nullable=False),
 )  # fmt: skip
 PART = sa.Table(
     "part", META,

@@ -20,15 +20,15 @@ from pipelines.index.tables import (
     ARTICLE,
     CAPTURE,
     FORMERLY,
+    INDEXED_TEXT,
     MATCH,
     PART,
-    READING,
     SIGHTING,
     STATE,
     in_portions,
     insert,
 )
-from pipelines.model import CONTENT, Figures, Match, Outcome, Verdict
+from pipelines.model import CONTENT, Match, Outcome, Overlap, Verdict
 from pipelines.sources.addresses import split_id
 
 Pair = tuple[str, str]
@@ -85,7 +85,7 @@ def _apply_contents(c: sa.Connection, seq: int, manifest: Manifest, own: Contain
 
 def _match(o: Outcome, match: Match) -> dict[str, Any]:
     one, two = sorted(((o.article_id, o.content16), (match.article_id, match.content16)))
-    return {"one": one[0], "one16": one[1], "two": two[0], "two16": two[1], "figures": asdict(match.figures)}
+    return {"one": one[0], "one16": one[1], "two": two[0], "two16": two[1], "overlap": asdict(match.overlap)}
 
 
 def _known_readings(c: sa.Connection, seq: int, told: Iterable[Outcome]) -> None:
@@ -97,8 +97,8 @@ def _known_readings(c: sa.Connection, seq: int, told: Iterable[Outcome]) -> None
         for o in told
         if o.record_key
     ]  # fmt: skip
-    insert(c, READING, rows)
-    _update(c, READING, ("article_id", "content16", "rules8"), ("seq",), rows, only=READING.c.seq.is_(None))
+    insert(c, INDEXED_TEXT, rows)
+    _update(c, INDEXED_TEXT, ("article_id", "content16", "rules8"), ("seq",), rows, only=INDEXED_TEXT.c.seq.is_(None))
 
 
 def _update(
@@ -165,16 +165,16 @@ def _articles(c: sa.Connection, ids: Iterable[str]) -> Iterator[sa.Row[Any]]:
         yield from c.execute(sa.select(ARTICLE).where(ARTICLE.c.article_id.in_(some)))
 
 
-def _component(c: sa.Connection, start: set[str]) -> dict[Pair, list[Figures]]:
+def _component(c: sa.Connection, start: set[str]) -> dict[Pair, list[Overlap]]:
     """Return the figures of every match that hangs together with these articles, by pair."""
-    found: dict[Pair, list[Figures]] = {}
+    found: dict[Pair, list[Overlap]] = {}
     seen: set[str] = set()
     frontier = set(start)
     while frontier:
         rows = [row for some in in_portions(frontier) for row in c.execute(_matches_of(some))]
         seen |= frontier
         for row in rows:
-            made = Figures(**row.figures)
+            made = Overlap(**row.overlap)
             pair = found.setdefault((row.one, row.two), [])
             if made not in pair:
                 pair.append(made)

@@ -29,7 +29,7 @@ RESULTS = {
     "failed": Verdict.FAILED,
 }  # fmt: skip
 WRONG = 2  # exit code of a crawl that cannot be as it was asked
-UNREAD = frozenset({"failed", "disallowed", ""})  # results of an address whose page we do not have
+NOT_FETCHED = frozenset({"failed", "disallowed", ""})  # results of an address whose page we do not have
 
 
 def check(summary: Summary) -> Summary:
@@ -41,7 +41,7 @@ def check(summary: Summary) -> Summary:
     if summary.finish_reason != "finished":
         raise CrawlFailed(f"the crawl of {summary.source} was cut off ({summary.finish_reason}); its captures are kept")
     unread = [route.route for route in summary.routes if route.expected and not route.reached]
-    unread += [tried.url for tried in summary.addresses if tried.result in UNREAD]
+    unread += [tried.url for tried in summary.addresses if tried.result in NOT_FETCHED]
     why = {summary.troubles.get(one, ""): one for one in reversed(unread)}
     if "refused" in why:
         said = f"{summary.source} refuses us (401, 403 or robots.txt): {why['refused']}"

@@ -13,8 +13,8 @@ from pipelines.archive.keys import captures_prefix, crawl_key
 from pipelines.archive.record import to_json
 from pipelines.clock import SEOUL, iso, now, today
 from pipelines.index.opened import Archive, commit, places_of
-from pipelines.jobs.crawls import UNREAD, sightings
-from pipelines.jobs.ingest import Part, ingest, ingest_left
+from pipelines.jobs.crawls import NOT_FETCHED, sightings
+from pipelines.jobs.ingest import Part, ingest, ingest_orphans
 from pipelines.jobs.revisit import WINDOW, Seen, due
 from pipelines.model import Outcome, Shard
 from pipelines.sources import Source
@@ -25,7 +25,7 @@ USUAL = 4  # of those weeks: fewer are no habit
 WHOLE = Shard()
 
 
-def take_in(
+def ingest_crawl(
     archive: Archive, summary: Summary, report: Callable[[Outcome], None], shard: Shard = WHOLE
 ) -> list[Outcome]:
     """Log one crawl's outcomes, a part for each day; then what an earlier, broken crawl left of these articles."""
@@ -40,7 +40,7 @@ def take_in(
         done += ingest(archive, part, *of_day, report)
     left = Part(summary.run, f"{summary.source}-left{shard.suffix}", summary.until, iso(now()))
     of_these = (captures_prefix(article_id) for article_id in dict.fromkeys(t.article_id for t in addresses))
-    return done + ingest_left(archive, left, (key for p in of_these for key in archive.store.keys(p)), report)
+    return done + ingest_orphans(archive, left, (key for p in of_these for key in archive.store.keys(p)), report)
 
 
 def close(
@@ -93,7 +93,7 @@ def _lacking(summary: Summary, routes: Iterable[manifests.RouteReport], addresse
     """Return what keeps a source's crawl from being the whole of its day."""
     early = [] if summary.finish_reason == "finished" else [f"the crawl ended early ({summary.finish_reason})"]
     unread = [f"{r.route}: {r.error or 'not read back far enough'}" for r in routes if r.expected and not r.reached]
-    pages = [f"{t.url}: {t.reason or 'not asked for'}" for t in addresses if t.result in UNREAD]
+    pages = [f"{t.url}: {t.reason or 'not asked for'}" for t in addresses if t.result in NOT_FETCHED]
     return [*early, *unread, *pages]
 
 

@@ -14,11 +14,11 @@ from typing import IO, Any
 
 from pipelines.archive import manifests
 from pipelines.clock import iso
-from pipelines.copies.compare import Side, figures, prepared, relation, worth_keeping
+from pipelines.copies.compare import Side, overlap_of, prepared, relation, worth_storing
 from pipelines.copies.fingerprint import hashes_of
 from pipelines.errors import WrongUsage
 from pipelines.index.index import Grouped, Index, open_index
-from pipelines.model import Figures, Match, Outcome, Verdict
+from pipelines.model import Match, Outcome, Overlap, Verdict
 from pipelines.settings import Settings
 
 UNDATED = datetime(9000, 1, 1, tzinfo=UTC)  # behind all that have a date: nothing known makes a text the first
@@ -77,8 +77,8 @@ def _take_in(index: Index, batch: Sequence[Document], file: IO[bytes]) -> None:
             compared.add(pair)
             other = texts.get(candidate.article_id) or _text_at(file, int(candidate.record_key))
             mine = prepared(texts[outcome.article_id])
-            found = figures(outcome.article_id, mine, candidate.article_id, prepared(other))
-            if worth_keeping(found):
+            found = overlap_of(outcome.article_id, mine, candidate.article_id, prepared(other))
+            if worth_storing(found):
                 matches.append(Match(candidate.article_id, candidate.content16, found))
         told.append(replace(outcome, matches=tuple(matches)))
     seq = index.seq() + 1
@@ -136,7 +136,7 @@ def _answers(index: Index, seen: Sequence[tuple[str, Any]]) -> Iterator[dict[str
     """Yield what a caller reads; an edge that joins wins over one that stays apart."""
     members, ids = index.members(), dict(seen)
     sizes = Counter(member.oped_id for member in members.values())
-    likes: dict[str, list[tuple[str, Figures]]] = {}
+    likes: dict[str, list[tuple[str, Overlap]]] = {}
     for one, two, found in index.pairs():
         later, earlier = sorted((one, two), key=lambda name: (members[name].when, name), reverse=True)
         likes.setdefault(later, []).append((earlier, found))

@@ -17,7 +17,7 @@ from lxml.html import HtmlElement
 from pipelines.archive.crawl_summary import Summary
 from pipelines.archive.warc import Exchange, capture_of
 from pipelines.extraction.dates import day
-from pipelines.extraction.extract import Reading, read
+from pipelines.extraction.extract import Extraction, extract_explained
 from pipelines.extraction.page import collapse
 from pipelines.extraction.proposal import proposed
 from pipelines.extraction.trafilatura_reader import parsed
@@ -63,7 +63,7 @@ class PageCheck:
     """One page: how it was read, and which selectors of the layout in force hit on it."""
 
     url: str
-    reading: Reading
+    reading: Extraction
     capture: Capture
     checks: tuple[Check, ...]
 
@@ -127,7 +127,7 @@ def _page(source: Source, exchange: Exchange) -> PageCheck:
     capture = capture_of(exchange)
     place = place_of(exchange.url, [source])
     assert place is not None
-    reading = read(capture, place)
+    reading = extract_explained(capture, place)
     tree = parsed(capture)
     candidates = source.profiles_at(capture.fetched_at)
     named = next((p for p in candidates if p.name == reading.article.profile), candidates[0] if candidates else None)
@@ -185,7 +185,7 @@ def save_pages(found: Examination, folder: Path) -> list[Path]:
     return made
 
 
-def _spelled(reading: Reading) -> dict[str, Any]:
+def _spelled(reading: Extraction) -> dict[str, Any]:
     article = asdict(reading.article)
     article |= {name: [p for p in article[name].split("\n\n") if p] for name in ("text", "text_ko")}
     article |= {n: v.isoformat() if (v := article[n]) else None for n in ("published_at", "modified_at")}

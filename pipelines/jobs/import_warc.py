@@ -10,13 +10,13 @@ from functools import partial
 from pathlib import Path
 
 from pipelines.archive import manifests
-from pipelines.archive.captures import keep
+from pipelines.archive.captures import store_capture
 from pipelines.archive.warc import Exchange, capture_of, exchanges
 from pipelines.catalogue.delta import compact, publish
 from pipelines.clock import iso, new_run_id, now, today
 from pipelines.errors import UnreadableWarc, WrongUsage
-from pipelines.index.opened import Archive, open_archive, rehearsal
-from pipelines.jobs.ingest import Part, ingest, ingest_left
+from pipelines.index.opened import Archive, dry_run, open_archive
+from pipelines.jobs.ingest import Part, ingest, ingest_orphans
 from pipelines.jobs.report import Progress, Report
 from pipelines.model import Outcome, Sighting
 from pipelines.settings import Settings
@@ -47,7 +47,7 @@ def ingest_files(settings: Settings, files: Sequence[Path], progress: Progress, 
 
 
 def _opened(settings: Settings, dry: bool) -> AbstractContextManager[Archive]:
-    return rehearsal(settings) if dry else nullcontext(open_archive(settings))
+    return dry_run(settings) if dry else nullcontext(open_archive(settings))
 
 
 def _ingest_file(archive: Archive, path: Path, run_id: str, progress: Progress, report: Report) -> None:
@@ -91,7 +91,7 @@ def _copied(archive: Archive, exchange: Exchange, report: Report) -> Sighting | 
         report.skipped[why] = report.skipped.get(why, 0) + 1
         return None
     capture = capture_of(exchange)
-    key = keep(archive.store, place.article_id, exchange, capture)
+    key = store_capture(archive.store, place.article_id, exchange, capture)
     return Sighting(place.article_id, capture.url, capture.fetched_at, key)
 
 
@@ -104,7 +104,7 @@ def upkeep(settings: Settings, progress: Progress, dry: bool = False) -> Report:
     part = Part(new_run_id(), "left", today().isoformat(), iso(now()))
 
     with _opened(settings, dry) as archive:
-        report.outcomes = ingest_left(archive, part, archive.store.keys("captures/"), partial(_tell, progress))
+        report.outcomes = ingest_orphans(archive, part, archive.store.keys("captures/"), partial(_tell, progress))
         if not dry:
             report.published = publish(archive, settings)
             compact(settings)

@@ -18,13 +18,13 @@ from pipelines.archive.keys import article_of, quarantine_key, record_key
 from pipelines.archive.record import record, rejection, to_json
 from pipelines.archive.warc import read_capture
 from pipelines.clock import iso
-from pipelines.copies.compare import Side, figures, prepared, unites, worth_keeping
+from pipelines.copies.compare import Side, overlap_of, prepared, unites, worth_storing
 from pipelines.copies.fingerprint import hashes_of
 from pipelines.copies.groups import Member
 from pipelines.errors import AlreadyArchived, NotArchived, UnreadableWarc
 from pipelines.extraction.extract import extract, rules_of
 from pipelines.extraction.quality import NOT_OPINION
-from pipelines.index.index import Reading
+from pipelines.index.index import IndexedText
 from pipelines.index.opened import Archive, commit, places_of
 from pipelines.model import Article, Capture, Match, Outcome, Rules, Sighting, Status, Verdict
 from pipelines.sources import Source
@@ -122,7 +122,7 @@ def log_part(archive: Archive, part: Part, outcomes: Iterable[Outcome]) -> None:
     commit(archive, manifests.Manifest(part.run, part.name, part.day, part.logged_at, part.crawls, tuple(outcomes)))
 
 
-def ingest_left(archive: Archive, part: Part, keys: Iterable[str], report: Report) -> list[Outcome]:
+def ingest_orphans(archive: Archive, part: Part, keys: Iterable[str], report: Report) -> list[Outcome]:
     """Take in those captures of `keys` that no manifest names: a run that was cut off left them.
 
     One that cannot be read is told as FAILED, and stays as it lies: `opeds verify` is about those.
@@ -258,12 +258,12 @@ def _matched(archive: Archive, outcome: Outcome, article: Article, place: Place,
         outranks = (
             Member(candidate.article_id, own, other.when).rank < Member(this.article_id, place.source.own, when).rank
         )
-        copy |= primary and outranks and unites(this, other, match.figures)
+        copy |= primary and outranks and unites(this, other, match.overlap)
     verdict_ = Verdict.COPY if copy and outcome.verdict is Verdict.NEW else outcome.verdict
     return replace(outcome, verdict=verdict_, matches=tuple(matches))
 
 
-def _compared(archive: Archive, article: Article, article_id: str, candidate: Reading) -> Match | None:
+def _compared(archive: Archive, article: Article, article_id: str, candidate: IndexedText) -> Match | None:
     """Compare with a candidate's record, English with English, Korean with Korean."""
     try:
         other = json.loads(archive.store.read(candidate.record_key))
@@ -271,8 +271,8 @@ def _compared(archive: Archive, article: Article, article_id: str, candidate: Re
         return None  # an index row that a crash left; its capture is ingested when it is seen again
     field_ = "text" if article.text and other["text"] else "text_ko"
     mine, theirs = getattr(article, field_), other[field_]
-    found = figures(article_id, prepared(mine), candidate.article_id, prepared(theirs))
-    return Match(candidate.article_id, candidate.content16, found) if worth_keeping(found) else None
+    found = overlap_of(article_id, prepared(mine), candidate.article_id, prepared(theirs))
+    return Match(candidate.article_id, candidate.content16, found) if worth_storing(found) else None
 
 
 def reread(batch: Batch, place: Place) -> list[Outcome]:

@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pipelines.archive.manifests import EMPTY, Closing
-from pipelines.catalogue.drift import Finding
-from pipelines.errors import DayIncomplete, FixityFailed, NotTold
+from pipelines.catalogue.drift import Drift
+from pipelines.errors import DayIncomplete, FixityFailed, NotificationFailed
 from pipelines.settings import read_settings
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ def notices_of(day: str, closing: Closing) -> list[Notice]:
     return found + ([Notice("nothing-published", f"{day} brought less than such days do", unusual)] if unusual else [])
 
 
-def notices_of_drift(findings: Iterable[Finding]) -> list[Notice]:
+def notices_of_drift(findings: Iterable[Drift]) -> list[Notice]:
     """Return what is to be told of layouts that changed."""
     return [
         Notice(
@@ -51,12 +51,12 @@ def notices_of_drift(findings: Iterable[Finding]) -> list[Notice]:
             (f"`opeds doctor {one.source}` says which selectors still hold", *one.urls),
         )
         for one in findings
-        if one.grave
+        if one.serious
     ]
 
 
 def notify(notices: Iterable[Notice], addresses: str) -> None:
-    """Log each notice, and send it to each address; raise `NotTold`, after all were tried, naming who got none.
+    """Log each notice, and send it to each address; raise `NotificationFailed`, after all were tried, naming who got none.
 
     `addresses` are Apprise's, with spaces between: `mailtos://user:password@example.org?to=me@example.org`,
     `jsons://example.org/hook`. Their passwords are never logged.
@@ -66,7 +66,9 @@ def notify(notices: Iterable[Notice], addresses: str) -> None:
         log.warning("%s: %s\n%s", notice.kind, notice.subject, notice.body)
         untold |= _sent(notice, addresses.split())
     if untold:
-        raise NotTold(f"a notice could not be delivered to {', '.join(sorted(untold))}; the task's log holds it")
+        raise NotificationFailed(
+            f"a notice could not be delivered to {', '.join(sorted(untold))}; the task's log holds it"
+        )
 
 
 def _sent(notice: Notice, addresses: Iterable[str]) -> set[str]:
@@ -91,7 +93,7 @@ def _named(address: str) -> str:
 
 def failed(context: Any) -> None:
     """Tell of a task that failed for good, unless it told of itself: Airflow calls this with its context."""
-    if isinstance(context.get("exception"), DayIncomplete | FixityFailed | NotTold):
+    if isinstance(context.get("exception"), DayIncomplete | FixityFailed | NotificationFailed):
         return
     task, run = context["task_instance"], context["dag_run"]
     what = f"{task.dag_id}.{task.task_id} failed for {run.partition_key or run.run_id}"

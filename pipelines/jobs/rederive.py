@@ -24,12 +24,12 @@ from pipelines.sources import source_named
 from pipelines.sources.addresses import Place, place_of, split_id
 from pipelines.versions import content_sha256
 
-COMPARED = (
+COMPARED_FIELDS = (
     "status", "reasons", "headline", "deck", "kind", "authors", "published_at", "modified_at", "language", "text",
     "text_ko", "captions", "images", "related", "correction_note", "translator_note", "print_edition", "emails",
     "copyright", "rights_signals", "witnesses", "canonical_url",
 )  # fmt: skip
-Progress = Callable[[str], None]
+OnArticle = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,9 @@ def differences(archive: Archive, article_ids: Iterable[str]) -> Iterator[Differ
     rules = {name: rules_of(source).rules8 for name, source in archive.sources.items()}
     for article_id in article_ids:
         rules8 = rules[split_id(article_id)[0]]
-        keys = {reading["content16"]: reading["record_key"] for reading in archive.index.state_of(article_id).readings}
+        keys = {
+            reading["content16"]: reading["record_key"] for reading in archive.index.state_of(article_id).indexed_texts
+        }
         seen: set[str] = set()
         for step in archive.index.history(article_id):
             if step.rules8 == rules8 or step.capture_key in seen:
@@ -78,7 +80,7 @@ def differences(archive: Archive, article_ids: Iterable[str]) -> Iterator[Differ
                 yield from [found] if found else []
 
 
-def write(archive: Archive, run: Part, article_ids: Sequence[str], progress: Progress) -> list[Outcome]:
+def log_rereads(archive: Archive, run: Part, article_ids: Sequence[str], progress: OnArticle) -> list[Outcome]:
     """Log a REREAD for every sighting of these articles that was read by other rules, in parts."""
     done: list[Outcome] = []
     for start in range(0, len(article_ids), manifests.PART_SIZE // 10):
@@ -111,7 +113,7 @@ def quarantined(archive: Archive, source: str) -> Iterator[Difference]:
         yield from [found] if found else []
 
 
-def retry(archive: Archive, run: Part, found: Iterable[Difference], progress: Progress) -> list[Outcome]:
+def ingest_accepted(archive: Archive, run: Part, found: Iterable[Difference], progress: OnArticle) -> list[Outcome]:
     """Archive those set-aside pages that today's rules accept."""
     accepted = [
         Sighting(one.article_id, one.url, capture.fetched_at, one.capture_key, ("retried",))
@@ -133,7 +135,7 @@ def _difference(
     place = place_of(capture.url, archive.sources.values()) or _place_of_article(archive, article_id)
     article = extract(capture, place)
     after = json.loads(json.dumps(described(article, place), default=str))
-    fields = tuple(name for name in COMPARED if before.get(name) != after.get(name))
+    fields = tuple(name for name in COMPARED_FIELDS if before.get(name) != after.get(name))
     refused = () if article.status in {Status.OK, Status.REVIEW} else (article.status.value, *article.reasons)
     if not (fields or refused):
         return None

@@ -15,21 +15,19 @@ from pipelines.archive.warc import exchanges
 from pipelines.catalogue.delta import publish
 from pipelines.clock import iso, new_run_id, now, today
 from pipelines.errors import CrawlFailed, OpedsError
-from pipelines.index.opened import Archive, open_archive, rehearsal
+from pipelines.index.opened import Archive, dry_run, open_archive
 from pipelines.jobs.crawls import Crawl, days_of, start_crawl
-from pipelines.jobs.day import addresses_due, close, take_in
+from pipelines.jobs.day import addresses_due, close, ingest_crawl
 from pipelines.jobs.doctor import Examination, examine, save_pages
 from pipelines.jobs.import_warc import _ingest_file, _tell
 from pipelines.jobs.ingest import Part
-from pipelines.jobs.rederive import Difference, differences, quarantined, stale
-from pipelines.jobs.rederive import retry as archive_accepted
-from pipelines.jobs.rederive import write as write_rereads
+from pipelines.jobs.rederive import Difference, differences, ingest_accepted, log_rereads, quarantined, stale
 from pipelines.jobs.report import Asked, Progress, Report
 from pipelines.settings import Settings
 from pipelines.sources import load_sources, source_named
 
 
-def run(settings: Settings, asked: Asked, environment: Mapping[str, str], progress: Progress) -> Report:
+def run_days(settings: Settings, asked: Asked, environment: Mapping[str, str], progress: Progress) -> Report:
     """Crawl the sources side by side, ingest what they brought, close each day and publish.
 
     A source whose crawl failed leaves its days incomplete; the others go on. May be run again at any time.
@@ -41,7 +39,7 @@ def run(settings: Settings, asked: Asked, environment: Mapping[str, str], progre
     report = Report()
     summaries = _crawl_all(archive, asked, run_id, settings, environment, progress, report)
     for summary in summaries.values():
-        report.outcomes += take_in(archive, summary, partial(_tell, progress))
+        report.outcomes += ingest_crawl(archive, summary, partial(_tell, progress))
     for day in days_of(asked.since, asked.until):
         report.closings[day.isoformat()], _ = close(archive, run_id, day, asked.sources, summaries, report.failures)
     progress("publish", "")
@@ -83,7 +81,7 @@ def _crawl_all(
     return {name: done[name] for name in asked.sources if name in done}
 
 
-def revisit(settings: Settings, environment: Mapping[str, str], progress: Progress, at: datetime) -> Report:
+def revisit_due(settings: Settings, environment: Mapping[str, str], progress: Progress, at: datetime) -> Report:
     """Look again at what is 1, 3, 7 and 30 days old, with conditional requests; archive corrections, publish.
 
     Asks for nothing twice: an address is owed one look at each age, and a look that was missed is made up for.
@@ -98,7 +96,7 @@ def revisit(settings: Settings, environment: Mapping[str, str], progress: Progre
         except CrawlFailed as error:
             report.failures[name] = str(error)
             continue
-        report.outcomes += take_in(archive, summary, partial(_tell, progress))
+        report.outcomes += ingest_crawl(archive, summary, partial(_tell, progress))
     report.published = publish(archive, settings)
     return report
 
@@ -107,10 +105,10 @@ def _log_file(settings: Settings, run_id: str, name: str) -> Path:
     return settings.home / "logs" / f"{run_id}-{name}.log"
 
 
-def plan(settings: Settings, asked: Asked, environment: Mapping[str, str], progress: Progress) -> Report:
+def plan_days(settings: Settings, asked: Asked, environment: Mapping[str, str], progress: Progress) -> Report:
     """Say what `run` would archive: fetch the pages into files that are removed, decide, write nothing."""
     report, run_id = Report(), new_run_id()
-    with TemporaryDirectory(prefix="opeds-plan-") as folder, rehearsal(settings) as archive:
+    with TemporaryDirectory(prefix="opeds-plan-") as folder, dry_run(settings) as archive:
         for name in asked.sources:
             warc = Path(folder) / f"{name}.warc.gz"
             days = [("since", asked.since.isoformat()), ("until", asked.until.isoformat())]
@@ -123,7 +121,7 @@ def plan(settings: Settings, asked: Asked, environment: Mapping[str, str], progr
     return report
 
 
-def doctor(
+def examine_site(
     settings: Settings, asked: Asked, pages: int, into: Path, environment: Mapping[str, str], progress: Progress
 ) -> Examination:
     """Look at a site without an archive: a small, polite crawl into `into`, examined selector by selector.
@@ -153,7 +151,7 @@ def rederive(
     found = _watched(differences(archive, articles), progress)
     if write and articles:
         part = Part(new_run_id(), "rederive", today().isoformat(), iso(now()))
-        report.outcomes = write_rereads(archive, part, articles, lambda a: progress("written", a))
+        report.outcomes = log_rereads(archive, part, articles, lambda a: progress("written", a))
         report.published = publish(archive, settings)
     return found, report
 
@@ -164,7 +162,7 @@ def retry(settings: Settings, source: str, write: bool, progress: Progress) -> t
     found = _watched(quarantined(archive, source), progress)
     if write and any(not one.refused for one in found):
         part = Part(new_run_id(), "retry", today().isoformat(), iso(now()))
-        report.outcomes = archive_accepted(archive, part, found, lambda a: progress("archived", a))
+        report.outcomes = ingest_accepted(archive, part, found, lambda a: progress("archived", a))
         report.published = publish(archive, settings)
     return found, report
 

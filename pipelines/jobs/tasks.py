@@ -18,18 +18,16 @@ from pipelines.archive import manifests
 from pipelines.archive.crawl_summary import Summary, read_summary
 from pipelines.archive.embedded import reachable
 from pipelines.archive.keys import crawl_key
-from pipelines.catalogue.delta import compact
-from pipelines.catalogue.delta import publish as bring_up
+from pipelines.catalogue.delta import compact, publish
 from pipelines.catalogue.queries import drifted
 from pipelines.clock import STAMP, iso, new_run_id, now, today
 from pipelines.errors import CrawlFailed, DayIncomplete, FixityFailed, WrongUsage
 from pipelines.index.opened import Archive, open_archive
 from pipelines.jobs.crawls import check, ending_with_us, start_crawl
-from pipelines.jobs.day import addresses_due, close, take_in
-from pipelines.jobs.ingest import Part, ingest_left
+from pipelines.jobs.day import addresses_due, close, ingest_crawl
+from pipelines.jobs.ingest import Part, ingest_orphans
 from pipelines.jobs.notify import Notice, notices_of, notices_of_drift, notify
-from pipelines.jobs.rederive import stale
-from pipelines.jobs.rederive import write as write_rereads
+from pipelines.jobs.rederive import log_rereads, stale
 from pipelines.jobs.verify import verify
 from pipelines.model import Outcome, Shard, Verdict
 from pipelines.settings import Settings, crawling, read_settings
@@ -87,7 +85,7 @@ def discover(day: str) -> Run:
     return Run(id=new_run_id(), day=wanted.isoformat(), at=iso(now()), sources=serving)
 
 
-def owed() -> Run:
+def due_revisits() -> Run:
     """Name a run that looks again at what is 1, 3, 7 and 30 days old, and the sources that are owed a look."""
     moment = now()
     return Run(
@@ -104,7 +102,7 @@ def crawl(run: Run, source: str, meter: Meter) -> dict[str, int]:
     return _crawled(run, source, [("since", run["day"]), ("until", run["day"])], meter)
 
 
-def look_again(run: Run, source: str, meter: Meter) -> dict[str, int]:
+def revisit_source(run: Run, source: str, meter: Meter) -> dict[str, int]:
     """Ask again, conditionally, for the addresses of a source that are owed a look; otherwise as `crawl`."""
     urls = addresses_due(_archive(), datetime.fromisoformat(run["at"])).get(source, [])
     days = [("since", run["day"]), ("until", run["day"])]
@@ -146,13 +144,13 @@ def shares(run: Run) -> list[Share]:
     return found
 
 
-def ingest(share: Share, meter: Meter) -> dict[str, int]:
+def ingest_share(share: Share, meter: Meter) -> dict[str, int]:
     """Take in a share of what a crawl brought; return the outcomes, counted by verdict."""
     archive = _archive()
     summary = read_summary(archive, share["crawl"])
     if not share["last"]:
         summary.addresses = [tried for tried in summary.addresses if tried.capture_key]
-    done = take_in(archive, summary, _tell, Shard(share["number"], share["of"]))
+    done = ingest_crawl(archive, summary, _tell, Shard(share["number"], share["of"]))
     return _counted(done, meter)
 
 
@@ -175,10 +173,10 @@ def close_day(run: Run) -> Closed:
     )
 
 
-def publish() -> dict[str, int]:
+def publish_catalogue() -> dict[str, int]:
     """Bring the catalogue up to the last manifest, whoever logged it; return that number and the table's version."""
     settings = _settings()
-    done = bring_up(open_archive(settings), settings)
+    done = publish(open_archive(settings), settings)
     return {"published": done.seq, "version": done.version, "rows": done.rows}
 
 
@@ -198,7 +196,7 @@ def report(closed: Closed, past: bool = False) -> None:
             raise DayIncomplete(f"{closed['day']} is not complete: {'; '.join(closing.missing[:3])}")
 
 
-def take_in_left() -> dict[str, int]:
+def ingest_settled_orphans() -> dict[str, int]:
     """Take in every capture older than a day that no manifest names. Lists the whole archive.
 
     Younger ones may belong to a crawl at work, whose own run takes them in under the right day.
@@ -207,7 +205,7 @@ def take_in_left() -> dict[str, int]:
     part = Part(new_run_id(), "left", today().isoformat(), iso(now()))
     before = (now() - SETTLED).astimezone(UTC).strftime(STAMP)
     settled = (key for key in archive.store.keys("captures/") if key.rpartition("/")[2] < before)
-    return _counted(ingest_left(archive, part, settled, _tell), _unmetered)
+    return _counted(ingest_orphans(archive, part, settled, _tell), _unmetered)
 
 
 def compact_catalogue() -> dict[str, int]:
@@ -220,12 +218,12 @@ def shares_of_archive(of: int) -> list[Share]:
     return [Share(crawl="", last=True, number=number, of=of) for number in range(of)]
 
 
-def reread(share: Share, source: str, run: str) -> dict[str, int]:
+def re_extract_share(share: Share, source: str, run: str) -> dict[str, int]:
     """Read a share of the archive again by today's rules and log what got another reading."""
     archive, shard = _archive(), Shard(share["number"], share["of"])
     articles = [article_id for article_id in stale(archive, source, []) if shard.holds(article_id)]
     part = Part(run, f"rederive{shard.suffix}", today().isoformat(), iso(now()))
-    return _counted(write_rereads(archive, part, articles, partial(logger.info, "read again %s")), _unmetered)
+    return _counted(log_rereads(archive, part, articles, partial(logger.info, "read again %s")), _unmetered)
 
 
 def fixity(share: Share, day: str | None) -> dict[str, int]:

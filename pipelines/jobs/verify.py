@@ -25,12 +25,12 @@ from pipelines.settings import Settings
 from pipelines.sources.addresses import place_of
 
 Chosen = Callable[[str, str], bool]  # by article, and when the manifest that tells of it was logged (UTC)
-Progress = Callable[[int], None]
-COMPARED = ("article_id", "content16", "oped_id", "role", "is_latest", "text_sha256", "payload_sha256")
+OnCount = Callable[[int], None]
+COMPARED_COLUMNS = ("article_id", "content16", "oped_id", "role", "is_latest", "text_sha256", "payload_sha256")
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Finding:
+class Fault:
     """Something that does not fit: `kind` is log, payload, record or catalogue; `key` says where, `said` what."""
 
     kind: str
@@ -51,28 +51,28 @@ class _Seen:
 
 
 def verify(
-    archive: Archive, settings: Settings, chosen: Chosen, progress: Progress = lambda _: None
-) -> tuple[dict[str, int], list[Finding]]:
+    archive: Archive, settings: Settings, chosen: Chosen, progress: OnCount = lambda _: None
+) -> tuple[dict[str, int], list[Fault]]:
     """Return how many manifests, captures, records and rows were verified, and what does not fit.
 
     `chosen` says whether to look at an article; the log itself is always read. `progress` is told how many manifests
     are done. What others log and publish meanwhile does no harm.
     """
-    seen, found, last = _Seen(archive, {n: rules_of(s) for n, s in archive.sources.items()}), list[Finding](), 0
+    seen, found, last = _Seen(archive, {n: rules_of(s) for n, s in archive.sources.items()}), list[Fault](), 0
     numbered = sum(1 for _ in archive.store.keys("runs/"))
-    for last, manifest in manifests.entries(archive.store):
+    for last, manifest in manifests.read_log(archive.store):
         for outcome in manifest.outcomes:
             if chosen(outcome.article_id, manifest.logged_at):
                 found += _outcome(seen, last, outcome)
         progress(last)
     if last < numbered:
-        found.append(Finding("log", keys.key_of(last + 1), f"not there, though {numbered} are: the log has a gap"))
+        found.append(Fault("log", keys.manifest_key(last + 1), f"not there, though {numbered} are: the log has a gap"))
     rows, wrong = _catalogue(seen, settings, chosen)
     counts = Counter(manifests=last, captures=len(seen.captures), records=len(seen.records), rows=rows)
     return dict(counts), sorted({*found, *wrong})
 
 
-def _outcome(seen: _Seen, seq: int, outcome: Outcome) -> Iterator[Finding]:
+def _outcome(seen: _Seen, seq: int, outcome: Outcome) -> Iterator[Fault]:
     """Verify what one outcome names."""
     if outcome.capture_key and outcome.capture_key not in seen.captures:
         yield from _payload(seen, seq, outcome.capture_key)
@@ -83,7 +83,7 @@ def _outcome(seen: _Seen, seq: int, outcome: Outcome) -> Iterator[Finding]:
         seen.articles.add(outcome.article_id)
 
 
-def _payload(seen: _Seen, seq: int, key: str) -> list[Finding]:
+def _payload(seen: _Seen, seq: int, key: str) -> list[Fault]:
     """Verify one capture and keep it at hand."""
     seen.captures.add(key)
     seen.last = key, None
@@ -91,28 +91,28 @@ def _payload(seen: _Seen, seq: int, key: str) -> list[Finding]:
         body = seen.archive.store.read(key)
         capture, wrong = read_capture(body, key), damaged(body, key)
     except NotArchived:
-        return [Finding("payload", key, f"not there, though {keys.key_of(seq)} names it")]
+        return [Fault("payload", key, f"not there, though {keys.manifest_key(seq)} names it")]
     except UnreadableWarc as error:
-        return [Finding("payload", key, str(error))]
+        return [Fault("payload", key, str(error))]
     seen.last = key, capture
     if capture.payload_sha256[:16] != key.rpartition("-")[2].partition(".")[0]:
         wrong = [*wrong, "the payload's digest is not the one in the key"]
-    return [Finding("payload", key, said) for said in wrong]
+    return [Fault("payload", key, said) for said in wrong]
 
 
-def _record(seen: _Seen, seq: int, outcome: Outcome) -> Iterator[Finding]:
+def _record(seen: _Seen, seq: int, outcome: Outcome) -> Iterator[Fault]:
     key = outcome.record_key
     try:
         body = seen.archive.store.read(key)
         told: dict[str, Any] = json.loads(body)
     except NotArchived:
-        yield Finding("record", key, f"not there, though {keys.key_of(seq)} names it")
+        yield Fault("record", key, f"not there, though {keys.manifest_key(seq)} names it")
         return
     except ValueError:
-        yield Finding("record", key, "is no JSON")
+        yield Fault("record", key, "is no JSON")
         return
     if outcome.content16 and told["content_sha256"][:16] != outcome.content16:
-        yield Finding("record", key, f"holds another content than {keys.key_of(seq)} says")
+        yield Fault("record", key, f"holds another content than {keys.manifest_key(seq)} says")
     capture_key = told["capture"]["key"]
     if capture_key != seen.last[0]:
         yield from _payload(seen, seq, capture_key)
@@ -120,9 +120,9 @@ def _record(seen: _Seen, seq: int, outcome: Outcome) -> Iterator[Finding]:
     if capture is None:
         return  # told already
     if told["capture"]["payload_sha256"] != capture.payload_sha256:
-        yield Finding("record", key, f"was made of another payload than {capture_key} holds")
+        yield Fault("record", key, f"was made of another payload than {capture_key} holds")
     elif outcome.content16 and not _derives(seen, capture, capture_key, body, told):
-        yield Finding("record", key, f"is not what its rules make of {capture_key}")
+        yield Fault("record", key, f"is not what its rules make of {capture_key}")
 
 
 def _derives(seen: _Seen, capture: Capture, capture_key: str, body: bytes, told: dict[str, Any]) -> bool:
@@ -134,11 +134,11 @@ def _derives(seen: _Seen, capture: Capture, capture_key: str, body: bytes, told:
     return to_json(record(extract(capture, place), place, capture, capture_key, rules)) == body
 
 
-def _catalogue(seen: _Seen, settings: Settings, chosen: Chosen) -> tuple[int, list[Finding]]:
+def _catalogue(seen: _Seen, settings: Settings, chosen: Chosen) -> tuple[int, list[Fault]]:
     """Compare the rows of the articles looked at with what the log makes of them, where it is published already."""
     index, where = seen.archive.index, location(settings, "articles")
     catch_up(seen.archive)
-    rows = query(where, f"SELECT {', '.join(COMPARED)} FROM t")  # noqa: S608 - our own names
+    rows = query(where, f"SELECT {', '.join(COMPARED_COLUMNS)} FROM t")  # noqa: S608 - our own names
     articles = seen.articles - set(index.changed_since(published(where)))
     stands = {
         tuple(row.values())
@@ -151,11 +151,11 @@ def _catalogue(seen: _Seen, settings: Settings, chosen: Chosen) -> tuple[int, li
             made = article_rows(seen.archive.store, index.state_of(article_id))
         except (NotArchived, ValueError):
             continue  # a record that is not there or is none: told already
-        due |= {tuple(row[name] for name in COMPARED) for row in made}
+        due |= {tuple(row[name] for name in COMPARED_COLUMNS) for row in made}
     lost = {one[:2] for one in due - stands}
     extra = {one[:2] for one in stands - due} - lost
     said = {
         **dict.fromkeys(lost, "is not what the log makes of it"),
         **dict.fromkeys(extra, "no manifest tells of this"),
     }
-    return len(stands), [Finding("catalogue", f"{a}@{c}", what) for (a, c), what in said.items()]
+    return len(stands), [Fault("catalogue", f"{a}@{c}", what) for (a, c), what in said.items()]
