@@ -19,6 +19,9 @@ class Status(StrEnum):
     REJECT = "reject"
 
 
+ARCHIVED_STATUS = frozenset({Status.OK, Status.REVIEW})  # a page with another status is set aside
+
+
 class Verdict(StrEnum):
     """What came of one address tried: exactly one of these."""
 

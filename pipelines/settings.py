@@ -9,6 +9,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
+from pipelines.errors import WrongUsage
+
 DEFAULT_HOME = Path(".opeds")  # the embedded store, the index, logs: all that a run leaves on this machine
 
 
@@ -25,6 +27,7 @@ class Settings:
     contact: str = ""
     notify: str = field(default="", repr=False)  # addresses with passwords in them
     home: Path = DEFAULT_HOME
+    processes: int = 0  # that read pages; 0: as many as there are cores
     endpoint: str = ""
     region: str = "us-east-1"
     access_key: str = field(default="", repr=False)
@@ -50,12 +53,19 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         contact=environ.get("OPEDS_CONTACT", ""),
         notify=environ.get("OPEDS_NOTIFY", ""),
         home=Path(environ.get("OPEDS_HOME") or DEFAULT_HOME).absolute(),
+        processes=_count(environ.get("OPEDS_PROCESSES", "")),
         endpoint=environ.get("AWS_ENDPOINT_URL", ""),
         region=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1",
         access_key=environ.get("AWS_ACCESS_KEY_ID", ""),
         secret_key=environ.get("AWS_SECRET_ACCESS_KEY", ""),
         session_token=environ.get("AWS_SESSION_TOKEN", ""),
     )
+
+
+def _count(text: str) -> int:
+    if text and not (text.isdecimal() and int(text) > 0):
+        raise WrongUsage(f"OPEDS_PROCESSES={text!r} is not a number of processes; write it as OPEDS_PROCESSES=2")
+    return int(text or 0)
 
 
 def reaching(settings: Settings) -> dict[str, str]:

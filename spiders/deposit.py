@@ -14,11 +14,11 @@ from typing import Self
 from scrapy import signals
 from scrapy.crawler import Crawler
 
-from pipelines.archive.captures import capture_notes, store_capture
+from pipelines.archive.captures import capture_file, store_capture
 from pipelines.archive.crawl_summary import summary_body
 from pipelines.archive.keys import capture_key, crawl_key
 from pipelines.archive.store import Store, identify, open_store
-from pipelines.archive.warc import Exchange, capture_of, crawl_file, page_file
+from pipelines.archive.warc import Exchange, capture_of, crawl_file
 from pipelines.clock import STAMP, iso
 from pipelines.errors import OpedsError, WrongUsage
 from pipelines.settings import read_settings
@@ -66,21 +66,22 @@ class Deposit:
     async def process_item(self, item: FetchedPage) -> FetchedPage:
         """Keep one page; the bucket is waited for outside of the event loop."""
         try:
-            await asyncio.to_thread(self._keep, item)
+            await asyncio.to_thread(self._store, item)
         except OpedsError as error:
             item.tried.result, item.tried.reason = "failed", str(error)
         self.spider.say(item.tried.result, item.tried.article_id)
         return item
 
-    def _keep(self, page: FetchedPage) -> None:
+    def _store(self, page: FetchedPage) -> None:
         capture = capture_of(page.exchange)
         fresh = capture_key(page.tried.article_id, capture)
+        body = capture_file(page.tried.article_id, page.exchange, capture)
         if self.store is None:
-            with Path(self.spider.warc).open("ab") as file:
-                file.write(page_file(page.exchange, capture_notes(page.tried.article_id, capture)))
+            with Path(self.spider.warc).open("ab") as warc:
+                warc.write(body)
             page.tried.result, page.tried.capture_key = "captured", fresh
             return
-        key = store_capture(self.store, page.tried.article_id, page.exchange, capture)
+        key, _ = store_capture(self.store, page.tried.article_id, capture, body)
         if key != fresh:
             self.sightings.append((page.exchange, capture.payload_sha256, _dated(key)))
         page.tried.result, page.tried.capture_key = "captured" if key == fresh else "kept", key

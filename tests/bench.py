@@ -26,7 +26,7 @@ from newsstand.world import build
 from pipelines.archive import embedded
 from pipelines.archive.warc import Exchange, page_file
 from pipelines.catalogue.delta import Location, _merge, _table
-from pipelines.catalogue.rows import article_rows
+from pipelines.catalogue.rows import rows_of
 from pipelines.catalogue.schema import article_schema
 from pipelines.extraction.extract import extract
 from pipelines.index.index import open_index
@@ -296,7 +296,7 @@ def publishing() -> list[Row]:
         folder = Path(name)
         archive = open_archive(Settings(archive=f"file://{folder}/archive", home=folder / "home"))
         take_in(archive, capture(page(prose(1, 12)), "2024-06-14T00:00:00"))
-        (row,) = article_rows(archive.store, archive.index.state_of("kjd-c2068163"))
+        (row,) = rows_of(archive.store, [archive.index.state_of("kjd-c2068163")])
         where = Location(str(folder / "table"), {})
         table = _table(where, article_schema(), ["year"])
         for year in range(2001, 2026):

@@ -16,12 +16,12 @@ import sqlalchemy as sa
 
 from newsstand.server import Newsstand, parse_clock, running
 from pipelines.archive import embedded
-from pipelines.archive.captures import store_capture
+from pipelines.archive.captures import capture_file, store_capture
 from pipelines.archive.store import FolderStore, MemoryStore, Store, open_store
 from pipelines.archive.warc import Exchange
 from pipelines.catalogue.delta import location, open_table
 from pipelines.index.opened import Archive, open_archive
-from pipelines.jobs.ingest import Part, ingest
+from pipelines.ingestion.ingest import Part, ingest
 from pipelines.model import Capture, Outcome, Sighting
 from pipelines.settings import Settings, reaching
 from pipelines.sources import load_sources
@@ -234,7 +234,8 @@ def take_in(archive: Archive, *captures: Capture, run: str = "") -> list[Outcome
     for one in captures:
         place = place_of(one.url, archive.sources.values())
         assert place
-        key = store_capture(archive.store, place.article_id, exchange(one), one)
+        file = capture_file(place.article_id, exchange(one), one)
+        key, _ = store_capture(archive.store, place.article_id, one, file)
         seen.append(Sighting(place.article_id, one.url, one.fetched_at, key))
     part = Part(run or f"run-{next(_numbers)}", "test", "2024-06-13", "2026-01-01T00:00:00Z")
     return ingest(archive, part, seen, [], lambda outcome: None)

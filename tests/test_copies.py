@@ -10,7 +10,7 @@ from newsstand.server import parse_clock
 from newsstand.world import build
 from pipelines.archive.store import open_store
 from pipelines.catalogue.delta import publish
-from pipelines.catalogue.queries import Wanted, opeds, query, versions_of
+from pipelines.catalogue.queries import Wanted, list_opeds, query_table, versions_of
 from pipelines.index.opened import Archive
 from pipelines.model import Capture, Verdict
 from pipelines.settings import Settings
@@ -74,11 +74,11 @@ def test_one_oped_in_six_places_is_one_oped(archive: Archive, folder: Settings) 
     for made in PLACES.values():
         take_in(archive, made())
     publish(archive, folder)
-    (oped,) = opeds(folder, Wanted())
+    (oped,) = list_opeds(folder, Wanted())
     assert oped["oped_id"] == "kjd-c2068163", "the newspaper's own earliest"
     assert len(oped["places"]) == len(PLACES)
     assert all(versions_of(folder, article_id)[1][0]["article_id"] == "kjd-c2068163" for article_id in PLACES)
-    (row,) = query(folder, "articles", "SELECT matches FROM t WHERE article_id = 'naver-640-0000057385'")
+    (row,) = query_table(folder, "articles", "SELECT matches FROM t WHERE article_id = 'naver-640-0000057385'")
     told = {match["article_id"]: match for match in row["matches"]}
     assert told["kjd-c2068163"]["relation"] == "same"
     assert told["kjd-c2068163"]["method"] == "w3-tenths/1"
@@ -88,7 +88,7 @@ def test_a_new_primary_takes_over_and_the_old_id_goes_on_resolving(archive: Arch
     for name in reversed(PLACES):
         take_in(archive, PLACES[name]())
         publish(archive, folder)
-    (oped,) = opeds(folder, Wanted())
+    (oped,) = list_opeds(folder, Wanted())
     assert oped["oped_id"] == "kjd-c2068163"
     for former in PLACES:
         assert versions_of(folder, former)[1][0]["article_id"] == "kjd-c2068163"
@@ -106,8 +106,8 @@ def test_what_only_looks_like_a_copy_stays_apart(archive: Archive, folder: Setti
         capture(page(letter, date="21 Jun. 2024, 20:09"), "2024-06-22T00:00:00", f"{C_URL[:-1]}4"),
     )
     publish(archive, folder)
-    assert len(opeds(folder, Wanted())) == 4
-    rows = query(folder, "articles", "SELECT article_id, matches FROM t")
+    assert len(list_opeds(folder, Wanted())) == 4
+    rows = query_table(folder, "articles", "SELECT article_id, matches FROM t")
     told = {row["article_id"][-1]: {m["article_id"][-1]: m["relation"] for m in row["matches"] or ()} for row in rows}
     assert told["3"]["1"] == "contains"
     assert told["4"] == {"1": "quotes", "3": "quotes"}
@@ -122,7 +122,7 @@ def test_korean_is_compared_with_korean(archive: Archive, folder: Settings) -> N
     )
     publish(archive, folder)
     assert [outcome.verdict for outcome in told] == [Verdict.NEW, Verdict.NEW]
-    assert len(opeds(folder, Wanted())) == 2, "the English text decides where both have one"
+    assert len(list_opeds(folder, Wanted())) == 2, "the English text decides where both have one"
 
 
 @pytest.mark.parametrize("words", [30, 60, 95])
@@ -147,7 +147,7 @@ def test_short_letters_are_joined_only_when_nearly_all_is_the_same(
         ),
     )
     publish(archive, folder)
-    rows = query(folder, "articles", "SELECT article_id, oped_id FROM t ORDER BY article_id")
+    rows = query_table(folder, "articles", "SELECT article_id, oped_id FROM t ORDER BY article_id")
     groups = [row["oped_id"][-1] for row in rows]
     assert groups[:2] == ["1", "1"]
     assert words > 60 or groups[2] == "3"
@@ -170,7 +170,7 @@ def test_each_correction_is_one_new_version_of_the_right_kind(kind: str, archive
         )
         assert [o.verdict for o in told] == [Verdict.NEW, Verdict.UNCHANGED, Verdict.REVISED, Verdict.UNCHANGED]
     publish(archive, folder)
-    kinds = {row["kind_of_change"] for row in query(folder, "articles", "SELECT kind_of_change FROM t WHERE is_latest")}
+    kinds = {row["kind_of_change"] for row in query_table(folder, "articles", "SELECT kind_of_change FROM t WHERE is_latest")}
     wanted = {"sentence": {"text_changed", "text_added", "text_removed"}, "headline": {"headline"},
               "note": {"text_changed+correction_note", "text_added+correction_note", "correction_note"}}  # fmt: skip
     assert kinds <= wanted[kind], kinds

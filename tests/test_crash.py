@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from newsstand.server import parse_clock, running
-from pipelines.jobs.import_warc import upkeep
+from pipelines.jobs.upkeep import upkeep
 from pipelines.settings import Settings
 from tests.conftest import ROOT, environment_of, state
 

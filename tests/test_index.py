@@ -64,7 +64,7 @@ def test_an_index_made_anew_is_the_same(shared: Settings) -> None:
 
     def derived(state_: object) -> object:
         readings = [{k: v for k, v in row.items() if k != "id"} for row in state_.indexed_texts]  # type: ignore[attr-defined]
-        return replace(state_, readings=tuple(readings))  # type: ignore[type-var]
+        return replace(state_, indexed_texts=tuple(readings))  # type: ignore[type-var]
 
     assert [derived(anew.state_of(article_id)) for article_id in articles] == [derived(one) for one in before]
     assert anew.changed_since(0) == articles
@@ -72,7 +72,7 @@ def test_an_index_made_anew_is_the_same(shared: Settings) -> None:
 
 def test_an_index_of_another_version_is_made_anew_by_itself(shared: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     take_in(open_archive(shared), capture(page(prose(1)), DAYS[0], kjd(1)))
-    monkeypatch.setattr("pipelines.index.index.SCHEMA", "2")
+    monkeypatch.setattr("pipelines.index.index.INDEX_SCHEMA", "other")
     assert open_archive(shared).index.changed_since(0) == ["kjd-c2068164"]
     assert open_archive(shared).index.seq() == 1
 

@@ -10,19 +10,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.archive import manifests
-from pipelines.archive.captures import store_capture
+from pipelines.archive.captures import capture_file, store_capture
 from pipelines.archive.crawl_summary import Tried
 from pipelines.archive.store import MemoryStore, identify
 from pipelines.archive.warc import exchanges, page_file
 from pipelines.catalogue.delta import publish
-from pipelines.catalogue.queries import query, versions_of
+from pipelines.catalogue.queries import query_table, versions_of
 from pipelines.extraction import extract as extract_module
 from pipelines.extraction import fields
 from pipelines.index.index import open_index
 from pipelines.index.opened import Archive, catch_up, dry_run, open_archive
+from pipelines.ingestion.ingest import Part, ingest, ingest_orphans
 from pipelines.jobs.crawls import sightings
-from pipelines.jobs.import_warc import upkeep
-from pipelines.jobs.ingest import Part, ingest, ingest_orphans
+from pipelines.jobs.upkeep import upkeep
 from pipelines.model import Outcome, Sighting, Verdict
 from pipelines.settings import Settings
 from tests.conftest import C_URL, DAUM_URL, SOURCES, capture, exchange, page, prose, state, take_in
@@ -57,7 +57,7 @@ def test_a_first_capture_is_new_and_the_same_again_is_unchanged(archive: Archive
 def test_a_text_that_returns_is_three_steps_over_two_records(archive: Archive, folder: Settings) -> None:
     outcomes = take_in(archive, *(capture(body, DAYS[n]) for n, body in enumerate((A, B, A))))
     publish(archive, folder)
-    rows = query(folder, "articles", "SELECT content16, steps, is_latest, previous FROM t ORDER BY first_seen")
+    rows = query_table(folder, "articles", "SELECT content16, steps, is_latest, previous FROM t ORDER BY first_seen")
     assert verdicts(outcomes) == ["NEW", "REVISED", "REVISED"]
     assert len(list(archive.store.keys("articles/"))) == 2
     assert [len(row["steps"]) for row in rows] == [2, 1]
@@ -108,7 +108,7 @@ def test_the_portals_copy_joins_the_papers_own_page_whichever_came_first(archive
     )
     outcomes = take_in(archive, portal) + take_in(archive, own)
     publish(archive, folder)
-    rows = query(folder, "articles", "SELECT article_id, oped_id, role, matches FROM t ORDER BY article_id")
+    rows = query_table(folder, "articles", "SELECT article_id, oped_id, role, matches FROM t ORDER BY article_id")
     assert verdicts(outcomes) == ["NEW", "NEW"], "the newspaper's own page is the primary, so it is no copy"
     assert [(row["oped_id"], row["role"]) for row in rows] == [("kjd-c2068163", "copy"), ("kjd-c2068163", "primary")]
     assert rows[0]["matches"][0]["relation"] in {"same", "syndicated_copy"}
@@ -197,7 +197,9 @@ def test_a_record_names_the_address_that_answered(archive: Archive) -> None:
     better = "https://koreajoongangdaily.joins.com/2019/12/17/editorials/Slug/3071610.html"
     worse = "https://koreajoongangdaily.joins.com/news/article/article.aspx?aid=3071610"
     arrived = capture(A, DAYS[0], better)
-    key = store_capture(archive.store, "kjd-a3071610", exchange(arrived), arrived)
+    key, _ = store_capture(
+        archive.store, "kjd-a3071610", arrived, capture_file("kjd-a3071610", exchange(arrived), arrived)
+    )
     sighting = Sighting("kjd-a3071610", worse, arrived.fetched_at, key)
     ingest(archive, Part("r", "p", "2019-12-17", "2026-01-01T00:00:00Z"), [sighting], [], lambda _: None)
     (record,) = [json.loads(archive.store.read(k)) for k in archive.store.keys("articles/")]
@@ -245,7 +247,7 @@ def test_our_own_new_rules_are_not_taken_for_the_papers_correction(
 ) -> None:
     take_in(archive, capture(A, DAYS[0]))
     publish(archive, folder)
-    (before,) = query(folder, "articles", "SELECT content16 FROM t")
+    (before,) = query_table(folder, "articles", "SELECT content16 FROM t")
 
     original = fields.headline
 
@@ -257,7 +259,7 @@ def test_our_own_new_rules_are_not_taken_for_the_papers_correction(
     monkeypatch.setattr(extract_module, "CODE", "next")
     outcomes = take_in(archive, capture(A.replace(b"</body>", b"<i></i></body>"), DAYS[1]))
     publish(archive, folder)
-    rows = query(folder, "articles", "SELECT content16, formerly, headline FROM t")
+    rows = query_table(folder, "articles", "SELECT content16, formerly, headline FROM t")
     assert verdicts(outcomes) == ["REREAD", "UNCHANGED"]
     assert [row["formerly"] for row in rows] == [[before["content16"]]]
     assert rows[0]["headline"].endswith("newer rules read it")

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from pipelines.catalogue.delta import publish
-from pipelines.catalogue.queries import query, versions_of
+from pipelines.catalogue.queries import query_table, versions_of
 from pipelines.extraction import extract as extract_module
 from pipelines.extraction import fields
 from pipelines.index.opened import Archive, open_archive
-from pipelines.jobs.run import rederive, retry
+from pipelines.jobs.rederive import rederive, retry
 from pipelines.model import Verdict
 from pipelines.settings import Settings
 from tests.conftest import C_URL, Command, World, capture, page, prose, state, take_in
@@ -42,7 +42,7 @@ def test_the_difference_is_shown_first_and_written_then(
     changed = page([*prose(1)[:-1], "The ministry has since found the money."])
     take_in(archive, capture(page(prose(1)), DAYS[0]), capture(changed, DAYS[1]))
     publish(archive, folder)
-    before = {row["content16"] for row in query(folder, "articles", "SELECT content16 FROM t")}
+    before = {row["content16"] for row in query_table(folder, "articles", "SELECT content16 FROM t")}
     request.getfixturevalue("better_headlines")
     keys = list(archive.store.keys(""))
     shown, report = rederive(folder, "kjd", [], write=False, progress=QUIET)
@@ -50,7 +50,7 @@ def test_the_difference_is_shown_first_and_written_then(
     assert (report.outcomes, list(archive.store.keys(""))) == ([], keys)
     _, report = rederive(folder, "", ["kjd-c2068163"], write=True, progress=QUIET)
     assert [outcome.verdict for outcome in report.outcomes] == [Verdict.REREAD] * 2
-    rows = query(folder, "articles", "SELECT content16, formerly, headline, previous FROM t ORDER BY first_seen")
+    rows = query_table(folder, "articles", "SELECT content16, formerly, headline, previous FROM t ORDER BY first_seen")
     assert {row["formerly"][0] for row in rows} == before
     assert all(row["headline"].endswith("!") for row in rows)
     assert rows[1]["previous"] == rows[0]["content16"], "still one correction, and the newspaper's"
@@ -65,24 +65,26 @@ def test_what_todays_rules_refuse_keeps_its_reading_and_is_no_correction(
     take_in(archive, capture(page(prose(1)), DAYS[0]))
     monkeypatch.setattr(extract_module, "CODE", "stricter")
     monkeypatch.setattr("pipelines.extraction.quality.MIN_BLOCKS", 99)
-    monkeypatch.setattr("pipelines.extraction.quality.MISSING", __import__("re").compile("ferry"))
+    monkeypatch.setattr("pipelines.extraction.quality.SOFT_404", __import__("re").compile("ferry"))
     (one,) = rederive(folder, "", [], write=True, progress=QUIET)[0]
     assert one.refused == ("reject", "soft_404", "short")
     monkeypatch.undo()
     monkeypatch.setattr(extract_module, "CODE", "stricter")
     later = page([*prose(1)[:-1], "Another end."])
-    monkeypatch.setattr("pipelines.jobs.ingest.re_extract", lambda *_: [])  # as if the old capture were refused still
+    monkeypatch.setattr(  # as if the old capture were refused still
+        "pipelines.ingestion.decide.re_extract", lambda _, history, *__: ([], history)
+    )
     (outcome,) = take_in(archive, capture(later, DAYS[1]))
     assert outcome.verdict is Verdict.NEW, "readings by unlike rules are not compared"
     publish(archive, folder)
-    (row,) = query(folder, "articles", "SELECT kind_of_change FROM t WHERE is_latest")
+    (row,) = query_table(folder, "articles", "SELECT kind_of_change FROM t WHERE is_latest")
     assert row["kind_of_change"] == "read_by_other_rules"
 
 
 def test_a_page_that_was_set_aside_is_archived_when_rules_are_mended(
     archive: Archive, folder: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelines.extraction.quality.MISSING", __import__("re").compile("ferry"))
+    monkeypatch.setattr("pipelines.extraction.quality.SOFT_404", __import__("re").compile("ferry"))
     monkeypatch.setattr("pipelines.extraction.quality.MIN_BLOCKS", 99)
     (outcome,) = take_in(archive, capture(page(prose(1)), DAYS[0]))
     assert outcome.verdict is Verdict.REJECTED
@@ -95,7 +97,7 @@ def test_a_page_that_was_set_aside_is_archived_when_rules_are_mended(
     assert not shown.refused
     _, report = retry(folder, "", write=True, progress=QUIET)
     assert [(o.verdict, o.routes) for o in report.outcomes] == [(Verdict.NEW, ("retried",))]
-    assert len(query(folder, "articles", "SELECT article_id FROM t")) == 1
+    assert len(query_table(folder, "articles", "SELECT article_id FROM t")) == 1
     assert retry(folder, "", write=True, progress=QUIET)[0] == [], "resolved"
 
 
@@ -114,4 +116,4 @@ def test_what_was_read_by_other_rules_is_found_in_either_database(database: str,
     archive = open_archive(replace(folder, index=database))
     take_in(archive, capture(page(prose(1)), "2024-06-13T12:00:00"))
     take_in(archive, capture(page(prose(2)), "2024-06-13T12:00:00", C_URL.replace("2068163", "2068162")))
-    assert archive.index.stale("kjd", "00000000") == ["kjd-c2068162", "kjd-c2068163"]
+    assert archive.index.to_re_extract("kjd", "00000000") == ["kjd-c2068162", "kjd-c2068163"]

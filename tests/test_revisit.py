@@ -9,7 +9,7 @@ from pipelines.clock import SEOUL
 from pipelines.index.opened import open_archive
 from pipelines.jobs.day import addresses_due
 from pipelines.jobs.revisit import AGES, is_due
-from pipelines.jobs.run import revisit
+from pipelines.jobs.run import revisit_due
 from pipelines.model import Verdict
 from pipelines.settings import Settings
 from tests.conftest import C_URL, Command, World, capture, environment_of, page, prose, take_in
@@ -46,14 +46,14 @@ def test_an_unchanged_page_costs_one_request_and_writes_nothing(
 ) -> None:
     settings, environment = two_days_old
     before = set(open_store(settings).keys(""))
-    report = revisit(settings, environment, QUIET, NOW)
+    report = revisit_due(settings, environment, QUIET, NOW)
     assert [outcome.verdict for outcome in report.outcomes] == [Verdict.UNCHANGED]
     assert len([path for path in newsstand.paths() if path.startswith("/news/")]) == 1
     assert not [
         key for key in set(open_store(settings).keys("")) - before if key.startswith(("captures/", "articles/"))
     ]
     assert addresses_due(open_archive(settings), NOW) == {}, "nothing is owed any more"
-    assert revisit(settings, environment, QUIET, NOW).outcomes == []
+    assert revisit_due(settings, environment, QUIET, NOW).outcomes == []
 
 
 def test_a_correction_is_found(two_days_old: tuple[Settings, dict[str, str]], newsstand: World) -> None:
@@ -61,7 +61,7 @@ def test_a_correction_is_found(two_days_old: tuple[Settings, dict[str, str]], ne
     stamp = f"{NOW - timedelta(days=2):%d %b. %Y, %H:%M}"
     changed = [*prose(1)[:-1], "The ministry has since found the money."]
     newsstand.stand.stand.given[C_URL.removeprefix("https://")] = page(changed, date=stamp)
-    report = revisit(settings, environment, QUIET, NOW)
+    report = revisit_due(settings, environment, QUIET, NOW)
     assert [outcome.verdict for outcome in report.outcomes] == [Verdict.REVISED]
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from pipelines.archive.keys import capture_key, captures_prefix
 from pipelines.archive.store import Store
 from pipelines.archive.warc import Exchange, page_file
@@ -11,19 +9,27 @@ from pipelines.errors import AlreadyArchived
 from pipelines.model import Capture
 
 
-def store_capture(store: Store, article_id: str, exchange: Exchange, capture: Capture) -> str:
-    """Return the key under which a page's payload lies, having put it there unless one did before.
+def capture_file(article_id: str, exchange: Exchange, capture: Capture) -> bytes:
+    """Return a page as the WARC file that the bucket holds; `capture` is the exchange decoded."""
+    return page_file(exchange, capture_notes(article_id, capture))
 
-    `capture` is the exchange decoded. A key of another moment than the capture's says that it was kept earlier.
+
+def store_capture(store: Store, article_id: str, capture: Capture, file: bytes) -> tuple[str, bool]:
+    """Store a page's file unless its payload is stored already; return the key, and whether it was stored now.
+
+    A key of another moment than the capture's names an earlier capture of the same payload.
     """
     payload16 = capture.payload_sha256[:16]
-    kept = (key for key in store.keys(captures_prefix(article_id)) if key.endswith(f"-{payload16}.warc.gz"))
-    key = next(kept, "")
-    if not key:
-        key = capture_key(article_id, capture)
-        with suppress(AlreadyArchived):  # another worker, the same second, other headers: the first stands
-            store.create(key, page_file(exchange, capture_notes(article_id, capture)))
-    return key
+    stored = (key for key in store.keys(captures_prefix(article_id)) if key.endswith(f"-{payload16}.warc.gz"))
+    earlier = next(stored, "")
+    if earlier:
+        return earlier, False
+    key = capture_key(article_id, capture)
+    try:
+        store.create(key, file)
+    except AlreadyArchived:  # another worker, the same second, other headers: the first stands
+        return key, False
+    return key, True
 
 
 def capture_notes(article_id: str, capture: Capture) -> dict[str, str]:

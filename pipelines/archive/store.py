@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import uuid
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
@@ -15,6 +17,7 @@ from pipelines.errors import AlreadyArchived, NotArchived, StoreUnavailable, Uns
 from pipelines.settings import Settings
 
 IDENTITY = "archive.json"
+READERS = 8  # objects read at a time, where several are wanted
 
 
 class Store(Protocol):
@@ -65,18 +68,20 @@ class FolderStore:
     def create(self, key: str, body: bytes) -> None:
         """See `Store.create`."""
         target = self._path(key)
+        aside = self.root / f".writing-{uuid.uuid4().hex}"
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=self.root, prefix=".writing-") as aside:
-                aside.write(body)
-                aside.flush()
-                os.fsync(aside.fileno())
-                os.link(aside.name, target)
+            with aside.open("xb") as file:
+                file.write(body)
+                file.flush()
+                os.fsync(file.fileno())
+            _link(aside, target)
         except FileExistsError as error:
             if target.read_bytes() != body:
                 raise AlreadyArchived(f"{key} exists with other bytes") from error
         except OSError as error:
             raise StoreUnavailable(f"cannot write {key} below {self.root}: {error.strerror}") from error
+        finally:
+            aside.unlink(missing_ok=True)
 
     def read(self, key: str) -> bytes:
         """See `Store.read`."""
@@ -92,10 +97,18 @@ class FolderStore:
         yield from sorted(key for key in found if key.startswith(prefix) and not key.startswith(".writing-"))
 
     def _path(self, key: str) -> Path:
-        path = self.root / key
-        if not path.resolve().is_relative_to(self.root.resolve()):
+        if key.startswith("/") or ".." in key.split("/"):
             raise WrongUsage(f"the key {key!r} leads out of the archive's folder")
-        return path
+        return self.root / key
+
+
+def _link(aside: Path, target: Path) -> None:
+    """Link a file that is written whole under its key; the folder is made where it is missing."""
+    try:
+        os.link(aside, target)
+    except FileNotFoundError:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.link(aside, target)
 
 
 class Overlay:
@@ -122,6 +135,23 @@ class Overlay:
     def keys(self, prefix: str) -> Iterator[str]:
         """See `Store.keys`."""
         yield from sorted({*self.above.keys(prefix), *self.below.keys(prefix)})
+
+
+def read_many(store: Store, keys: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield (key, bytes) of those keys that have an object, in order; several are read at a time, few are held."""
+    waiting: deque[tuple[str, Future[bytes]]] = deque()
+    with ThreadPoolExecutor(READERS) as threads:
+        for key in keys:
+            waiting.append((key, threads.submit(store.read, key)))
+            if len(waiting) > 2 * READERS:
+                yield from _read_result(*waiting.popleft())
+        while waiting:
+            yield from _read_result(*waiting.popleft())
+
+
+def _read_result(key: str, body: Future[bytes]) -> Iterator[tuple[str, bytes]]:
+    with suppress(NotArchived):
+        yield key, body.result()
 
 
 def open_store(settings: Settings) -> Store:

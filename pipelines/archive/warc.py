@@ -8,6 +8,7 @@ import uuid
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import IO, Any
@@ -249,5 +250,7 @@ def _id(exchange: Exchange, kind: str) -> str:
     return f"<urn:uuid:{uuid.uuid5(NAMESPACE, f'{kind} {exchange.url} {iso(exchange.fetched_at)}')}>"
 
 
+@cache
 def _writer() -> WARCWriter:
+    """Return a writer that makes records; it writes none itself, so one serves all."""
     return WARCWriter(BytesIO(), gzip=False, warc_version="1.1")

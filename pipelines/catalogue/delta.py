@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from pipelines.archive import manifests
 from pipelines.archive.store import Store
-from pipelines.catalogue.rows import _renamed, _years, article_rows, run_row
+from pipelines.catalogue.rows import _renamed, _years, rows_of, run_row
 from pipelines.catalogue.schema import article_schema, run_schema
 from pipelines.errors import StalePublisher, StoreUnavailable
 from pipelines.index.opened import Archive, catch_up
@@ -77,8 +77,8 @@ def _publish_articles(archive: Archive, where: Location, seq: int) -> Published:
     last = _applied(table)
     if last >= seq:
         return Published(last, table.version(), 0)
-    states = [archive.index.state_of(article_id) for article_id in archive.index.changed_since(last)]
-    rows = [row for state in states for row in article_rows(archive.store, state)]
+    states = list(archive.index.states_of(archive.index.changed_since(last)))
+    rows = list(rows_of(archive.store, states))
     if rows:
         _merge(table, rows + _renamed(states), _years(states, rows), seq)
     return Published(seq, table.version(), len(rows))

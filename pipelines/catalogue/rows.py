@@ -3,27 +3,45 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from pipelines.archive import manifests
-from pipelines.archive.store import Store
+from pipelines.archive.store import Store, read_many
 from pipelines.clock import SEOUL
 from pipelines.copies.compare import Side, relation
+from pipelines.errors import NotArchived
 from pipelines.index.index import ArticleState
 from pipelines.model import Match, Verdict
 from pipelines.versions import Change, change, steps
 
 
-def article_rows(store: Store, state: ArticleState) -> list[dict[str, Any]]:
-    """Return the rows of one article, one for each content, in the order first seen."""
+def rows_of(store: Store, states: Sequence[ArticleState]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of these articles; their records are read several at a time."""
+    keys = (key for state in states for key in _record_keys(state).values())
+    bodies = read_many(store, keys)
+    for state in states:
+        wanted = _record_keys(state)
+        found = dict(islice(bodies, len(wanted)))
+        missing = set(wanted.values()) - found.keys()
+        if missing:
+            raise NotArchived(f"{min(missing)} is not in the archive")
+        yield from article_rows(state, {content16: json.loads(found[key]) for content16, key in wanted.items()})
+
+
+def _record_keys(state: ArticleState) -> dict[str, str]:
+    """Return the key of the record of each content, in the order first seen; the last one logged counts."""
+    logged = {text["content16"]: text["record_key"] for text in state.indexed_texts}
+    return {content16: logged[content16] for _, _, content16 in steps(state.history)}
+
+
+def article_rows(state: ArticleState, records: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of one article, one for each content; `records` holds the record of each, in the order first seen."""
     found = steps(state.history)
-    contents = list(dict.fromkeys(content16 for _, _, content16 in found))
-    readings = {reading["content16"]: reading for reading in state.indexed_texts}  # the last logged of each counts
-    records = {c: json.loads(store.read(readings[c]["record_key"])) for c in contents}
     told = [_step(records, found, n) for n in range(len(found))]
-    return [_row(state, records, told, content16, found[-1][2]) for content16 in contents]
+    return [_row(state, records, told, content16, found[-1][2]) for content16 in records]
 
 
 def _step(records: Mapping[str, dict[str, Any]], found: list[tuple[datetime, datetime, str]], n: int) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def upkeep_command(
     from pipelines.archive.embedded import reachable
     from pipelines.cli.progress import Watcher
     from pipelines.cli.show_jobs import print_report
-    from pipelines.jobs.import_warc import upkeep
+    from pipelines.jobs.upkeep import upkeep
 
     settings = reachable(read_settings())
     with Watcher(quiet=as_json) as watcher:
@@ -137,7 +137,7 @@ def rederive_command(
     from pipelines.archive.embedded import reachable
     from pipelines.cli.progress import Watcher
     from pipelines.cli.show_jobs import print_differences
-    from pipelines.jobs.run import rederive
+    from pipelines.jobs.rederive import rederive
 
     settings = reachable(read_settings())
     with Watcher(quiet=as_json) as watcher:
@@ -154,7 +154,7 @@ def retry_command(source: OneSource = "", write: Write = False, as_json: Json = 
     from pipelines.archive.embedded import reachable
     from pipelines.cli.progress import Watcher
     from pipelines.cli.show_jobs import print_differences
-    from pipelines.jobs.run import retry
+    from pipelines.jobs.rederive import retry
 
     settings = reachable(read_settings())
     with Watcher(quiet=as_json) as watcher:
@@ -322,8 +322,8 @@ def doctor_command(
     from pipelines.cli.progress import Watcher
     from pipelines.cli.show_jobs import print_examination
     from pipelines.clock import today
+    from pipelines.jobs.doctor import examine_site
     from pipelines.jobs.report import Asked
-    from pipelines.jobs.run import examine_site
 
     last = _day(until) if until else today()
     asked = Asked(last - timedelta(days=days - 1), last, (source,))

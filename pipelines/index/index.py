@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,6 @@ from pipelines.index.tables import (
     SHINGLE,
     SIGHTING,
     STATE,
-    history_of,
     in_portions,
     insert,
 )  # fmt: skip
@@ -42,7 +42,7 @@ from pipelines.versions import Step
 COMMON = 30  # groups; a run of words found in more of them is template
 MIN_SHARED_HASHES = 2
 CANDIDATE_GROUPS = 10
-INDEX_SCHEMA = "1"  # of the tables; raise it whenever they change, and every index is made anew when it is opened next
+INDEX_SCHEMA = "2"  # of the tables; raise it whenever they change, and every index is made anew when it is opened next
 LOCK = 6_170_531  # any number that nobody else takes: of the lock under which tables are made
 PUBLISHED = ("article_id", "content16", "rules8", "record_key", "published_at", "listed")
 BORN = sa.func.coalesce(ARTICLE.c.published_at, ARTICLE.c.first_seen)
@@ -132,10 +132,14 @@ class Index:
 
     def history(self, article_id: str) -> list[Step]:
         """Return every sighting of an article that a manifest names, in the order of capture."""
-        with self._connection() as c:
-            return history_of(c, article_id)
+        return self.histories([article_id]).get(article_id, [])
 
-    def stale(self, source: str, rules8: str) -> list[str]:
+    def histories(self, article_ids: Iterable[str]) -> dict[str, list[Step]]:
+        """Return the history of each of these articles that has one."""
+        with self._connection() as c:
+            return histories_of(c, article_ids)
+
+    def to_re_extract(self, source: str, rules8: str) -> list[str]:
         """Return the articles of a source with a sighting that was read by other rules."""
         other = (SIGHTING.c.rules8 != rules8, SIGHTING.c.content16 != "", ARTICLE.c.source == source)
         joined = SIGHTING.join(ARTICLE, ARTICLE.c.article_id == SIGHTING.c.article_id)
@@ -176,20 +180,25 @@ class Index:
         with self._connection() as c:
             return list(c.scalars(sa.select(ADDRESS.c.url).where(ADDRESS.c.article_id == article_id).order_by("url")))
 
-    def seen(self, article_id: str, fetched_at: str) -> bool:
-        """Whether a manifest tells of the article's page at that moment, archived or set aside."""
-        same = (SIGHTING.c.article_id == article_id, SIGHTING.c.fetched_at == fetched_at)
+    def seen(self, article_ids: Iterable[str]) -> set[tuple[str, str]]:
+        """Return (article_id, fetched_at) of each logged sighting of these articles, set-aside pages included."""
+        query = sa.select(SIGHTING.c.article_id, SIGHTING.c.fetched_at)
         with self._connection() as c:
-            return c.scalar(sa.select(SIGHTING.c.fetched_at).where(*same)) is not None
+            rows = (
+                r for some in in_portions(article_ids) for r in c.execute(query.where(SIGHTING.c.article_id.in_(some)))
+            )
+            return {(row.article_id, row.fetched_at) for row in rows}
 
     # -- publish, commit, then query ---------------------------------------------------------
 
     def publish(self, outcome: Outcome, hashes: Iterable[int]) -> None:
-        """Make a reading findable as a candidate; again is harmless."""
+        """Make a text findable as a candidate; doing so again does no harm."""
         self.publish_all([(outcome, hashes)])
 
-    def publish_all(self, readings: Sequence[tuple[Outcome, Iterable[int]]]) -> None:
-        """Make readings findable as candidates, all in one commit."""
+    def publish_all(self, readings: Sequence[tuple[Outcome, Iterable[int]]]) -> list[int]:
+        """Make texts findable as candidates, all in one commit; return the index's number of each, in order."""
+        if not readings:
+            return []
         rows = [{name: getattr(outcome, name) for name in PUBLISHED} for outcome, _ in readings]
         with self._connection(writes=True) as c:
             insert(c, INDEXED_TEXT, rows)
@@ -199,6 +208,7 @@ class Index:
                 for outcome, hashes in readings
                 for value in hashes
             ])  # fmt: skip
+        return [ids[outcome.article_id, outcome.content16, outcome.rules8] for outcome, _ in readings]
 
     def unpublished(self, outcomes: Iterable[Outcome]) -> list[Outcome]:
         """Return those outcomes whose readings cannot be found yet."""
@@ -216,20 +226,34 @@ class Index:
         """Return the latest readings of all members of the ten groups that share most with a text."""
         return self.candidates_of([(article_id, hashes)])[0]
 
-    def candidates_of(self, texts: Sequence[tuple[str, Iterable[int]]]) -> list[list[IndexedText]]:
+    def candidates_of(
+        self, texts: Sequence[tuple[str, Iterable[int]]], batch: Sequence[int] = (), start: int = 0
+    ) -> list[list[IndexedText]]:
         """Return the candidates of many texts at once, each as `candidates` does.
 
-        Runs found in more than 30 *groups* are template. Groups, not articles, are counted: an op-ed
-        with many places must not become template to itself.
+        `batch` holds the numbers of texts that were published together, in order, and `texts` are those from `start`
+        on: none of them finds a text behind it in the batch, so that each pair is found once, by the later text.
+        Shingles found in more than 30 *groups* are template. Groups, not articles, are counted: an op-ed with many
+        places must not become template to itself.
         """
         signed = [(article_id, {_signed(value) for value in hashes}) for article_id, hashes in texts]
+        position = {number: at for at, number in enumerate(batch)}
         with self._connection() as c:
             postings = _postings(c, {value for _, hashes in signed for value in hashes})
-            best = [_groups_sharing(postings, article_id, hashes) for article_id, hashes in signed]
+            visible = [
+                _visible(postings, article_id, hashes, position, start + n)
+                for n, (article_id, hashes) in enumerate(signed)
+            ]
+            best = [_groups_sharing(shared) for shared in visible]
             members = _members(c, {group for groups in best for group in groups})
         return [
-            [reading for group in groups for reading in members.get(group, ()) if reading.article_id != article_id]
-            for (article_id, _), groups in zip(signed, best, strict=True)
+            [
+                indexed
+                for group in groups
+                for indexed in _latest(members.get(group, ()), position, start + n)
+                if indexed.article_id != article_id
+            ]
+            for n, ((article_id, _), groups) in enumerate(zip(signed, best, strict=True))
         ]
 
     def apply(self, seq: int, manifest: Manifest) -> None:
@@ -262,29 +286,66 @@ class Index:
 
     def state_of(self, article_id: str) -> ArticleState:
         """Return what the log tells of one article."""
-        with self._connection() as c:
-            row = c.execute(sa.select(ARTICLE).where(ARTICLE.c.article_id == article_id)).one()
-            readings = sa.select(INDEXED_TEXT).where(
-                INDEXED_TEXT.c.article_id == article_id, INDEXED_TEXT.c.seq.is_not(None)
-            )
-            formerly = sa.select(FORMERLY.c.was, FORMERLY.c.content16).where(FORMERLY.c.article_id == article_id)
-            pairs = sa.select(MATCH).where(sa.or_(MATCH.c.one == article_id, MATCH.c.two == article_id))
-            return ArticleState(
-                article_id=article_id,
-                source=row.source,
-                oped_id=row.oped_id,
-                gone_at=row.gone_at or "",
-                first_archived_at=row.first_archived_at,
-                discovered_by=row.discovered_by or "",
-                history=tuple(history_of(c, article_id)),
-                indexed_texts=tuple(dict(r._mapping) for r in c.execute(readings.order_by(INDEXED_TEXT.c.seq))),
-                when=row.published_at or row.first_seen,
-                formerly=tuple((r.was, r.content16) for r in c.execute(formerly.order_by(FORMERLY.c.was))),
-                aliases=tuple(
-                    c.scalars(sa.select(ADDRESS.c.url).where(ADDRESS.c.article_id == article_id).order_by("url"))
-                ),
-                matches=tuple(_oriented(c, r, article_id) for r in c.execute(pairs.order_by(MATCH.c.one, MATCH.c.two))),
-            )
+        (state,) = self.states_of([article_id])
+        return state
+
+    def states_of(self, article_ids: Iterable[str]) -> Iterator[ArticleState]:
+        """Yield what the log tells of each of these articles, in the order of their ids."""
+        for some in in_portions(article_ids):
+            with self._connection() as c:
+                yield from _states(c, some)
+
+
+def _states(c: sa.Connection, ids: list[str]) -> list[ArticleState]:
+    def rows(table: sa.Table, *order: sa.ColumnElement[Any]) -> dict[str, list[Any]]:
+        found: dict[str, list[Any]] = {}
+        for row in c.execute(sa.select(table).where(table.c.article_id.in_(ids)).order_by(*order)):
+            found.setdefault(row.article_id, []).append(row)
+        return found
+
+    articles = rows(ARTICLE)
+    indexed = rows(INDEXED_TEXT, INDEXED_TEXT.c.seq)
+    formerly = rows(FORMERLY, FORMERLY.c.was)
+    addresses = rows(ADDRESS, ADDRESS.c.url)
+    histories = histories_of(c, ids)
+    matches = _matches(c, ids)
+    return [
+        ArticleState(
+            article_id=article_id,
+            source=row.source,
+            oped_id=row.oped_id,
+            gone_at=row.gone_at or "",
+            first_archived_at=row.first_archived_at,
+            discovered_by=row.discovered_by or "",
+            history=tuple(histories.get(article_id, ())),
+            indexed_texts=tuple(dict(r._mapping) for r in indexed.get(article_id, ()) if r.seq is not None),
+            when=row.published_at or row.first_seen,
+            formerly=tuple((r.was, r.content16) for r in formerly.get(article_id, ())),
+            aliases=tuple(r.url for r in addresses.get(article_id, ())),
+            matches=tuple(matches.get(article_id, ())),
+        )
+        for article_id in ids
+        for row in articles.get(article_id, ())
+    ]
+
+
+def _matches(c: sa.Connection, ids: list[str]) -> dict[str, list[tuple[str, Match, str]]]:
+    """Return the matches of each article, from its own side: its content16, the other text, when that was published."""
+    pairs = sa.select(MATCH).where(sa.or_(MATCH.c.one.in_(ids), MATCH.c.two.in_(ids)))
+    rows = list(c.execute(pairs.order_by(MATCH.c.one, MATCH.c.one16, MATCH.c.two, MATCH.c.two16)))
+    others = {name for row in rows for name in (row.one, row.two)}
+    born: dict[str, str] = {}
+    for some in in_portions(others):
+        born |= {
+            r[0]: r[1] for r in c.execute(sa.select(ARTICLE.c.article_id, BORN).where(ARTICLE.c.article_id.in_(some)))
+        }
+    found: dict[str, list[tuple[str, Match, str]]] = {}
+    for row in rows:
+        one, two = (row.one, row.one16), (row.two, row.two16)
+        for (own, own16), (other, other16) in ((one, two), (two, one)):
+            match = Match(other, other16, Overlap(**row.overlap))
+            found.setdefault(own, []).append((own16, match, born.get(other) or ""))
+    return found
 
 
 def _reading_ids(c: sa.Connection, article_ids: Iterable[str]) -> dict[tuple[str, ...], int]:
@@ -296,58 +357,80 @@ def _reading_ids(c: sa.Connection, article_ids: Iterable[str]) -> dict[tuple[str
     return {tuple(row[:3]): row.id for row in rows}
 
 
-def _postings(c: sa.Connection, hashes: set[int]) -> dict[int, list[tuple[str, str]]]:
-    """Return where each uncommon run occurs: (article, group)."""
+def histories_of(c: sa.Connection, article_ids: Iterable[str]) -> dict[str, list[Step]]:
+    """Return each article's sightings that gave a content, in the order of capture."""
+    found: dict[str, list[Step]] = {}
+    for some in in_portions(article_ids):
+        query = sa.select(SIGHTING).where(SIGHTING.c.article_id.in_(some), SIGHTING.c.content16 != "")
+        for row in c.execute(query):
+            step = Step(datetime.fromisoformat(row.fetched_at), row.content16, row.rules8, row.capture_key)
+            found.setdefault(row.article_id, []).append(step)
+    return {article_id: sorted(steps) for article_id, steps in found.items()}
+
+
+Posting = tuple[str, str, int]  # article, group, the index's number of the text
+
+
+def _postings(c: sa.Connection, hashes: set[int]) -> dict[int, list[Posting]]:
+    """Return where each uncommon shingle occurs."""
     joined = SHINGLE.join(INDEXED_TEXT, INDEXED_TEXT.c.id == SHINGLE.c.indexed_text).outerjoin(
         ARTICLE, ARTICLE.c.article_id == INDEXED_TEXT.c.article_id
     )
-    found: dict[int, list[tuple[str, str]]] = {}
+    found: dict[int, list[Posting]] = {}
     for some in in_portions(hashes):
         uncommon = (
             sa.select(SHINGLE.c.hash).select_from(joined).where(SHINGLE.c.hash.in_(some))
             .group_by(SHINGLE.c.hash).having(sa.func.count(sa.distinct(GROUP)) <= COMMON)
         )  # fmt: skip
-        rare = list(c.scalars(uncommon))  # two queries: as one, SQLite walks every reading
-        places = sa.select(SHINGLE.c.hash, INDEXED_TEXT.c.article_id, GROUP).select_from(joined)
-        for value, article_id, group in c.execute(places.where(SHINGLE.c.hash.in_(rare))) if rare else ():
-            found.setdefault(value, []).append((article_id, group))
+        rare = list(c.scalars(uncommon))  # two queries: as one, SQLite walks every text
+        places = sa.select(SHINGLE.c.hash, INDEXED_TEXT.c.article_id, GROUP, INDEXED_TEXT.c.id).select_from(joined)
+        for value, *posting in c.execute(places.where(SHINGLE.c.hash.in_(rare))) if rare else ():
+            found.setdefault(value, []).append(tuple(posting))
     return found
 
 
-def _groups_sharing(postings: Mapping[int, list[tuple[str, str]]], article_id: str, hashes: set[int]) -> list[str]:
-    """Return the groups that share most uncommon runs with an article, the best first, at most ten."""
-    shared: Counter[str] = Counter()
+def _visible(
+    postings: Mapping[int, list[Posting]], article_id: str, hashes: set[int], position: Mapping[int, int], at: int
+) -> Iterator[set[str]]:
+    """Yield, for each shingle of a text, the groups of other articles that have it and are not behind it in its batch."""
     for value in hashes:
-        shared.update({group for other, group in postings.get(value, ()) if other != article_id})
+        yield {
+            group
+            for other, group, number in postings.get(value, ())
+            if other != article_id and position.get(number, -1) <= at
+        }
+
+
+def _groups_sharing(shared_by: Iterable[set[str]]) -> list[str]:
+    """Return the groups that share most uncommon shingles, the best first, at most ten."""
+    shared: Counter[str] = Counter()
+    for groups in shared_by:
+        shared.update(groups)
     enough = [(-count, group) for group, count in shared.items() if count >= MIN_SHARED_HASHES]
     return [group for _, group in sorted(enough)[:CANDIDATE_GROUPS]]
 
 
-def _members(c: sa.Connection, groups: set[str]) -> dict[str, list[IndexedText]]:
-    """Return the latest reading of every member of these groups, by group."""
+def _members(c: sa.Connection, groups: set[str]) -> dict[str, list[tuple[int, IndexedText]]]:
+    """Return every text of every member of these groups with its number, by group, in order of article and number."""
     when = sa.func.coalesce(ARTICLE.c.published_at, ARTICLE.c.first_seen, INDEXED_TEXT.c.published_at)
     joined = INDEXED_TEXT.outerjoin(ARTICLE, ARTICLE.c.article_id == INDEXED_TEXT.c.article_id)
-    columns = (
-        INDEXED_TEXT.c.article_id,
-        INDEXED_TEXT.c.content16,
-        INDEXED_TEXT.c.record_key,
-        when,
-        GROUP.label("oped_id"),
-    )
-    latest: dict[str, IndexedText] = {}
+    named = (INDEXED_TEXT.c.article_id, INDEXED_TEXT.c.content16, INDEXED_TEXT.c.record_key)
+    columns = (INDEXED_TEXT.c.id, *named, when, GROUP.label("oped_id"))
+    found: dict[str, list[tuple[int, IndexedText]]] = {}
     for some in in_portions(groups):
         grouped = sa.select(ARTICLE.c.article_id).where(ARTICLE.c.oped_id.in_(some))
         names = sorted({*some, *c.scalars(grouped)})
         for part in in_portions(names):
             query = sa.select(*columns).select_from(joined).where(INDEXED_TEXT.c.article_id.in_(part))
-            latest |= {
-                row[0]: IndexedText(*row)
-                for row in c.execute(query.order_by(INDEXED_TEXT.c.article_id, INDEXED_TEXT.c.id))
-            }
-    found: dict[str, list[IndexedText]] = {}
-    for reading in latest.values():
-        found.setdefault(reading.oped_id, []).append(reading)
+            for number, *row in c.execute(query.order_by(INDEXED_TEXT.c.article_id, INDEXED_TEXT.c.id)):
+                indexed = IndexedText(*row)
+                found.setdefault(indexed.oped_id, []).append((number, indexed))
     return found
+
+
+def _latest(members: Iterable[tuple[int, IndexedText]], position: Mapping[int, int], at: int) -> list[IndexedText]:
+    """Return the latest text of each article, leaving out those behind `at` in its batch."""
+    return list({one.article_id: one for number, one in members if position.get(number, -1) <= at}.values())
 
 
 def open_index(settings: Settings, archive_id: str, own: Iterable[str]) -> Index:
@@ -409,14 +492,6 @@ def _prepare_sqlite(engine: sa.Engine) -> None:
     def _begin(connection: sa.Connection) -> None:
         writes = connection.get_execution_options().get("writes", True)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _oriented(c: sa.Connection, row: Any, article_id: str) -> tuple[str, Match, str]:
-    own16, other, other16 = (
-        (row.one16, row.two, row.two16) if row.one == article_id else (row.two16, row.one, row.one16)
-    )
-    when = sa.select(BORN).where(ARTICLE.c.article_id == other)
-    return own16, Match(other, other16, Overlap(**row.overlap)), c.scalar(when) or ""
 
 
 def _signed(value: int) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,6 +27,7 @@ class Archive:
     store: Store
     index: Index
     sources: Mapping[str, Source]
+    processes: int = 1  # that read pages
 
 
 def open_archive(settings: Settings) -> Archive:
@@ -35,7 +37,7 @@ def open_archive(settings: Settings) -> Archive:
     """
     sources = load_sources(settings.sources)
     store = open_store(settings)
-    archive = Archive(store, open_index(settings, identify(store), _own(sources)), sources)
+    archive = Archive(store, open_index(settings, identify(store), _own(sources)), sources, _processes(settings))
     catch_up(archive)
     return archive
 
@@ -50,9 +52,18 @@ def dry_run(settings: Settings) -> Iterator[Archive]:
         if IDENTITY in store.above.objects:  # an empty bucket: its index would be of no use to anyone
             settings = replace(settings, index=f"sqlite:///{folder}/empty.sqlite")
         with open_index(settings, archive_id, _own(sources)).dry_run(Path(folder)) as index:
-            archive = Archive(store, index, sources)
+            archive = Archive(store, index, sources, _processes(settings))
             catch_up(archive)
             yield archive
+
+
+def opened(settings: Settings, dry: bool) -> AbstractContextManager[Archive]:
+    """Open the archive, for a dry run where `dry` says so."""
+    return dry_run(settings) if dry else nullcontext(open_archive(settings))
+
+
+def _processes(settings: Settings) -> int:
+    return settings.processes or len(os.sched_getaffinity(0))
 
 
 def _own(sources: Mapping[str, Source]) -> list[str]:

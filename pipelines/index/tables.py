@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-
-from pipelines.versions import Step
 
 AT_ONCE = 500  # values in one statement
 T = TypeVar("T", str, int)
@@ -98,15 +95,6 @@ def insert(c: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> Non
         from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
         c.execute(sqlite_insert(table).on_conflict_do_nothing(), rows)
-
-
-def history_of(c: sa.Connection, article_id: str) -> list[Step]:
-    """Return an article's sightings that gave a content, in the order of capture."""
-    query = sa.select(SIGHTING).where(SIGHTING.c.article_id == article_id, SIGHTING.c.content16 != "")
-    return sorted(
-        Step(datetime.fromisoformat(row.fetched_at), row.content16, row.rules8, row.capture_key)
-        for row in c.execute(query)
-    )
 
 
 def in_portions(values: Iterable[T]) -> Iterator[list[T]]:

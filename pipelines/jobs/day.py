@@ -13,8 +13,8 @@ from pipelines.archive.keys import captures_prefix, crawl_key
 from pipelines.archive.record import to_json
 from pipelines.clock import SEOUL, iso, now, today
 from pipelines.index.opened import Archive, commit, places_of
+from pipelines.ingestion.ingest import Part, ingest, ingest_orphans
 from pipelines.jobs.crawls import NOT_FETCHED, sightings
-from pipelines.jobs.ingest import Part, ingest, ingest_orphans
 from pipelines.jobs.revisit import WINDOW, Seen, due
 from pipelines.model import Outcome, Shard
 from pipelines.sources import Source

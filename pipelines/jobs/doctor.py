@@ -7,22 +7,26 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lxml.html import HtmlElement
 
-from pipelines.archive.crawl_summary import Summary
-from pipelines.archive.warc import Exchange, capture_of
+from pipelines.archive.crawl_summary import Summary, parse_summary
+from pipelines.archive.warc import Exchange, capture_of, exchanges
 from pipelines.extraction.dates import day
 from pipelines.extraction.extract import Extraction, extract_explained
 from pipelines.extraction.page import collapse
 from pipelines.extraction.proposal import proposed
 from pipelines.extraction.trafilatura_reader import parsed
+from pipelines.jobs.crawls import start_crawl
+from pipelines.jobs.report import Asked, Progress
 from pipelines.model import Capture
-from pipelines.sources import Profile, Route, Source
+from pipelines.settings import Settings
+from pipelines.sources import Profile, Route, Source, load_sources, source_named
 from pipelines.sources.addresses import place_of
 from pipelines.sources.selectors import select
 
@@ -76,6 +80,27 @@ class Examination:
     routes: tuple[RouteCheck, ...]
     pages: tuple[PageCheck, ...]
     proposal: str
+
+
+def examine_site(
+    settings: Settings, asked: Asked, pages: int, into: Path, environment: Mapping[str, str], progress: Progress
+) -> Examination:
+    """Look at a site without an archive: a small, polite crawl into `into`, examined selector by selector.
+
+    Leaves there the WARC, the crawl's account and each page as a fixture folder. Raises `CrawlFailed`.
+    """
+    (name,) = asked.sources
+    source = source_named(load_sources(settings.sources), name)
+    into.mkdir(parents=True, exist_ok=True)
+    warc = into / f"{name}.warc.gz"
+    days = [("since", asked.since.isoformat()), ("until", asked.until.isoformat())]
+    arguments = [*days, ("warc", str(warc)), ("pages", str(pages))]
+    start_crawl(name, arguments, warc.with_suffix(".log"), dict(environment)).wait(partial(progress, name))
+    summary = parse_summary(Path(f"{warc}.json").read_bytes())
+    with warc.open("rb") as stream:
+        found = examine(source, summary, list(exchanges(stream, str(warc))))
+    save_pages(found, into)
+    return found
 
 
 def examine(source: Source, summary: Summary, exchanges: Sequence[Exchange]) -> Examination:

@@ -1,37 +1,38 @@
-"""Op-eds from anyone's WARC files, and from captures that no manifest names."""
+"""Op-eds from anyone's WARC files: their captures are copied into the bucket, then ingested."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from pipelines.archive import manifests
-from pipelines.archive.captures import store_capture
+from pipelines.archive.captures import capture_file, store_capture
 from pipelines.archive.warc import Exchange, capture_of, exchanges
-from pipelines.catalogue.delta import compact, publish
+from pipelines.catalogue.delta import publish
 from pipelines.clock import iso, new_run_id, now, today
 from pipelines.errors import UnreadableWarc, WrongUsage
-from pipelines.index.opened import Archive, dry_run, open_archive
-from pipelines.jobs.ingest import Part, ingest, ingest_orphans
-from pipelines.jobs.report import Progress, Report
-from pipelines.model import Outcome, Sighting
+from pipelines.index.opened import Archive, opened
+from pipelines.ingestion.ingest import Part, ingest
+from pipelines.ingestion.read import Readers, StoredCapture
+from pipelines.jobs.report import Progress, Report, show_outcome
+from pipelines.model import Capture, Sighting
 from pipelines.settings import Settings
-from pipelines.sources.addresses import is_opinion, place_of
+from pipelines.sources.addresses import Place, is_opinion, place_of
 
-
-def _tell(progress: Progress, outcome: Outcome) -> None:
-    progress("ingest", f"{outcome.verdict.value} {outcome.article_id}")
+ANSWERS_AT_ONCE, BYTES_AT_ONCE = 50, 16_000_000  # of a file, looked up and copied together; whichever comes first
+BYTES_A_PART = 64_000_000  # of pages; two parts are in memory at most, which bounds it
+COPIERS = 4  # captures copied at a time
 
 
 def ingest_files(settings: Settings, files: Sequence[Path], progress: Progress, dry: bool = False) -> Report:
-    """Take the op-eds out of anyone's WARC files: copy their captures, log the outcomes, publish.
+    """Copy the captures of op-eds in these files, log the outcomes, publish; with `dry` write nothing.
 
-    With `dry` everything is decided and nothing written. A file that breaks off is taken in up to there, and told
-    among the failures; one that cannot be opened raises `WrongUsage` before anything is done.
+    A file that breaks off is ingested up to there, and named among the failures; a file that cannot be opened raises
+    `WrongUsage` before anything is done.
     """
     for path in files:
         try:
@@ -39,73 +40,117 @@ def ingest_files(settings: Settings, files: Sequence[Path], progress: Progress, 
         except OSError as error:
             raise WrongUsage(f"cannot read {path}: {error.strerror}") from error
     report, run_id = Report(), new_run_id()
-    with _opened(settings, dry) as archive:
+    with opened(settings, dry) as archive, readers_of(archive, progress) as readers:
         for number, path in enumerate(files, 1):
-            _ingest_file(archive, path, f"{run_id}-{number}", progress, report)
+            ingest_file(archive, path, f"{run_id}-{number}", progress, report, readers)
         report.published = None if dry else publish(archive, settings)
     return report
 
 
-def _opened(settings: Settings, dry: bool) -> AbstractContextManager[Archive]:
-    return dry_run(settings) if dry else nullcontext(open_archive(settings))
+def readers_of(archive: Archive, progress: Progress) -> Readers:
+    """Return readers that show each page they read."""
+    return Readers(archive.sources, archive.processes, lambda: progress("read", "pages"))
 
 
-def _ingest_file(archive: Archive, path: Path, run_id: str, progress: Progress, report: Report) -> None:
-    """Take in one file, in parts as they fill, so that memory does not grow with it."""
+def ingest_file(
+    archive: Archive, path: Path, run_id: str, progress: Progress, report: Report, readers: Readers
+) -> None:
+    """Ingest one file, in parts as they fill, so that memory does not grow with it."""
     part = Part(run_id, path.name, today().isoformat(), iso(now()))
-    waiting: dict[tuple[str, datetime], Sighting] = {}
+    for waiting in _one_behind(_waiting(archive, path, report, readers)):
+        named = replace(part, name=f"{part.name}-{len(report.outcomes)}")
+        report.outcomes += ingest(archive, named, waiting, [], partial(show_outcome, progress), readers)
 
-    def take() -> None:
-        done = ingest(
-            archive,
-            replace(part, name=f"{part.name}-{len(report.outcomes)}"),
-            waiting.values(),
-            [],
-            partial(_tell, progress),
-        )
-        report.outcomes += done
-        waiting.clear()
 
+def _one_behind(parts: Iterator[list[Sighting]]) -> Iterator[list[Sighting]]:
+    """Yield each part once the next one was copied, so that its pages are read while this one is decided and logged."""
+    before: list[Sighting] = []
+    for part in parts:
+        yield before
+        before = part
+    yield before
+
+
+def _waiting(archive: Archive, path: Path, report: Report, readers: Readers) -> Iterator[list[Sighting]]:
+    """Copy a file's captures, and yield their sightings in parts that are bounded in number and bytes."""
+    found: dict[tuple[str, datetime], Sighting] = {}
+    size = 0
     try:
         with path.open("rb") as stream:
-            for exchange in exchanges(stream, str(path)):
-                sighting = _copied(archive, exchange, report)
-                if sighting:
-                    waiting[sighting.article_id, sighting.fetched_at] = sighting
-                if len(waiting) == manifests.PART_SIZE:
-                    take()
+            for answers in _in_chunks(exchanges(stream, str(path))):
+                for sighting, length in _copied(archive, answers, report, readers):
+                    found[sighting.article_id, sighting.fetched_at] = sighting
+                    size += length
+                    if len(found) == manifests.PART_SIZE or size >= BYTES_A_PART:
+                        yield list(found.values())
+                        found, size = {}, 0
     except UnreadableWarc as error:
         report.failures[str(path)] = str(error)
-    take()
+    yield list(found.values())
 
 
-def _copied(archive: Archive, exchange: Exchange, report: Report) -> Sighting | None:
-    """Copy an answer that shows an op-ed into the bucket; count any other, and what a manifest tells already."""
-    place = place_of(exchange.url, archive.sources.values())
-    why = (
-        "of another site" if place is None else "of another section" if not is_opinion(place)
-        else f"answered {exchange.status}" if exchange.status != 200
-        else "archived before" if archive.index.seen(place.article_id, iso(exchange.fetched_at)) else ""
-    )  # fmt: skip
-    if why or place is None:
-        report.skipped[why] = report.skipped.get(why, 0) + 1
-        return None
-    capture = capture_of(exchange)
-    key = store_capture(archive.store, place.article_id, exchange, capture)
-    return Sighting(place.article_id, capture.url, capture.fetched_at, key)
+def _in_chunks(answers: Iterator[Exchange]) -> Iterator[list[Exchange]]:
+    """Yield answers in lists that are bounded in number and bytes, the last ones too when the file breaks off."""
+    chunk: list[Exchange] = []
+    size = 0
+    try:
+        for answer in answers:
+            chunk.append(answer)
+            size += len(answer.body)
+            if len(chunk) == ANSWERS_AT_ONCE or size >= BYTES_AT_ONCE:
+                yield chunk
+                chunk, size = [], 0
+    except UnreadableWarc:
+        yield chunk
+        raise
+    yield chunk
 
 
-def upkeep(settings: Settings, progress: Progress, dry: bool = False) -> Report:
-    """Take in every capture that no manifest names, whatever run left it; publish; compact the catalogue.
+def _copied(
+    archive: Archive, answers: Sequence[Exchange], report: Report, readers: Readers
+) -> Iterator[tuple[Sighting, int]]:
+    """Copy the answers that show op-eds into the bucket and hand them to the readers; count all others by why.
 
-    Lists all captures of the archive, which no daily run does.
+    Yields each sighting with the size of its page. The captures of one article are copied one after another, those of
+    several articles at the same time.
     """
-    report = Report()
-    part = Part(new_run_id(), "left", today().isoformat(), iso(now()))
+    wanted: dict[str, list[tuple[Capture, bytes]]] = {}
+    for place, answer in _op_eds(archive, answers, report):
+        capture = capture_of(answer)
+        file = capture_file(place.article_id, answer, capture)
+        wanted.setdefault(place.article_id, []).append((capture, file))
+    with ThreadPoolExecutor(COPIERS) as threads:
+        for copied in threads.map(partial(_copy, archive), wanted.items()):
+            for sighting, stored, size in copied:
+                if stored:
+                    readers.ahead[stored.key] = readers.submit(stored)
+                yield sighting, size
 
-    with _opened(settings, dry) as archive:
-        report.outcomes = ingest_orphans(archive, part, archive.store.keys("captures/"), partial(_tell, progress))
-        if not dry:
-            report.published = publish(archive, settings)
-            compact(settings)
-    return report
+
+def _op_eds(archive: Archive, answers: Iterable[Exchange], report: Report) -> Iterator[tuple[Place, Exchange]]:
+    placed = [(place_of(answer.url, archive.sources.values()), answer) for answer in answers]
+    seen = archive.index.seen({place.article_id for place, _ in placed if place})
+    for place, answer in placed:
+        why = (
+            "of another site" if place is None else "of another section" if not is_opinion(place)
+            else f"answered {answer.status}" if answer.status != 200
+            else "archived before" if (place.article_id, iso(answer.fetched_at)) in seen else ""
+        )  # fmt: skip
+        if why or place is None:
+            report.skipped[why] = report.skipped.get(why, 0) + 1
+        else:
+            yield place, answer
+
+
+def _copy(
+    archive: Archive, wanted: tuple[str, list[tuple[Capture, bytes]]]
+) -> list[tuple[Sighting, StoredCapture | None, int]]:
+    """Store the captures of one article; return each with its sighting, and its file where it was stored now."""
+    article_id, captures = wanted
+    done = []
+    for capture, file in captures:
+        key, is_new = store_capture(archive.store, article_id, capture, file)
+        sighting = Sighting(article_id, capture.url, capture.fetched_at, key)
+        stored = StoredCapture(article_id, key, capture.url, file) if is_new else None
+        done.append((sighting, stored, len(capture.payload)))
+    return done

@@ -1,7 +1,7 @@
-"""Reads what is in the archive again by today's rules: archived pages (rederive), set-aside ones (retry).
+"""Reads captures of the archive again by today's rules: archived pages (rederive), pages that were set aside (retry).
 
-The difference is shown first; writing it is another step. Old citations go on resolving: a content that got
-another name keeps the old one in `formerly`.
+The difference comes first; writing it is another step. Old citations stay valid: a content that gets another name
+keeps the old one in `formerly`.
 """
 
 from __future__ import annotations
@@ -12,23 +12,28 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pipelines.archive import manifests
-from pipelines.archive.record import described
 from pipelines.archive.warc import read_capture
-from pipelines.errors import NotArchived, UnreadableWarc, WrongUsage
-from pipelines.extraction.extract import extract, rules_of
-from pipelines.index.opened import Archive, places_of
-from pipelines.jobs.ingest import Batch, Part, ingest, log_part, reread
-from pipelines.model import Article, Outcome, Sighting, Status
+from pipelines.catalogue.delta import publish
+from pipelines.clock import iso, new_run_id, now, today
+from pipelines.errors import NotArchived, WrongUsage
+from pipelines.extraction.extract import rules_of
+from pipelines.index.opened import Archive, open_archive, places_of
+from pipelines.ingestion.ingest import Part, finish, ingest, log_part, re_extractions
+from pipelines.ingestion.load import Needed, read_in_order
+from pipelines.ingestion.read import Readers, ReadPage
+from pipelines.jobs.report import Progress, Report
+from pipelines.model import Outcome, Sighting
+from pipelines.settings import Settings
 from pipelines.sources import source_named
-from pipelines.sources.addresses import Place, place_of, split_id
-from pipelines.versions import content_sha256
+from pipelines.sources.addresses import Place, split_id
+from pipelines.versions import Step
 
 COMPARED_FIELDS = (
     "status", "reasons", "headline", "deck", "kind", "authors", "published_at", "modified_at", "language", "text",
     "text_ko", "captions", "images", "related", "correction_note", "translator_note", "print_edition", "emails",
     "copyright", "rights_signals", "witnesses", "canonical_url",
 )  # fmt: skip
+ARTICLES_A_PART = 100  # an article may have several sightings, and a part holds at most 1,000 outcomes
 OnArticle = Callable[[str], None]
 
 
@@ -51,45 +56,126 @@ class Difference:
     refused: tuple[str, ...] = ()
 
 
-def stale(archive: Archive, source: str, ids: Sequence[str]) -> list[str]:
-    """Return the articles of which a sighting was read by other rules than today's, of one source or all."""
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """A capture to read again, and the record or rejection that was made of it."""
+
+    needed: Needed
+    before: dict[str, Any]
+    was: str
+
+
+def rederive(
+    settings: Settings, source: str, ids: Sequence[str], write: bool, progress: Progress
+) -> tuple[list[Difference], Report]:
+    """Re-extract archived pages; return what differs and, with `write`, log it and publish."""
+    archive, report = open_archive(settings), Report()
+    with Readers(archive.sources, archive.processes) as readers:
+        articles = articles_to_re_extract(archive, source, ids)
+        found = _watched(differences(archive, articles, readers), progress)
+        if write and articles:
+            part = Part(new_run_id(), "rederive", today().isoformat(), iso(now()))
+            report.outcomes = log_rereads(archive, part, articles, readers, lambda a: progress("written", a))
+            report.published = publish(archive, settings)
+    return found, report
+
+
+def retry(settings: Settings, source: str, write: bool, progress: Progress) -> tuple[list[Difference], Report]:
+    """Re-extract pages that were set aside; return what became of each and, with `write`, archive what passes."""
+    archive, report = open_archive(settings), Report()
+    with Readers(archive.sources, archive.processes) as readers:
+        found = _watched(quarantined(archive, source, readers), progress)
+        if write and any(not difference.refused for difference in found):
+            part = Part(new_run_id(), "retry", today().isoformat(), iso(now()))
+            report.outcomes = ingest_accepted(archive, part, found, readers, lambda a: progress("archived", a))
+            report.published = publish(archive, settings)
+    return found, report
+
+
+def articles_to_re_extract(archive: Archive, source: str, ids: Sequence[str]) -> list[str]:
+    """Return the articles with a sighting that other rules than today's read, of one source or of all."""
     names = [source_named(archive.sources, source).name] if source else sorted(archive.sources)
-    found = [a for name in names for a in archive.index.stale(name, rules_of(archive.sources[name]).rules8)]
-    unknown = [one for one in ids if not archive.index.history(one)]
+    articles = [a for name in names for a in archive.index.to_re_extract(name, rules_of(archive.sources[name]).rules8)]
+    unknown = [article_id for article_id in ids if not archive.index.history(article_id)]
     if unknown:
         raise NotArchived(f"{unknown[0]} is not in the archive; `opeds list` shows what is")
-    return [article_id for article_id in found if not ids or article_id in ids]
+    return [article_id for article_id in articles if not ids or article_id in ids]
 
 
-def differences(archive: Archive, article_ids: Iterable[str]) -> Iterator[Difference]:
-    """Yield what a re-reading of these articles would change, capture by capture; nothing is written."""
-    rules = {name: rules_of(source).rules8 for name, source in archive.sources.items()}
+def differences(archive: Archive, article_ids: Iterable[str], readers: Readers) -> Iterator[Difference]:
+    """Yield what re-extracting these articles would change, capture by capture; nothing is written."""
+    yield from _differences(archive, list(_archived(archive, article_ids, readers)), readers)
+
+
+def _archived(archive: Archive, article_ids: Iterable[str], readers: Readers) -> Iterator[_Compared]:
     for article_id in article_ids:
-        rules8 = rules[split_id(article_id)[0]]
-        keys = {
-            reading["content16"]: reading["record_key"] for reading in archive.index.state_of(article_id).indexed_texts
-        }
-        seen: set[str] = set()
-        for step in archive.index.history(article_id):
-            if step.rules8 == rules8 or step.capture_key in seen:
-                continue
-            seen.add(step.capture_key)
-            if step.content16 in keys:
-                before = json.loads(archive.store.read(keys[step.content16]))
-                found = _difference(archive, article_id, step.capture_key, before, step.content16)
-                yield from [found] if found else []
+        rules8 = readers.rules_of(archive.sources[split_id(article_id)[0]]).rules8
+        state = archive.index.state_of(article_id)
+        record_keys = {text["content16"]: text["record_key"] for text in state.indexed_texts}
+        url = place_of_article(archive, article_id).canonical_url
+        outdated: dict[str, Step] = {}
+        for step in state.history:
+            if step.rules8 != rules8:
+                outdated.setdefault(step.capture_key, step)
+        for step in outdated.values():
+            if step.content16 in record_keys:
+                before = json.loads(archive.store.read(record_keys[step.content16]))
+                yield _Compared(Needed(article_id, step.capture_key, url), before, step.content16)
 
 
-def log_rereads(archive: Archive, run: Part, article_ids: Sequence[str], progress: OnArticle) -> list[Outcome]:
-    """Log a REREAD for every sighting of these articles that was read by other rules, in parts."""
+def quarantined(archive: Archive, source: str, readers: Readers) -> Iterator[Difference]:
+    """Yield every page that was set aside and never archived since, as today's rules read it."""
+    yield from _differences(archive, list(_set_aside(archive, source)), readers)
+
+
+def _set_aside(archive: Archive, source: str) -> Iterator[_Compared]:
+    prefix = f"quarantine/{source_named(archive.sources, source).name}/" if source else "quarantine/"
+    seen: set[str] = set()
+    for key in archive.store.keys(prefix):
+        rejection = json.loads(archive.store.read(key))
+        article_id, capture_key = rejection["article_id"], rejection["capture"]["key"]
+        resolved = any(step.capture_key == capture_key for step in archive.index.history(article_id))
+        if capture_key not in seen and not resolved:
+            seen.add(capture_key)
+            yield _Compared(Needed(article_id, capture_key, rejection["url"]), rejection, "")
+
+
+def _differences(archive: Archive, compared: Sequence[_Compared], readers: Readers) -> Iterator[Difference]:
+    pages = read_in_order(archive.store, (each.needed for each in compared), readers)
+    for each, page in zip(compared, pages, strict=True):
+        found = _difference(each, page)
+        if found:
+            yield found
+
+
+def _difference(compared: _Compared, page: ReadPage) -> Difference | None:
+    """Compare a record with today's reading of its capture; None when they agree or the capture cannot be read."""
+    if page.trouble:
+        return None
+    after = json.loads(page.object_body) if page.object_body else {}
+    fields = tuple(name for name in COMPARED_FIELDS if compared.before.get(name) != after.get(name))
+    refused = () if page.accepted else (page.article.status.value, *page.article.reasons)
+    if not (fields or refused):
+        return None
+    needed = compared.needed
+    return Difference(
+        needed.article_id, page.url, needed.capture_key, compared.was, page.content16, fields, compared.before, after,
+        refused,
+    )  # fmt: skip
+
+
+def log_rereads(
+    archive: Archive, run: Part, article_ids: Sequence[str], readers: Readers, on_article: OnArticle
+) -> list[Outcome]:
+    """Log a REREAD for every sighting of these articles that other rules than today's read, in parts."""
     done: list[Outcome] = []
-    for start in range(0, len(article_ids), manifests.PART_SIZE // 10):
-        some = article_ids[start : start + manifests.PART_SIZE // 10]
-        batch = Batch(archive)
-        outcomes = []
-        for article_id in some:
-            outcomes += reread(batch, _place_of_article(archive, article_id))
-            progress(article_id)
+    for start in range(0, len(article_ids), ARTICLES_A_PART):
+        some = [(a, place_of_article(archive, a)) for a in article_ids[start : start + ARTICLES_A_PART]]
+        decisions = []
+        for article_id, rereads in re_extractions(archive, some, readers):
+            decisions += rereads
+            on_article(article_id)
+        outcomes = finish(archive, decisions)
         if outcomes:
             read = "\n".join(f"{o.article_id} {o.fetched_at} {o.was}" for o in outcomes)
             digest = hashlib.sha256(read.encode()).hexdigest()[:8]  # by what it holds: another try has another rest
@@ -98,57 +184,30 @@ def log_rereads(archive: Archive, run: Part, article_ids: Sequence[str], progres
     return done
 
 
-def quarantined(archive: Archive, source: str) -> Iterator[Difference]:
-    """Yield every page that was set aside and never archived since, as today's rules read it."""
-    prefix = f"quarantine/{source_named(archive.sources, source).name}/" if source else "quarantine/"
-    seen: set[str] = set()
-    for key in archive.store.keys(prefix):
-        rejection = json.loads(archive.store.read(key))
-        article_id, capture_key = rejection["article_id"], rejection["capture"]["key"]
-        resolved = any(step.capture_key == capture_key for step in archive.index.history(article_id))
-        if capture_key in seen or resolved:
-            continue
-        seen.add(capture_key)
-        found = _difference(archive, article_id, capture_key, rejection, "")
-        yield from [found] if found else []
-
-
-def ingest_accepted(archive: Archive, run: Part, found: Iterable[Difference], progress: OnArticle) -> list[Outcome]:
+def ingest_accepted(
+    archive: Archive, run: Part, found: Iterable[Difference], readers: Readers, on_article: OnArticle
+) -> list[Outcome]:
     """Archive those set-aside pages that today's rules accept."""
     accepted = [
-        Sighting(one.article_id, one.url, capture.fetched_at, one.capture_key, ("retried",))
-        for one in found
-        if not one.refused
-        for capture in [read_capture(archive.store.read(one.capture_key), one.capture_key)]
+        Sighting(d.article_id, d.url, capture.fetched_at, d.capture_key, ("retried",))
+        for d in found
+        if not d.refused
+        for capture in [read_capture(archive.store.read(d.capture_key), d.capture_key)]
     ]
-    return ingest(archive, run, accepted, [], lambda outcome: progress(outcome.article_id))
+    return ingest(archive, run, accepted, [], lambda outcome: on_article(outcome.article_id), readers)
 
 
-def _difference(
-    archive: Archive, article_id: str, capture_key: str, before: dict[str, Any], was: str
-) -> Difference | None:
-    """Compare a record with today's reading of its capture; None when they agree or the capture is gone."""
-    try:
-        capture = read_capture(archive.store.read(capture_key), capture_key)
-    except (NotArchived, UnreadableWarc):
-        return None
-    place = place_of(capture.url, archive.sources.values()) or _place_of_article(archive, article_id)
-    article = extract(capture, place)
-    after = json.loads(json.dumps(described(article, place), default=str))
-    fields = tuple(name for name in COMPARED_FIELDS if before.get(name) != after.get(name))
-    refused = () if article.status in {Status.OK, Status.REVIEW} else (article.status.value, *article.reasons)
-    if not (fields or refused):
-        return None
-    return Difference(article_id, capture.url, capture_key, was, _content16(article), fields, before, after, refused)
-
-
-def _content16(article: Article) -> str:
-    return content_sha256(article)[:16]
-
-
-def _place_of_article(archive: Archive, article_id: str) -> Place:
-    """Return the place of an article by any address known for it."""
+def place_of_article(archive: Archive, article_id: str) -> Place:
+    """Return the place of an article by the best address known for it; raise `WrongUsage` when no source knows one."""
     known = places_of(archive, article_id)
     if known:
         return known[0]
     raise WrongUsage(f"no source knows an address of {article_id} any more; give its source file back (OPEDS_SOURCES)")
+
+
+def _watched(found: Iterable[Difference], progress: Progress) -> list[Difference]:
+    differing = []
+    for difference in found:
+        differing.append(difference)
+        progress("re-extracted", difference.article_id)
+    return differing

@@ -33,6 +33,11 @@ class Report:
         return not self.failures and all(closing.complete for closing in self.closings.values())
 
 
+def show_outcome(progress: Progress, outcome: Outcome) -> None:
+    """Show one outcome as progress of ingestion."""
+    progress("ingest", f"{outcome.verdict.value} {outcome.article_id}")
+
+
 @dataclass(frozen=True)
 class Asked:
     """What a run is for: days in Seoul, sources by name."""

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pipelines.archive.crawl_summary import Summary, parse_summary, read_summary
+from pipelines.archive.crawl_summary import Summary, read_summary
 from pipelines.archive.keys import crawl_key
-from pipelines.archive.warc import exchanges
 from pipelines.catalogue.delta import publish
-from pipelines.clock import iso, new_run_id, now, today
+from pipelines.clock import new_run_id, today
 from pipelines.errors import CrawlFailed, OpedsError
 from pipelines.index.opened import Archive, dry_run, open_archive
 from pipelines.jobs.crawls import Crawl, days_of, start_crawl
 from pipelines.jobs.day import addresses_due, close, ingest_crawl
-from pipelines.jobs.doctor import Examination, examine, save_pages
-from pipelines.jobs.import_warc import _ingest_file, _tell
-from pipelines.jobs.ingest import Part
-from pipelines.jobs.rederive import Difference, differences, ingest_accepted, log_rereads, quarantined, stale
-from pipelines.jobs.report import Asked, Progress, Report
+from pipelines.jobs.import_warc import ingest_file, readers_of
+from pipelines.jobs.report import Asked, Progress, Report, show_outcome
 from pipelines.settings import Settings
-from pipelines.sources import load_sources, source_named
+from pipelines.sources import source_named
 
 
 def run_days(settings: Settings, asked: Asked, environment: Mapping[str, str], progress: Progress) -> Report:
@@ -39,7 +35,7 @@ def run_days(settings: Settings, asked: Asked, environment: Mapping[str, str], p
     report = Report()
     summaries = _crawl_all(archive, asked, run_id, settings, environment, progress, report)
     for summary in summaries.values():
-        report.outcomes += ingest_crawl(archive, summary, partial(_tell, progress))
+        report.outcomes += ingest_crawl(archive, summary, partial(show_outcome, progress))
     for day in days_of(asked.since, asked.until):
         report.closings[day.isoformat()], _ = close(archive, run_id, day, asked.sources, summaries, report.failures)
     progress("publish", "")
@@ -96,7 +92,7 @@ def revisit_due(settings: Settings, environment: Mapping[str, str], progress: Pr
         except CrawlFailed as error:
             report.failures[name] = str(error)
             continue
-        report.outcomes += ingest_crawl(archive, summary, partial(_tell, progress))
+        report.outcomes += ingest_crawl(archive, summary, partial(show_outcome, progress))
     report.published = publish(archive, settings)
     return report
 
@@ -108,68 +104,18 @@ def _log_file(settings: Settings, run_id: str, name: str) -> Path:
 def plan_days(settings: Settings, asked: Asked, environment: Mapping[str, str], progress: Progress) -> Report:
     """Say what `run` would archive: fetch the pages into files that are removed, decide, write nothing."""
     report, run_id = Report(), new_run_id()
-    with TemporaryDirectory(prefix="opeds-plan-") as folder, dry_run(settings) as archive:
+    with (
+        TemporaryDirectory(prefix="opeds-plan-") as folder,
+        dry_run(settings) as archive,
+        readers_of(archive, progress) as readers,
+    ):
         for name in asked.sources:
             warc = Path(folder) / f"{name}.warc.gz"
             days = [("since", asked.since.isoformat()), ("until", asked.until.isoformat())]
             crawl = start_crawl(name, [*days, ("warc", str(warc))], warc.with_suffix(".log"), dict(environment))
             try:
                 crawl.wait(partial(progress, name))
-                _ingest_file(archive, warc, run_id, progress, report)
+                ingest_file(archive, warc, run_id, progress, report, readers)
             except CrawlFailed as error:
                 report.failures[name] = str(error)
     return report
-
-
-def examine_site(
-    settings: Settings, asked: Asked, pages: int, into: Path, environment: Mapping[str, str], progress: Progress
-) -> Examination:
-    """Look at a site without an archive: a small, polite crawl into `into`, examined selector by selector.
-
-    Leaves there the WARC, the crawl's account and each page as a fixture folder. Raises `CrawlFailed`.
-    """
-    (name,) = asked.sources
-    source = source_named(load_sources(settings.sources), name)
-    into.mkdir(parents=True, exist_ok=True)
-    warc = into / f"{name}.warc.gz"
-    days = [("since", asked.since.isoformat()), ("until", asked.until.isoformat())]
-    arguments = [*days, ("warc", str(warc)), ("pages", str(pages))]
-    start_crawl(name, arguments, warc.with_suffix(".log"), dict(environment)).wait(partial(progress, name))
-    summary = parse_summary(Path(f"{warc}.json").read_bytes())
-    with warc.open("rb") as stream:
-        found = examine(source, summary, list(exchanges(stream, str(warc))))
-    save_pages(found, into)
-    return found
-
-
-def rederive(
-    settings: Settings, source: str, ids: Sequence[str], write: bool, progress: Progress
-) -> tuple[list[Difference], Report]:
-    """Read archived pages again by today's rules; say what differs and, with `write`, log it and publish."""
-    archive, report = open_archive(settings), Report()
-    articles = stale(archive, source, ids)
-    found = _watched(differences(archive, articles), progress)
-    if write and articles:
-        part = Part(new_run_id(), "rederive", today().isoformat(), iso(now()))
-        report.outcomes = log_rereads(archive, part, articles, lambda a: progress("written", a))
-        report.published = publish(archive, settings)
-    return found, report
-
-
-def retry(settings: Settings, source: str, write: bool, progress: Progress) -> tuple[list[Difference], Report]:
-    """Read set-aside pages again by today's rules; say what became of each and, with `write`, archive what passes."""
-    archive, report = open_archive(settings), Report()
-    found = _watched(quarantined(archive, source), progress)
-    if write and any(not one.refused for one in found):
-        part = Part(new_run_id(), "retry", today().isoformat(), iso(now()))
-        report.outcomes = ingest_accepted(archive, part, found, lambda a: progress("archived", a))
-        report.published = publish(archive, settings)
-    return found, report
-
-
-def _watched(found: Iterable[Difference], progress: Progress) -> list[Difference]:
-    kept = []
-    for difference in found:
-        kept.append(difference)
-        progress("read again", difference.article_id)
-    return kept

@@ -23,11 +23,12 @@ from pipelines.catalogue.queries import drifted
 from pipelines.clock import STAMP, iso, new_run_id, now, today
 from pipelines.errors import CrawlFailed, DayIncomplete, FixityFailed, WrongUsage
 from pipelines.index.opened import Archive, open_archive
+from pipelines.ingestion.ingest import Part, ingest_orphans
+from pipelines.ingestion.read import Readers
 from pipelines.jobs.crawls import check, ending_with_us, start_crawl
 from pipelines.jobs.day import addresses_due, close, ingest_crawl
-from pipelines.jobs.ingest import Part, ingest_orphans
 from pipelines.jobs.notify import Notice, notices_of, notices_of_drift, notify
-from pipelines.jobs.rederive import log_rereads, stale
+from pipelines.jobs.rederive import articles_to_re_extract, log_rereads
 from pipelines.jobs.verify import verify
 from pipelines.model import Outcome, Shard, Verdict
 from pipelines.settings import Settings, crawling, read_settings
@@ -221,9 +222,11 @@ def shares_of_archive(of: int) -> list[Share]:
 def re_extract_share(share: Share, source: str, run: str) -> dict[str, int]:
     """Read a share of the archive again by today's rules and log what got another reading."""
     archive, shard = _archive(), Shard(share["number"], share["of"])
-    articles = [article_id for article_id in stale(archive, source, []) if shard.holds(article_id)]
+    articles = [a for a in articles_to_re_extract(archive, source, []) if shard.holds(a)]
     part = Part(run, f"rederive{shard.suffix}", today().isoformat(), iso(now()))
-    return _counted(log_rereads(archive, part, articles, partial(logger.info, "read again %s")), _unmetered)
+    with Readers(archive.sources, archive.processes) as readers:
+        done = log_rereads(archive, part, articles, readers, partial(logger.info, "re-extracted %s"))
+    return _counted(done, _unmetered)
 
 
 def fixity(share: Share, day: str | None) -> dict[str, int]:

@@ -16,7 +16,7 @@ from pipelines.archive import keys, manifests
 from pipelines.archive.record import record, to_json
 from pipelines.archive.warc import damaged, read_capture
 from pipelines.catalogue.delta import location, published, query
-from pipelines.catalogue.rows import article_rows
+from pipelines.catalogue.rows import rows_of
 from pipelines.errors import NotArchived, UnreadableWarc
 from pipelines.extraction.extract import extract, rules_of
 from pipelines.index.opened import Archive, catch_up
@@ -148,7 +148,7 @@ def _catalogue(seen: _Seen, settings: Settings, chosen: Chosen) -> tuple[int, li
     due = set()
     for article_id in articles:
         try:
-            made = article_rows(seen.archive.store, index.state_of(article_id))
+            made = list(rows_of(seen.archive.store, [index.state_of(article_id)]))
         except (NotArchived, ValueError):
             continue  # a record that is not there or is none: told already
         due |= {tuple(row[name] for name in COMPARED_COLUMNS) for row in made}

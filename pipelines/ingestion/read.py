@@ -1,0 +1,236 @@
+"""Read: a capture's bytes and today's rules give an article, its record and its sketch.
+
+`read_page` is a function of values, so it can run in worker processes: `Readers` hands captures to them and returns
+what they made, in the order that the caller asks for.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from pipelines.archive.keys import quarantine_key, record_key
+from pipelines.archive.record import record, rejection, to_json
+from pipelines.archive.warc import read_capture
+from pipelines.copies.fingerprint import hashes_of
+from pipelines.errors import UnreadableWarc
+from pipelines.extraction.extract import extract, rules_of
+from pipelines.extraction.quality import NOT_OPINION
+from pipelines.model import ARCHIVED_STATUS, Article, Rules, Status
+from pipelines.sources import Source
+from pipelines.sources.addresses import Place, place_of
+from pipelines.versions import content_sha256
+
+A_TASK = 8  # captures that a worker reads at a time: each message costs as much as a tenth of a page
+START_WORKERS_AT = 40  # captures: below that, starting a worker (0.7 s of CPU) costs more than it saves
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCapture:
+    """A capture to read: its article, its key in the bucket, an address of the article, and the bytes of its file."""
+
+    article_id: str
+    key: str
+    url: str
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPage:
+    """What today's rules make of one capture.
+
+    `object_key` and `object_body` are the record, or the rejection of a page that is set aside; both are empty for a
+    page that is not an op-ed. `trouble` says why the capture cannot be read; the article is then an empty rejection.
+    """
+
+    capture_key: str
+    url: str
+    article: Article
+    place: tuple[str, str, int] = ("", "", 0)  # native id, canonical address, rank of the address
+    content16: str = ""
+    object_key: str = ""
+    object_body: bytes = field(default=b"", repr=False)
+    hashes: tuple[int, ...] = field(default=(), repr=False)
+    trouble: str = ""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the page is good enough for the archive."""
+        return not self.trouble and self.article.status in ARCHIVED_STATUS
+
+
+def read_page(stored: StoredCapture, sources: Mapping[str, Source], rules: Rules) -> ReadPage:
+    """Return what the rules make of a stored capture. Never raises for a bad page."""
+    try:
+        capture = read_capture(stored.body, stored.key)
+    except UnreadableWarc as error:
+        return unreadable(stored.key, str(error))
+    known = [*_places(capture.url, stored, sources), *_places(stored.url, stored, sources)]
+    if not known:
+        return unreadable(stored.key, f"no source knows an address of {stored.article_id}")
+    place = known[0]  # the capture's own address where it is known: the record is a function of the capture alone
+    article = extract(capture, place)
+    key, body, content16 = "", b"", content_sha256(article)[:16]
+    hashes: tuple[int, ...] = ()
+    if article.status in ARCHIVED_STATUS:
+        key = record_key(place.article_id, content16, rules)
+        body = to_json(record(article, place, capture, stored.key, rules))
+        hashes = tuple(hashes_of(article.text or article.text_ko))
+    elif not NOT_OPINION & set(article.reasons):
+        key = quarantine_key(place.article_id, capture.payload_sha256, rules)
+        body = to_json(rejection(article, place, capture, stored.key, rules))
+    named = (place.native_id, place.canonical_url, place.rank)
+    return ReadPage(stored.key, capture.url, article, named, content16, key, body, hashes)
+
+
+def unreadable(key: str, trouble: str) -> ReadPage:
+    """Return what stands for a capture that cannot be read."""
+    return ReadPage(key, "", Article(status=Status.REJECT), trouble=trouble)
+
+
+def _places(url: str, stored: StoredCapture, sources: Mapping[str, Source]) -> list[Place]:
+    place = place_of(url, sources.values())
+    return [place] if place and place.article_id == stored.article_id else []
+
+
+class Readers:
+    """Reads captures, in worker processes where `processes` is more than one and there is enough to read.
+
+    Workers are spawned, share nothing with us, and end with us, however we end. A page that kills its worker costs
+    that page alone.
+    """
+
+    def __init__(
+        self, sources: Mapping[str, Source], processes: int, on_read: Callable[[], None] = lambda: None
+    ) -> None:
+        self.sources, self.processes, self.on_read = sources, processes, on_read
+        self.ahead: dict[str, Pending] = {}  # by capture key: handed over before anybody asked for them
+        self._rules: dict[str, Rules] = {}
+        self._outstanding: deque[Pending] = deque()  # submitted, and not asked for yet
+        self._unsent: list[Pending] = []  # of these, those that no worker has
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=kind is None, cancel_futures=True)
+            self._pool = None
+
+    def rules_of(self, source: Source) -> Rules:
+        """Return today's rules of a source; they are made once, since they hash all its profiles."""
+        if source.name not in self._rules:
+            self._rules[source.name] = rules_of(source)
+        return self._rules[source.name]
+
+    def submit(self, stored: StoredCapture) -> Pending:
+        """Hand a capture over to be read; ask the returned object for the result."""
+        rules = self.rules_of(self.sources[stored.article_id.partition("-")[0]])
+        pending = Pending(self, stored, rules)
+        if self.processes > 1:
+            while self._outstanding and self._outstanding[0].done:
+                self._outstanding.popleft()
+            self._outstanding.append(pending)
+            self._unsent.append(pending)
+            if len(self._unsent) >= (A_TASK if self._pool else START_WORKERS_AT):
+                self.hand_over()
+        return pending
+
+    def hand_over(self) -> None:
+        """Send what was submitted to the workers, starting them if need be."""
+        self._pool = self._pool or _new_pool(self.processes, self.sources)
+        unsent, self._unsent = [each for each in self._unsent if not each.done], []
+        for start in range(0, len(unsent), A_TASK):
+            some = unsent[start : start + A_TASK]
+            try:
+                task = self._pool.submit(_read_in_worker, [(each.stored, each.rules) for each in some])
+            except BrokenProcessPool:  # whoever asks for the result reads it
+                return
+            for at, pending in enumerate(some):
+                pending.task, pending.at = task, at
+
+    def restart(self) -> None:
+        """Start new workers after one died, and hand them all that nobody has asked for yet."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+        self._pool = None
+        self._unsent = list(self._outstanding)
+        self.hand_over()
+
+
+class Pending:
+    """A capture that is being read, or will be when its result is asked for."""
+
+    def __init__(self, readers: Readers, stored: StoredCapture, rules: Rules) -> None:
+        self.readers, self.stored, self.rules = readers, stored, rules
+        self.task: Future[list[ReadPage]] | None = None
+        self.at = 0  # its place in the task
+        self.done = False
+
+    def result(self) -> ReadPage:
+        """Return the page, read here if no worker has it."""
+        self.done = True
+        page = self._from_worker() if self.task else read_page(self.stored, self.readers.sources, self.rules)
+        self.readers.on_read()
+        return page
+
+    def _from_worker(self) -> ReadPage:
+        assert self.task is not None
+        try:
+            return self.task.result()[self.at]
+        except BrokenProcessPool:  # a worker died, and this page or one close behind it is the reason
+            page = _read_alone(self.stored, self.rules, self.readers.sources)
+            self.readers.restart()
+            return page
+
+
+def _read_alone(stored: StoredCapture, rules: Rules, sources: Mapping[str, Source]) -> ReadPage:
+    """Read one capture in a process of its own, so that it can only end that one; here where no process can start."""
+    with _new_pool(1, sources) as pool:
+        try:
+            pool.submit(os.getpid).result()
+        except BrokenProcessPool:
+            return read_page(stored, sources, rules)
+        try:
+            return pool.submit(_read_in_worker, [(stored, rules)]).result()[0]
+        except BrokenProcessPool:
+            return unreadable(stored.key, "the process that read this page died; is it too large for this machine?")
+
+
+def _new_pool(processes: int, sources: Mapping[str, Source]) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(
+        processes, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(dict(sources),)
+    )
+
+
+_worker_sources: dict[str, Source] = {}  # in a worker: the sources it was started with
+
+
+def _begin(sources: dict[str, Source]) -> None:
+    """Prepare a worker. A Ctrl-C is the parent's business; when the parent is gone, however it went, so are we."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _worker_sources.update(sources)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def end_with_parent() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+
+
+def _read_in_worker(captures: list[tuple[StoredCapture, Rules]]) -> list[ReadPage]:
+    return [read_page(stored, _worker_sources, rules) for stored, rules in captures]

@@ -1,0 +1,28 @@
+"""Weekly maintenance: ingest orphaned captures, publish, compact the catalogue."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from pipelines.catalogue.delta import compact, publish
+from pipelines.clock import iso, new_run_id, now, today
+from pipelines.index.opened import opened
+from pipelines.ingestion.ingest import Part, ingest_orphans
+from pipelines.jobs.report import Progress, Report, show_outcome
+from pipelines.settings import Settings
+
+
+def upkeep(settings: Settings, progress: Progress, dry: bool = False) -> Report:
+    """Ingest every capture that no manifest names, publish, and compact the catalogue; with `dry` write nothing.
+
+    Lists all captures of the archive, which no daily run does.
+    """
+    report = Report()
+    part = Part(new_run_id(), "left", today().isoformat(), iso(now()))
+    with opened(settings, dry) as archive:
+        orphans = archive.store.keys("captures/")
+        report.outcomes = ingest_orphans(archive, part, orphans, partial(show_outcome, progress))
+        if not dry:
+            report.published = publish(archive, settings)
+            compact(settings)
+    return report
