@@ -30,30 +30,52 @@ def settings_of(bucket: str, prefix: str) -> dict[str, tuple[str, dict[str, Any]
     """Return what is set, in words, with the call of the S3 interface and its arguments."""
     private = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True)
     rules: list[dict[str, Any]] = [
-        {"ID": f"old-{view.strip('/')}", "Status": "Enabled", "Filter": {"Prefix": prefix + view},
-         "NoncurrentVersionExpiration": {"NoncurrentDays": KEEP_DAYS}}
+        {
+            "ID": f"old-{view.strip('/')}",
+            "Status": "Enabled",
+            "Filter": {"Prefix": prefix + view},
+            "NoncurrentVersionExpiration": {"NoncurrentDays": KEEP_DAYS},
+        }
         for view in VIEWS
-    ]  # fmt: skip
-    rules.append({"ID": "broken-uploads", "Status": "Enabled", "Filter": {"Prefix": ""},
-                  "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}})  # fmt: skip
+    ]
+    rules.append(
+        {
+            "ID": "broken-uploads",
+            "Status": "Enabled",
+            "Filter": {"Prefix": ""},
+            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
+        }
+    )
     encrypted = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]}
-    only_tls = {"Version": "2012-10-17", "Statement": [{
-        "Sid": "OnlyTls", "Effect": "Deny", "Principal": "*", "Action": "s3:*",
-        "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
-        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-    }]}  # fmt: skip
+    only_tls = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "OnlyTls",
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "s3:*",
+                "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
+                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+            }
+        ],
+    }
     return {
         "private: no public access by any rule": (
-            "put_public_access_block", {"PublicAccessBlockConfiguration": private}),
+            "put_public_access_block",
+            {"PublicAccessBlockConfiguration": private},
+        ),
         "versioned: what is replaced or deleted can be had back": (
-            "put_bucket_versioning", {"VersioningConfiguration": {"Status": "Enabled"}}),
+            "put_bucket_versioning",
+            {"VersioningConfiguration": {"Status": "Enabled"}},
+        ),
         f"lifecycle: replaced versions of {' and '.join(VIEWS)} go after {KEEP_DAYS} days": (
-            "put_bucket_lifecycle_configuration", {"LifecycleConfiguration": {"Rules": rules}}),
-        "encrypted at rest (AES256)": (
-            "put_bucket_encryption", {"ServerSideEncryptionConfiguration": encrypted}),
-        "refuses what comes without TLS": (
-            "put_bucket_policy", {"Policy": json.dumps(only_tls)}),
-    }  # fmt: skip
+            "put_bucket_lifecycle_configuration",
+            {"LifecycleConfiguration": {"Rules": rules}},
+        ),
+        "encrypted at rest (AES256)": ("put_bucket_encryption", {"ServerSideEncryptionConfiguration": encrypted}),
+        "refuses what comes without TLS": ("put_bucket_policy", {"Policy": json.dumps(only_tls)}),
+    }
 
 
 def set_up(bucket: str, prefix: str, s3: Any, tell: Callable[[str], None], tls: bool) -> int:

@@ -78,8 +78,10 @@ def _options() -> argparse.Namespace:
 
 def _print_greeting(server: Newsstand, environment: dict[str, str]) -> None:
     world, stand = server.stand.world, server.stand
-    print(f"newsstand: {len(world.opeds)} op-eds, {sum(bool(o.daum_at) for o in world.opeds)} of them on the portal too, "
-          f"{len(world.drawer)} older pages; the paper moves on {MOVE:%d %b %Y}")  # fmt: skip
+    print(
+        f"newsstand: {len(world.opeds)} op-eds, {sum(bool(o.daum_at) for o in world.opeds)} of them on the portal too, "
+        f"{len(world.drawer)} older pages; the paper moves on {MOVE:%d %b %Y}"
+    )
     print(
         f"newsstand: the clock stands at {stand.clock:%Y-%m-%d %H:%M} in Seoul; answers for {', '.join(sorted(HOSTS))}"
     )

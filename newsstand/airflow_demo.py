@@ -42,9 +42,19 @@ def main() -> int:
     airflow.unpause(*DAGS)
     print(f"all DAGs run now; and as a backfill the days from {FIRST} to before {BOUND}, two at once", flush=True)
     airflow.command(
-        "backfill", "create", "--dag-id", "opeds_daily", "--from-date", FIRST, "--to-date", BOUND,
-        "--max-active-runs", "2", "--reprocess-behavior", "completed",
-    )  # fmt: skip
+        "backfill",
+        "create",
+        "--dag-id",
+        "opeds_daily",
+        "--from-date",
+        FIRST,
+        "--to-date",
+        BOUND,
+        "--max-active-runs",
+        "2",
+        "--reprocess-behavior",
+        "completed",
+    )
     green = watch(airflow)
     print()
     subprocess.run(opeds_command("status"), env={**os.environ, **environment}, check=False)

@@ -90,9 +90,13 @@ class LocalAirflow:
     def command(self, *arguments: str) -> str:
         """Run one `airflow` command; return what it printed. Raises `SystemExit` with its last lines when it fails."""
         done = subprocess.run(
-            [sys.executable, AIRFLOW, *arguments], env=self.environment, cwd=self.home, capture_output=True, text=True,
+            [sys.executable, AIRFLOW, *arguments],
+            env=self.environment,
+            cwd=self.home,
+            capture_output=True,
+            text=True,
             check=False,
-        )  # fmt: skip
+        )
         if done.returncode:
             raise SystemExit(f"airflow {' '.join(arguments)} failed:\n{(done.stdout + done.stderr)[-2000:]}")
         return done.stdout
@@ -114,9 +118,14 @@ class LocalAirflow:
         """Start one component in a process group of its own; return its process id."""
         log = (self.home / f"{name}.log").open("ab")
         process = subprocess.Popen(
-            [sys.executable, AIRFLOW, *arguments], env=self.environment, cwd=self.home, stdin=subprocess.DEVNULL,
-            stdout=log, stderr=log, process_group=0,
-        )  # fmt: skip
+            [sys.executable, AIRFLOW, *arguments],
+            env=self.environment,
+            cwd=self.home,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            process_group=0,
+        )
         (self.home / f"{name}.pid").write_text(str(process.pid))
         return process.pid
 

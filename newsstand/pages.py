@@ -97,10 +97,14 @@ def article_d(oped: Oped, clock: datetime) -> str:
     """Return an op-ed as the new domain shows it; its markup is ours, the real one has not been seen."""
     headline, paragraphs, note = oped.shown(clock)
     linked = {
-        "@context": "https://schema.org", "@type": "OpinionNewsArticle", "headline": headline,
+        "@context": "https://schema.org",
+        "@type": "OpinionNewsArticle",
+        "headline": headline,
         "datePublished": oped.published.isoformat(),
-        "author": [{"@type": "Person", "name": oped.writer}] if oped.writer else {"@type": "Organization", "name": "Korea JoongAng Daily"},
-    }  # fmt: skip
+        "author": [{"@type": "Person", "name": oped.writer}]
+        if oped.writer
+        else {"@type": "Organization", "name": "Korea JoongAng Daily"},
+    }
     head = (
         f"<script type='application/ld+json'>{json.dumps(linked, ensure_ascii=False)}</script>"
         f"<meta property='og:title' content='{escape(headline)}'><link rel='canonical' href='{d_url(oped)}'>"
@@ -158,9 +162,13 @@ def article_news(native: str, moment: datetime, headline: str, text: tuple[str, 
 def _daum(headline: str, native: str, moment: datetime, body: str, related: str, url: str) -> str:
     title = headline.replace("’", "'") if int(native) % 2 else headline
     metas = {
-        "og:site_name": "다음 - 코리아중앙데일리", "og:title": title, "og:regDate": native[:14], "og:type": "article",
-        "og:article:author": "코리아중앙데일리", "og:url": url,
-    }  # fmt: skip
+        "og:site_name": "다음 - 코리아중앙데일리",
+        "og:title": title,
+        "og:regDate": native[:14],
+        "og:type": "article",
+        "og:article:author": "코리아중앙데일리",
+        "og:url": url,
+    }
     head = "".join(f"<meta property='{name}' content='{escape(value)}'>" for name, value in metas.items())
     date = f"{moment.year}. {moment.month}. {moment.day}. {moment:%H:%M}"
     content = (

@@ -108,6 +108,7 @@ class Handler(BaseHTTPRequestHandler):
     """One connection of a proxy client, plain or, after CONNECT, in TLS."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are two writes: the second would wait 40 ms for an acknowledgement
     server: Newsstand
     tunnel = ""
 

@@ -266,7 +266,10 @@ FAULTS: dict[str, tuple[str, PageFault]] = {
     "moved-301": ("era-C addresses lead to the new host", moved),
     "dateless": ("lists have lost their dates", _dateless),
     "partial-206": ("articles answer 206", _html_only(lambda q, right, w: replace(right, status=206))),
-    "empty-listing": ("lists are pages made by a script", _on_lists(html("<html><body><script>load()</script></body></html>"))),
+    "empty-listing": (
+        "lists are pages made by a script",
+        _on_lists(html("<html><body><script>load()</script></body></html>")),
+    ),
     "euc-kr": ("articles in EUC-KR; only their meta says so", _html_only(_euc_kr)),
     "robots-deny": ("robots.txt forbids the op-eds", _robots),
     "robots-503": ("robots.txt answers 503", lambda q, r, w: Answer(503) if q.path == "/robots.txt" else r),
@@ -277,8 +280,13 @@ FAULTS: dict[str, tuple[str, PageFault]] = {
     "zero-bytes": ("articles are empty answers", _html_only(lambda q, right, w: replace(right, body=b""))),
     "gone": ("articles answer 410", _html_only(lambda q, right, w: Answer(410))),
     "refuse-403": ("every page answers 403", lambda q, right, w: right if q.path == "/robots.txt" else Answer(403)),
-    "flaky-503": ("answers 503; give it a count", lambda q, right, w: right if q.path == "/robots.txt" else Answer(503)),
-    "rate-429": ("answers 429 with Retry-After: 2; give it a count",
-                 lambda q, right, w: right if q.path == "/robots.txt" else Answer(429, headers=(("Retry-After", "2"),))),
-}  # fmt: skip
+    "flaky-503": (
+        "answers 503; give it a count",
+        lambda q, right, w: right if q.path == "/robots.txt" else Answer(503),
+    ),
+    "rate-429": (
+        "answers 429 with Retry-After: 2; give it a count",
+        lambda q, right, w: right if q.path == "/robots.txt" else Answer(429, headers=(("Retry-After", "2"),)),
+    ),
+}
 """Faults that change an answer; those in server.py change the request or how bytes are sent."""

@@ -147,14 +147,24 @@ def _oped(rng: Random, number: int, kind: str, day: date, topic: dict[str, Any],
     correction = rng.choice(("sentence", "headline", "note")) if corrected_at else ""
     korean = tuple(rng.sample(topic["korean"], 6)) if rng.random() < 0.12 else ()
     return Oped(
-        number=number, kind=kind, headline=headline, deck=rng.choice(topic["decks"]),
-        writer=writer["name"], writer_korean=writer["korean"], bio=writer["bio"],
-        paragraphs=paragraphs, korean=korean,
+        number=number,
+        kind=kind,
+        headline=headline,
+        deck=rng.choice(topic["decks"]),
+        writer=writer["name"],
+        writer_korean=writer["korean"],
+        bio=writer["bio"],
+        paragraphs=paragraphs,
+        korean=korean,
         caption=rng.choice(topic["captions"]) if rng.random() < 0.6 else "",
-        published=published, cid=str(2_590_000 + number * 71), did=str(12_600_000 + number * 2311),
-        corrected_at=corrected_at, correction=correction, **_correction(rng, correction, paragraphs, headline, topic),
+        published=published,
+        cid=str(2_590_000 + number * 71),
+        did=str(12_600_000 + number * 2311),
+        corrected_at=corrected_at,
+        correction=correction,
+        **_correction(rng, correction, paragraphs, headline, topic),
         daum_at=published + timedelta(minutes=rng.randrange(5, 300)) if rng.random() < 0.36 else None,
-    )  # fmt: skip
+    )
 
 
 def _correction(
@@ -270,8 +280,15 @@ def _twins(rng: Random, topic: dict[str, Any]) -> Iterator[OldPage]:
         "a2", f"/2019/12/17/editorials/{slug(headline)}/3071610.html", "3071610", headline, paragraphs, (), published
     )
     korean = tuple(topic["korean"])
-    yield OldPage("a2", f"/2019/12/17/bilingualNews/{slug(headline)}-KOR/3071611.html", "3071611", f"{headline} (KOR)",
-                  paragraphs, korean, published)  # fmt: skip
+    yield OldPage(
+        "a2",
+        f"/2019/12/17/bilingualNews/{slug(headline)}-KOR/3071611.html",
+        "3071611",
+        f"{headline} (KOR)",
+        paragraphs,
+        korean,
+        published,
+    )
 
 
 def _news(rng: Random) -> Iterator[tuple[str, datetime, str, tuple[str, ...]]]:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 from pipelines.errors import WrongUsage
 
@@ -92,5 +91,7 @@ def child_environment(**extra: str) -> dict[str, str]:
 
 def proxy_hosts() -> frozenset[str]:
     """Return the hosts of the forward proxies that the environment names: the operator chose them."""
+    from urllib.request import getproxies  # it brings half of the library's network along
+
     hosts = (urlsplit(proxy if "//" in proxy else f"//{proxy}").hostname for proxy in getproxies().values())
     return frozenset(host for host in hosts if host)

@@ -16,7 +16,7 @@ from pipelines.model import Article, Verdict
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Step:
+class SeenContent:
     """One sighting of an article: this content at that instant. `rules8` says how it was read."""
 
     fetched_at: datetime
@@ -25,7 +25,7 @@ class Step:
     capture_key: str = ""
 
 
-def neighbours(fetched_at: datetime, history: Iterable[Step]) -> tuple[Step | None, Step | None]:
+def neighbours(fetched_at: datetime, history: Iterable[SeenContent]) -> tuple[SeenContent | None, SeenContent | None]:
     """Return the sightings just before (or at) and just after an instant."""
     ordered = sorted(history)
     before = [step for step in ordered if step.fetched_at <= fetched_at]
@@ -33,12 +33,12 @@ def neighbours(fetched_at: datetime, history: Iterable[Step]) -> tuple[Step | No
     return (before[-1] if before else None), (after[0] if after else None)
 
 
-def verdict(content16: str, fetched_at: datetime, history: Iterable[Step]) -> Verdict:
+def verdict(content16: str, fetched_at: datetime, history: Iterable[SeenContent]) -> Verdict:
     """Return NEW, UNCHANGED or REVISED; equal to either neighbour in time is UNCHANGED.
 
     >>> from datetime import datetime, UTC
     >>> monday, friday = datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 6, 5, tzinfo=UTC)
-    >>> verdict("b", friday, [Step(monday, "a")]).value
+    >>> verdict("b", friday, [SeenContent(monday, "a")]).value
     'REVISED'
     """
     near = [step for step in neighbours(fetched_at, history) if step]
@@ -47,12 +47,12 @@ def verdict(content16: str, fetched_at: datetime, history: Iterable[Step]) -> Ve
     return Verdict.UNCHANGED if any(step.content16 == content16 for step in near) else Verdict.REVISED
 
 
-def steps(history: Iterable[Step]) -> list[tuple[datetime, datetime, str]]:
+def steps(history: Iterable[SeenContent]) -> list[tuple[datetime, datetime, str]]:
     """Return the runs of equal content: first seen, last seen, content16. A, B, A gives three.
 
     >>> from datetime import datetime, UTC
-    >>> day = [datetime(2026, 6, d, tzinfo=UTC) for d in range(1, 5)]
-    >>> [c for _, _, c in steps([Step(day[0], "a"), Step(day[1], "a"), Step(day[2], "b"), Step(day[3], "a")])]
+    >>> seen = [SeenContent(datetime(2026, 6, n, tzinfo=UTC), content) for n, content in enumerate("aaba", 1)]
+    >>> [content16 for _, _, content16 in steps(seen)]
     ['a', 'b', 'a']
     """
     found: list[tuple[datetime, datetime, str]] = []

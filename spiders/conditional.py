@@ -11,7 +11,7 @@ from scrapy.crawler import Crawler
 from pipelines.archive.keys import captures_prefix
 from pipelines.archive.store import Store
 from pipelines.archive.warc import read_capture
-from pipelines.errors import OpedsError, UnreadableWarc
+from pipelines.errors import OpedsError
 from pipelines.model import Capture
 from pipelines.sources.addresses import canonical_url, place_of
 from spiders.source import SourceSpider
@@ -55,5 +55,5 @@ def _kept(store: Store, article_id: str) -> tuple[str, Capture | None]:
     try:
         key = max(store.keys(captures_prefix(article_id)), default="")
         return key, read_capture(store.read(key), key) if key else None
-    except (OpedsError, UnreadableWarc):
+    except OpedsError:
         return "", None

@@ -28,6 +28,10 @@ class Refused(IgnoreRequest):
     """The site does not want this request: robots.txt says so, or its last answers did."""
 
 
+class ForbiddenByRobots(Refused):
+    """The site's robots.txt forbids this request."""
+
+
 class RobotsUnreadable(IgnoreRequest):
     """What robots.txt says cannot be known now, so nothing is asked for."""
 
@@ -46,7 +50,7 @@ class CarefulRobots(RobotsTxtMiddleware):
         except IgnoreRequest as error:
             if urlparse_cached(request).netloc in self.unreadable:
                 raise RobotsUnreadable("robots.txt cannot be read, so nothing is asked for") from error
-            raise Refused("robots.txt forbids it") from error
+            raise ForbiddenByRobots("robots.txt forbids it") from error
 
     async def _parse_robots(self, response: Response, netloc: str, request: Request) -> None:
         if response.status >= 500:

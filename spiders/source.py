@@ -30,7 +30,7 @@ from pipelines.settings import read_settings
 from pipelines.sources import Route, Source, load_sources, source_named
 from pipelines.sources.addresses import Place, canonical_url, is_opinion, place_of
 from spiders.discovery import Entry, Unreadable, after, entries_of
-from spiders.politeness import Refused, RobotsUnreadable
+from spiders.politeness import ForbiddenByRobots, Refused, RobotsUnreadable
 
 MAX_FETCHED = 100_000  # pages of one crawl
 
@@ -53,9 +53,15 @@ class SourceSpider(Spider):
     """
 
     def __init__(
-        self, since: str = "", until: str = "", url: str = "", warc: str = "", run: str = "", pages: str = "",
+        self,
+        since: str = "",
+        until: str = "",
+        url: str = "",
+        warc: str = "",
+        run: str = "",
+        pages: str = "",
         attended: str = "",
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__()
         began = now()
         self.place_source = self._load()
@@ -164,14 +170,21 @@ class SourceSpider(Spider):
         if page > 1 and isinstance(failure.value, HttpError) and failure.value.response.status == 404:
             self._report(route, [], reached=True)
         else:
-            self._report(route, [], error=self._why(failure, route.name)[1])
+            status = failure.value.response.status if isinstance(failure.value, HttpError) else 0
+            self._report(route, [], error=self._why(failure, route.name)[1], status=status)
         yield from ()
 
-    def _report(self, route: Route, found: list[Entry], reached: bool = False, error: str = "") -> None:
+    def _report(
+        self, route: Route, found: list[Entry], reached: bool = False, error: str = "", status: int = 0
+    ) -> None:
         known = self.reports[route.name]
         inside = sum(entry.day is not None and self.since <= entry.day <= self.until for entry in found)
         self.reports[route.name] = replace(
-            known, entries=known.entries + inside, reached=known.reached or reached, error=error or known.error
+            known,
+            entries=known.entries + inside,
+            reached=known.reached or reached,
+            error=error or known.error,
+            status=status or known.status,
         )
 
     def _discovered(self, entry: Entry, route: str) -> Iterator[Request]:
@@ -305,6 +318,6 @@ def _why(failure: Failure) -> tuple[str, str]:
         if status in {404, 410}:
             return "gone", f"HTTP {status}"
         return "failed", f"HTTP {status} from {host}"
-    if isinstance(error, Refused) and "robots.txt" in str(error):
+    if isinstance(error, ForbiddenByRobots):
         return "disallowed", str(error)
     return "failed", str(error) or type(error).__name__

@@ -106,8 +106,11 @@ def _unite(group: list[int], one: int, two: int) -> None:
 
 
 METHODS: dict[str, Callable[[list[tuple[str, ...]]], Pairs]] = {
-    "exact": exact, "simhash": simhash, "datasketch": datasketch, "rensa": rensa,
-}  # fmt: skip
+    "exact": exact,
+    "simhash": simhash,
+    "datasketch": datasketch,
+    "rensa": rensa,
+}
 
 if __name__ == "__main__":
     main()

@@ -168,9 +168,14 @@ def scrapy(newsstand: World) -> Command:
 def command(arguments: list[str], settings: Settings | None, more: dict[str, str]) -> Ran:
     """Run a command with the environment of these settings and nothing else of ours."""
     done = subprocess.run(
-        arguments, cwd=ROOT, env={**os.environ, **environment_of(settings), **more}, capture_output=True, text=True,
-        timeout=120, check=False,
-    )  # fmt: skip
+        arguments,
+        cwd=ROOT,
+        env={**os.environ, **environment_of(settings), **more},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
@@ -179,9 +184,11 @@ def environment_of(settings: Settings | None) -> dict[str, str]:
     if settings is None:
         return {}
     return {
-        "OPEDS_ARCHIVE": settings.archive, "OPEDS_HOME": str(settings.home), "OPEDS_INDEX": settings.index,
+        "OPEDS_ARCHIVE": settings.archive,
+        "OPEDS_HOME": str(settings.home),
+        "OPEDS_INDEX": settings.index,
         **reaching(settings),
-    }  # fmt: skip
+    }
 
 
 SOURCES = load_sources()

@@ -18,8 +18,10 @@ KJD, JOINS = SOURCES["kjd"], "https://koreajoongangdaily.joins.com"
         ("http://koreajoongangdaily.joins.com/news/article/Article.aspx?cloc=x&aid=3066004", "kjd-a3066004"),
         (f"{JOINS}/2019/12/17/editorials/Simpering-submissiveness/3071610.html", "kjd-a3071610"),
         (f"{JOINS}/2019/12/17/bilingualNews/Simpering-submissiveness-KOR/3071611.html", "kjd-a3071611"),
-        (f"{JOINS}/2022/03/22/opinion/editorials/Moon-Jaein-North-Korea-military/20220322200429589.html",
-         "kjd-b20220322200429589"),
+        (
+            f"{JOINS}/2022/03/22/opinion/editorials/Moon-Jaein-North-Korea-military/20220322200429589.html",
+            "kjd-b20220322200429589",
+        ),
         (f"{JOINS}/news/2024-06-13/opinion/editorials/Putin-must-not/2068163?utm_source=x", "kjd-c2068163"),
         (f"{JOINS}/news/2026-05-26/opinion/columns/When-AI-evolves-on-its-own/2600329/", "kjd-c2600329"),
         ("https://www.koreajoongangdaily.com/opinion/nps-becomes-an-amplifier/12782277", "kjd-d12782277"),
@@ -27,7 +29,7 @@ KJD, JOINS = SOURCES["kjd"], "https://koreajoongangdaily.joins.com"
         ("https://v.daum.net/v/20240626200145724", "daum-20240626200145724"),
         ("http://news.v.daum.net/v/20240626200145724?f=o", "daum-20240626200145724"),
     ],
-)  # fmt: skip
+)
 def test_each_era_has_its_ids(url: str, article_id: str) -> None:
     place = place_of(url, SOURCES.values())
     assert place is not None

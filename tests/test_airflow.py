@@ -48,9 +48,11 @@ def test_a_day_runs_through_without_a_scheduler(newsstand: World, bucket: Settin
     counters = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     counters.bind(("127.0.0.1", 0))
     airflow = LocalAirflow(
-        tmp_path / "airflow", {**newsstand.environment, **environment_of(bucket)},
-        AIRFLOW__METRICS__STATSD_ON="True", AIRFLOW__METRICS__STATSD_PORT=str(counters.getsockname()[1]),
-    )  # fmt: skip
+        tmp_path / "airflow",
+        {**newsstand.environment, **environment_of(bucket)},
+        AIRFLOW__METRICS__STATSD_ON="True",
+        AIRFLOW__METRICS__STATSD_PORT=str(counters.getsockname()[1]),
+    )
     airflow.prepare()
     code = (
         "import json, sys\n"
@@ -119,9 +121,17 @@ class Cluster:
         """Ask for days, two runs at once; the bound is the day behind the last."""
         until = first + timedelta(days=days)
         self.airflow.command(
-            "backfill", "create", "--dag-id", "opeds_daily", "--from-date", f"{first}", "--to-date", f"{until}",
-            "--max-active-runs", "2",
-        )  # fmt: skip
+            "backfill",
+            "create",
+            "--dag-id",
+            "opeds_daily",
+            "--from-date",
+            f"{first}",
+            "--to-date",
+            f"{until}",
+            "--max-active-runs",
+            "2",
+        )
 
     def ended(self, dag: str, count: int, seconds: float) -> list[dict[str, Any]]:
         """Wait until so many runs of a DAG have ended; return them."""
@@ -190,7 +200,8 @@ def cluster(
         world = {**stand.environment(home), "OPEDS_SOURCES": str(home / "sources"), "OPEDS_CONTACT": "t@example.org"}
         database = databases("airflow")
         airflow = LocalAirflow(
-            home / "airflow", {**world, **environment_of(shared)},
+            home / "airflow",
+            {**world, **environment_of(shared)},
             AIRFLOW__CORE__EXECUTOR="CeleryExecutor",
             AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY="2",
             AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=database,
@@ -198,7 +209,7 @@ def cluster(
             AIRFLOW__CELERY__BROKER_URL=broker,
             AIRFLOW__CELERY__RESULT_BACKEND=f"db+{database}",
             AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT="20",
-        )  # fmt: skip
+        )
         made = Cluster(airflow, stand, shared, world)
         try:
             airflow.start()

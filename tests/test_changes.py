@@ -14,10 +14,16 @@ from pipelines.versions import change, word_diff
 from tests.conftest import capture, page, prose, take_in
 
 RECORD: dict[str, Any] = {
-    "rules": {"sha256": "r"}, "headline": "A ferry", "deck": "", "authors": [{"name": "Han Seo-yul", "bio": ""}],
-    "text": "It sank twice.\n\nNobody asked.", "text_ko": "", "correction_note": "", "article_id": "kjd-c1",
+    "rules": {"sha256": "r"},
+    "headline": "A ferry",
+    "deck": "",
+    "authors": [{"name": "Han Seo-yul", "bio": ""}],
+    "text": "It sank twice.\n\nNobody asked.",
+    "text_ko": "",
+    "correction_note": "",
+    "article_id": "kjd-c1",
     "content16": "0" * 16,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(

@@ -56,18 +56,21 @@ PLACES: dict[str, Callable[[], Capture]] = {
     ),
     "kjd-d12790001": lambda: capture(
         page([*ONE[:-1], ONE[-1] + " Now."], date="14 Jun. 2024, 20:09"),
-        "2024-06-20T00:00:00", "https://www.koreajoongangdaily.com/opinion/a-ferry/12790001",
+        "2024-06-20T00:00:00",
+        "https://www.koreajoongangdaily.com/opinion/a-ferry/12790001",
     ),
     "daum-20240613230000001": lambda: capture(
         daum_page(ONE), "2024-06-14T01:00:00", "https://v.daum.net/v/20240613230000001"
     ),
     "naver-640-0000057385": lambda: capture(
-        naver([straight(line) for line in ONE]), "2024-06-15T00:00:00", "https://n.news.naver.com/mnews/article/640/0000057385"
+        naver([straight(line) for line in ONE]),
+        "2024-06-15T00:00:00",
+        "https://n.news.naver.com/mnews/article/640/0000057385",
     ),
     "yna-AEN20240614000800325": lambda: capture(
         yonhap(ONE), "2024-06-15T00:00:00", "https://en.yna.co.kr/view/AEN20240614000800325"
     ),
-}  # fmt: skip
+}
 
 
 def test_one_oped_in_six_places_is_one_oped(archive: Archive, folder: Settings) -> None:
@@ -170,9 +173,14 @@ def test_each_correction_is_one_new_version_of_the_right_kind(kind: str, archive
         )
         assert [o.verdict for o in told] == [Verdict.NEW, Verdict.UNCHANGED, Verdict.REVISED, Verdict.UNCHANGED]
     publish(archive, folder)
-    kinds = {row["kind_of_change"] for row in query_table(folder, "articles", "SELECT kind_of_change FROM t WHERE is_latest")}
-    wanted = {"sentence": {"text_changed", "text_added", "text_removed"}, "headline": {"headline"},
-              "note": {"text_changed+correction_note", "text_added+correction_note", "correction_note"}}  # fmt: skip
+    kinds = {
+        row["kind_of_change"] for row in query_table(folder, "articles", "SELECT kind_of_change FROM t WHERE is_latest")
+    }
+    wanted = {
+        "sentence": {"text_changed", "text_added", "text_removed"},
+        "headline": {"headline"},
+        "note": {"text_changed+correction_note", "text_added+correction_note", "correction_note"},
+    }
     assert kinds <= wanted[kind], kinds
 
 

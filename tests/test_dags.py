@@ -25,13 +25,20 @@ def facts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the DAGs are, read by Airflow in a process of its own."""
     home = tmp_path_factory.mktemp("airflow")
     environment = {
-        **os.environ, "AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False", "PYTHONWARNINGS": "ignore",
+        **os.environ,
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "PYTHONWARNINGS": "ignore",
         "AIRFLOW__DAG_PROCESSOR__DAG_VERSION_INFLATION_CHECK_LEVEL": "error",
-    }  # fmt: skip
+    }
     done = subprocess.run(
-        [sys.executable, ROOT / "tests" / "dag_facts.py", ROOT / "dags"], env=environment, capture_output=True,
-        text=True, check=True, cwd=home,
-    )  # fmt: skip
+        [sys.executable, ROOT / "tests" / "dag_facts.py", ROOT / "dags"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=home,
+    )
     told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return told
 

@@ -46,13 +46,17 @@ def test_compose_has_every_component_and_publishes_loopback_alone(compose: dict[
     assert all(port.startswith("127.0.0.1:") for port in ports)
     for service in services.values():
         assert {volume.partition(":")[0] for volume in service.get("volumes", [])} <= {
-            *compose["volumes"], "./index.sql",
-        }  # fmt: skip
+            *compose["volumes"],
+            "./index.sql",
+        }
 
 
 def test_a_crawler_has_a_key_of_its_own(compose: dict[str, Any]) -> None:
-    keys = {name: s["environment"].get("AWS_ACCESS_KEY_ID", "") for name, s in compose["services"].items()
-            if "environment" in s}  # fmt: skip
+    keys = {
+        name: s["environment"].get("AWS_ACCESS_KEY_ID", "")
+        for name, s in compose["services"].items()
+        if "environment" in s
+    }
     assert keys["crawler"] != keys["worker"]
     assert "CRAWLER_KEY" in keys["crawler"]
 
@@ -129,8 +133,10 @@ def test_the_crawlers_key_adds_pages_to_the_real_store_and_nothing_else(
     seaweed: Settings, compose: dict[str, Any]
 ) -> None:
     told = {one["name"]: one["actions"] for one in json.loads(compose["configs"]["s3"]["content"])["identities"]}
-    assert told == {name: embedded.ROLES[role] for name, role in
-                    (("archivist", "writer"), ("crawler", "crawler"), ("reader", "reader"))}  # fmt: skip
+    assert told == {
+        name: embedded.ROLES[role]
+        for name, role in (("archivist", "writer"), ("crawler", "crawler"), ("reader", "reader"))
+    }
     crawler = open_store(replace(embedded.reach(seaweed, "crawler"), archive="s3://archive"))
     identify(crawler)
     for key in ("captures/kjd/c1/20260101T000000Z-0123456789abcdef.warc.gz", "crawls/kjd/2026-01-01/r.json"):
@@ -179,8 +185,9 @@ def test_a_bucket_is_set_up_and_may_be_set_up_again(seaweed: Settings) -> None:
 
 
 def test_what_would_be_set_is_shown_first() -> None:
-    shown = subprocess.run([sys.executable, "-m", "infra.bucket", "s3://opeds/kept"], cwd=ROOT, capture_output=True,
-                           text=True, check=True).stdout  # fmt: skip
+    shown = subprocess.run(
+        [sys.executable, "-m", "infra.bucket", "s3://opeds/kept"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     assert "would set: private" in shown
     assert "arn:aws:s3:::opeds/kept/captures/*" in shown
     wrong = subprocess.run([sys.executable, "-m", "infra.bucket", "opeds"], cwd=ROOT, capture_output=True, check=False)
@@ -203,9 +210,18 @@ def test_the_images_steps_work_in_an_empty_environment(tmp_path: Path) -> None:
     python = tmp_path / "opeds" / "bin" / "python"
     subprocess.run(["sh", "infra/image/install.sh", python], cwd=ROOT, check=True)
     for command in (["opeds", "--help"], ["airflow", "version"], ["scrapy", "list"]):
-        environment = {"PATH": f"{python.parent}:{os.environ['PATH']}", "SCRAPY_SETTINGS_MODULE": "spiders.settings",
-                       "AIRFLOW_HOME": str(tmp_path / "home")}  # fmt: skip
+        environment = {
+            "PATH": f"{python.parent}:{os.environ['PATH']}",
+            "SCRAPY_SETTINGS_MODULE": "spiders.settings",
+            "AIRFLOW_HOME": str(tmp_path / "home"),
+        }
         subprocess.run(command, cwd=tmp_path, env=environment, check=True)
-    facts = subprocess.run([python, ROOT / "tests" / "dag_facts.py", ROOT / "dags"], cwd=tmp_path, env=environment,
-                           capture_output=True, text=True, check=True)  # fmt: skip
+    facts = subprocess.run(
+        [python, ROOT / "tests" / "dag_facts.py", ROOT / "dags"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert json.loads(facts.stdout.splitlines()[-1])["errors"] == {}

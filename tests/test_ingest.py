@@ -84,9 +84,11 @@ def test_the_catalogue_does_not_know_the_order_of_arrival(
     order: list[int], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     made = [
-        capture(A, DAYS[0]), capture(B, DAYS[2]), capture(daum_page(prose(1)), DAYS[1], DAUM_URL),
+        capture(A, DAYS[0]),
+        capture(B, DAYS[2]),
+        capture(daum_page(prose(1)), DAYS[1], DAUM_URL),
         capture(page(prose(7)), DAYS[1], C_URL.replace("2068163", "2068999")),
-    ]  # fmt: skip
+    ]
     states = []
     for arrival in ([0, 1, 2, 3], order):
         home = tmp_path_factory.mktemp("order")

@@ -108,8 +108,13 @@ def test_drift_is_told_with_pages_to_look_at() -> None:
 
 def test_a_task_that_failed_and_a_run_that_is_late_are_told(caplog: pytest.LogCaptureFixture) -> None:
     run = SimpleNamespace(partition_key="2026-06-02", run_id="r")
-    failed({"task_instance": SimpleNamespace(dag_id="opeds_daily", task_id="publish"), "dag_run": run,
-            "exception": ValueError("no room")})  # fmt: skip
+    failed(
+        {
+            "task_instance": SimpleNamespace(dag_id="opeds_daily", task_id="publish"),
+            "dag_run": run,
+            "exception": ValueError("no room"),
+        }
+    )
     assert "failed: opeds_daily.publish failed for 2026-06-02\nno room" in caplog.text
     running = {"dag_id": "opeds_daily", "partition_key": "2026-06-03", "state": "running", "run_type": "scheduled"}
     asyncio.run(late({"dag_run": running}))

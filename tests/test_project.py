@@ -52,9 +52,13 @@ def test_the_wheel_works_in_an_empty_environment_elsewhere(wheel: Path, tmp_path
         in subprocess.run([python, "-c", where], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     )
     spiders = subprocess.run(
-        [python, "-m", "scrapy", "list"], cwd=tmp_path, env={"SCRAPY_SETTINGS_MODULE": "spiders.settings"},
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        [python, "-m", "scrapy", "list"],
+        cwd=tmp_path,
+        env={"SCRAPY_SETTINGS_MODULE": "spiders.settings"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert spiders.stdout.split() == ["daum", "kjd"]
 
 

@@ -46,8 +46,11 @@ def test_a_day_of_the_paper(scrapy: Command, newsstand: World, bucket: Settings,
     assert {tried.day for tried in told.addresses} == {"2026-06-02"}
     assert all({"feed", "editorials"} & set(tried.routes) for tried in told.addresses)
     assert {route.route: route.reached for route in told.routes} == {
-        "feed": True, "news-sitemap": False, "editorials": True, "columns": True,
-    }  # fmt: skip
+        "feed": True,
+        "news-sitemap": False,
+        "editorials": True,
+        "columns": True,
+    }
     assert told.entries, "the feed carries text, so only its entries are kept"
     agents = {entry["agent"] for entry in newsstand.stand.stand.log}
     assert agents == {"joongang-opeds/0.1 (+t@example.org)"}
@@ -265,9 +268,15 @@ def test_addresses_that_lead_inward_are_refused(
     (sources / "kjd.toml").write_text(INWARD.replace('"127.0.0.1",', f'"127.0.0.1", "{host.strip("[]")}",'))
     port = newsstand.stand.server_address[1]
     ran = scrapy(
-        "crawl", "kjd", "-a", f"url=http://{host}:{port}/news/2026-06-02/opinion/editorials/x/2594828",
-        settings=folder, http_proxy="", https_proxy="", OPEDS_SOURCES=str(sources),
-    )  # fmt: skip
+        "crawl",
+        "kjd",
+        "-a",
+        f"url=http://{host}:{port}/news/2026-06-02/opinion/editorials/x/2594828",
+        settings=folder,
+        http_proxy="",
+        https_proxy="",
+        OPEDS_SOURCES=str(sources),
+    )
     (tried,) = summary_of(folder, ran).addresses
     assert tried.result in {"failed", "disallowed"}
     assert newsstand.paths() == []

@@ -349,9 +349,13 @@ def test_a_large_crawl_is_taken_in_by_several_tasks(archive_of: Settings) -> Non
 
 
 def test_an_archive_read_again_in_shares_is_the_one_read_again_whole(
-    archive_of: Settings, meter: Meter, opeds: Command, fast_sources: Path, tmp_path: Path,
+    archive_of: Settings,
+    meter: Meter,
+    opeds: Command,
+    fast_sources: Path,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     whole_day(meter)
     other = replace(archive_of, archive=f"file://{tmp_path / 'other'}", home=tmp_path / "other-home")
     assert opeds("run", "--day", DAY, settings=other).code == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import date
 from typing import Any
 
 from pipelines.archive.keys import manifest_key
@@ -16,7 +17,6 @@ from pipelines.model import Match, Outcome, Overlap, Verdict
 MANIFEST_SCHEMA = "opeds/run/1"
 PART_SIZE = 1000  # outcomes in one manifest
 CLOSING = "closing"
-EMPTY = "nothing was published"  # the words by which that warning of a closing is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,21 @@ class RouteReport:
     reached: bool
     entries: int
     error: str = ""
+    status: int = 0  # of HTTP, of an answer that was refused; 0 where there was none
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """A source that showed nothing for a day, though `brought` of the last `of` such weekdays brought something."""
+
+    source: str
+    brought: int
+    of: int
+
+    def sentence(self, day: date) -> str:
+        """Return it as a warning for a person."""
+        usually = f"{self.brought} of the last {self.of} {day:%A}s had something"
+        return f"{self.source}: nothing was published, though {usually}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +57,7 @@ class Closing:
     routes: tuple[RouteReport, ...] = ()
     counts: tuple[tuple[str, int], ...] = ()
     whole: tuple[str, ...] = ()  # the sources of which nothing is missing: a day's runs together make it complete
+    quiet: tuple[Quiet, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +113,15 @@ def read_log(store: Store, after: int = 0) -> Iterator[tuple[int, Manifest]]:
 def _plain(manifest: Manifest) -> dict[str, Any]:
     data = asdict(manifest)
     data["outcomes"] = [_plain_outcome(outcome) for outcome in data["outcomes"]]
+    if data["closing"]:
+        data["closing"] = _plain_closing(data["closing"])
     return {"schema": MANIFEST_SCHEMA, **data}
+
+
+def _plain_closing(closing: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what most closings lack: readers of before know neither field."""
+    routes = [{n: v for n, v in route.items() if n != "status" or v} for route in closing["routes"]]
+    return {**{n: v for n, v in closing.items() if n != "quiet" or v}, "routes": routes}
 
 
 def _plain_outcome(outcome: dict[str, Any]) -> dict[str, Any]:
@@ -139,4 +163,5 @@ def _closing(data: dict[str, Any]) -> Closing:
         routes=tuple(RouteReport(**report) for report in data["routes"]),
         counts=tuple((name, count) for name, count in data["counts"]),
         whole=tuple(data.get("whole", data["sources"] if data["complete"] else ())),
+        quiet=tuple(Quiet(**quiet) for quiet in data.get("quiet", ())),
     )

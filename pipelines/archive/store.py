@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
@@ -17,7 +18,7 @@ from pipelines.errors import AlreadyArchived, NotArchived, StoreUnavailable, Uns
 from pipelines.settings import Settings
 
 IDENTITY = "archive.json"
-READERS = 8  # objects read at a time, where several are wanted
+THREADS = 8  # requests to the bucket at a time
 
 
 class Store(Protocol):
@@ -140,13 +141,18 @@ class Overlay:
 def read_many(store: Store, keys: Iterable[str]) -> Iterator[tuple[str, bytes]]:
     """Yield (key, bytes) of those keys that have an object, in order; several are read at a time, few are held."""
     waiting: deque[tuple[str, Future[bytes]]] = deque()
-    with ThreadPoolExecutor(READERS) as threads:
-        for key in keys:
-            waiting.append((key, threads.submit(store.read, key)))
-            if len(waiting) > 2 * READERS:
-                yield from _read_result(*waiting.popleft())
-        while waiting:
+    for key in keys:
+        waiting.append((key, threads().submit(store.read, key)))
+        if len(waiting) > 2 * THREADS:
             yield from _read_result(*waiting.popleft())
+    while waiting:
+        yield from _read_result(*waiting.popleft())
+
+
+@cache
+def threads() -> ThreadPoolExecutor:
+    """Return the threads in which this process waits for the bucket; what runs in them must not use them itself."""
+    return ThreadPoolExecutor(THREADS, "store")
 
 
 def _read_result(key: str, body: Future[bytes]) -> Iterator[tuple[str, bytes]]:

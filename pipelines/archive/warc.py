@@ -8,8 +8,8 @@ import uuid
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from datetime import UTC, datetime
+from functools import cache
 from io import BytesIO
 from typing import IO, Any
 
@@ -193,8 +193,13 @@ def _members(records: Iterable[ArcWarcRecord]) -> Iterator[bytes]:
 
 def _response(exchange: Exchange) -> ArcWarcRecord:
     line = f"{exchange.status} {exchange.reason}".strip()
-    return _record(exchange, "response", BytesIO(exchange.body), len(exchange.body),
-                   StatusAndHeaders(line, list(exchange.headers), protocol="HTTP/1.1"))  # fmt: skip
+    return _record(
+        exchange,
+        "response",
+        BytesIO(exchange.body),
+        len(exchange.body),
+        StatusAndHeaders(line, list(exchange.headers), protocol="HTTP/1.1"),
+    )
 
 
 def _request(exchange: Exchange) -> ArcWarcRecord:
@@ -206,8 +211,15 @@ def _request(exchange: Exchange) -> ArcWarcRecord:
 
 def _metadata(exchange: Exchange, notes: dict[str, Any]) -> ArcWarcRecord:
     body = json.dumps(notes, sort_keys=True, ensure_ascii=False).encode()
-    return _record(exchange, "metadata", BytesIO(body), len(body), None,
-                   content_type="application/json", concurrent=_id(exchange, "response"))  # fmt: skip
+    return _record(
+        exchange,
+        "metadata",
+        BytesIO(body),
+        len(body),
+        None,
+        content_type="application/json",
+        concurrent=_id(exchange, "response"),
+    )
 
 
 def _revisit(exchange: Exchange, digest: str, since: str) -> ArcWarcRecord:
@@ -237,9 +249,14 @@ def _record(
     if concurrent:
         headers["WARC-Concurrent-To"] = concurrent
     return _writer().create_warc_record(
-        exchange.url, kind, payload=payload, length=length, http_headers=http,
-        warc_content_type=content_type, warc_headers_dict=headers,
-    )  # fmt: skip
+        exchange.url,
+        kind,
+        payload=payload,
+        length=length,
+        http_headers=http,
+        warc_content_type=content_type,
+        warc_headers_dict=headers,
+    )
 
 
 def _warc_headers(exchange: Exchange, kind: str) -> dict[str, str]:

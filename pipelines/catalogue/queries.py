@@ -17,6 +17,7 @@ from pipelines.clock import SEOUL
 from pipelines.errors import NotArchived, WrongUsage
 from pipelines.settings import Settings
 from pipelines.sources import load_sources
+from pipelines.sources.addresses import split_id
 
 Row = dict[str, Any]
 NO_CATALOGUE = "nothing is published yet: `opeds run --day 2026-06-01` or `opeds ingest FILE.warc.gz` comes first"
@@ -41,10 +42,11 @@ def query_table(settings: Settings, table: str, sql: str) -> list[Row]:
 def list_opeds(settings: Settings, wanted: Wanted) -> list[Row]:
     """Return the op-eds, newest first: each one's primary place, with `places`, the addresses of all."""
     latest = query_table(
-        settings, "articles",
+        settings,
+        "articles",
         "SELECT oped_id, article_id, content16, headline, kind, authors, published_at, word_count, status, role, "
         "source, canonical_url, listed, steps FROM t WHERE is_latest ORDER BY published_at DESC, article_id",
-    )  # fmt: skip
+    )
     versions = query_table(settings, "articles", "SELECT article_id, count(*) AS n FROM t GROUP BY article_id")
     counts = {row["article_id"]: row["n"] for row in versions}
     places: dict[str, list[Row]] = {}
@@ -135,7 +137,7 @@ def drifted(settings: Settings) -> list[Drift]:
             if one["url"] not in known:  # once set aside, however often it was looked at
                 known.add(one["url"])
                 when, reasons = one["fetched_at"].isoformat(), tuple(one["reasons"])
-                seen.append(Observation(one["article_id"].partition("-")[0], one["url"], when, (), reasons))
+                seen.append(Observation(split_id(one["article_id"])[0], one["url"], when, (), reasons))
     return drift(seen)
 
 
@@ -169,3 +171,12 @@ def days(settings: Settings) -> list[Row]:
             day["missing"] = [] if day["complete"] else row["missing"] or unread
             day["runs"] += 1
     return [found[day] for day in sorted(found)]
+
+
+def days_never_run(rows: Sequence[Row]) -> list[str]:
+    """Return the days between the first and the last of `days` that no run closed."""
+    closed = {date.fromisoformat(row["day"]) for row in rows if row["complete"] is not None}
+    if not closed:
+        return []
+    span = range(min(closed).toordinal(), max(closed).toordinal())
+    return [str(date.fromordinal(n)) for n in span if date.fromordinal(n) not in closed]

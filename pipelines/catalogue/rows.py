@@ -15,6 +15,7 @@ from pipelines.copies.compare import Side, relation
 from pipelines.errors import NotArchived
 from pipelines.index.index import ArticleState
 from pipelines.model import Match, Verdict
+from pipelines.sources.addresses import split_id
 from pipelines.versions import Change, change, steps
 
 
@@ -38,7 +39,7 @@ def _record_keys(state: ArticleState) -> dict[str, str]:
 
 
 def article_rows(state: ArticleState, records: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows of one article, one for each content; `records` holds the record of each, in the order first seen."""
+    """Return the rows of one article; `records` holds the record of each of its contents, in the order first seen."""
     found = steps(state.history)
     told = [_step(records, found, n) for n in range(len(found))]
     return [_row(state, records, told, content16, found[-1][2]) for content16 in records]
@@ -48,8 +49,15 @@ def _step(records: Mapping[str, dict[str, Any]], found: list[tuple[datetime, dat
     first, last, content16 = found[n]
     previous = found[n - 1][2] if n else None
     seen = change(records[previous], records[content16]) if previous else Change()
-    return {"content16": content16, "from": first, "to": last, "previous": previous, "kind_of_change": seen.kind,
-            "words_added": seen.words_added, "words_removed": seen.words_removed}  # fmt: skip
+    return {
+        "content16": content16,
+        "from": first,
+        "to": last,
+        "previous": previous,
+        "kind_of_change": seen.kind,
+        "words_added": seen.words_added,
+        "words_removed": seen.words_removed,
+    }
 
 
 def _row(
@@ -97,13 +105,19 @@ def _match(state: ArticleState, match: Match, when: str) -> dict[str, Any]:
     f = match.overlap
     sides = (
         Side(state.article_id, state.source, state.when),
-        Side(match.article_id, match.article_id.partition("-")[0], when),
+        Side(match.article_id, split_id(match.article_id)[0], when),
     )
     earlier, later = sorted(sides, key=lambda side: (side.when, side.article_id))
     return {
-        "article_id": match.article_id, "content16": match.content16, "relation": relation(later, earlier, f),
-        "shared": f.shared, "c_small": f.c_small, "c_large": f.c_large, "spread": f.spread, "method": f.method,
-    }  # fmt: skip
+        "article_id": match.article_id,
+        "content16": match.content16,
+        "relation": relation(later, earlier, f),
+        "shared": f.shared,
+        "c_small": f.c_small,
+        "c_large": f.c_large,
+        "spread": f.spread,
+        "method": f.method,
+    }
 
 
 def _renamed(states: Iterable[ArticleState]) -> list[dict[str, Any]]:

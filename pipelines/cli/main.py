@@ -34,10 +34,13 @@ Files = Annotated[list[Path], typer.Argument(help="WARC files, of any crawler.")
 
 @app.command("run")
 def run_command(
-    day: Day = "", since: Since = "", until: Until = "", source: SourceNames = [],  # noqa: B006
+    day: Day = "",
+    since: Since = "",
+    until: Until = "",
+    source: SourceNames = [],  # noqa: B006
     revisit: Revisit = False,
     as_json: Json = False,
-) -> None:  # fmt: skip
+) -> None:
     """Crawl a day or a range, archive what is new, publish.
 
     The whole way without Airflow. May be run again at any time and adds nothing twice. Ends with 1 when a day
@@ -72,13 +75,14 @@ def ingest_command(files: Files, as_json: Json = False) -> None:
 
 @app.command("upkeep")
 def upkeep_command(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be taken in; write nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be ingested; write nothing.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Archive what broken runs left behind.
+    """Ingest orphaned captures, and compact the catalogue.
 
-    Takes in every capture in the bucket that no manifest names. A run does so for the articles it meets; this looks
-    at all of them.
+    Orphaned captures are those that no manifest names, because a run was killed. A run ingests those of the articles
+    that it fetches; upkeep ingests all of them. Then the catalogue's small files are written together, and those that
+    no reader of the last week needs are removed.
     """
     from pipelines.archive.embedded import reachable
     from pipelines.cli.progress import Watcher
@@ -96,7 +100,7 @@ def verify_command(
     share: Annotated[str, typer.Option(help="A part of the archive: 3/28 is the third of 28.  [default: all]")] = "",
     since: Annotated[str, typer.Option(help="And, whatever its share, all that was logged since this day.")] = "",
     as_json: Json = False,
-) -> None:  # fmt: skip
+) -> None:
     """Say whether the archive still holds what it says.
 
     Recomputes: payloads against their digests, records against captures, manifests against objects, the catalogue
@@ -111,10 +115,11 @@ def verify_command(
     shard, first = _shard(share), _day(since).isoformat() if since else ""
     settings = reachable(read_settings())
     counts, findings = verify(
-        open_archive(settings), settings,
+        open_archive(settings),
+        settings,
         lambda article_id, logged_at: shard.holds(article_id) or bool(first and logged_at >= first),
         Counting("manifests verified").told,
-    )  # fmt: skip
+    )
     print_verified(counts, findings, as_json)
     if findings:
         raise SystemExit(1)
@@ -127,8 +132,10 @@ OneSource = Annotated[str, typer.Option("--source", help="Only this source.  [de
 @app.command("rederive")
 def rederive_command(
     ids: Annotated[list[str] | None, typer.Argument(metavar="ID…", help="Only these articles.")] = None,
-    source: OneSource = "", write: Write = False, as_json: Json = False,
-) -> None:  # fmt: skip
+    source: OneSource = "",
+    write: Write = False,
+    as_json: Json = False,
+) -> None:
     """Read archived pages again by today's rules.
 
     Shows what would change, field by field; --write logs it. A content that gets another name keeps the old one, so
@@ -165,8 +172,12 @@ def retry_command(source: OneSource = "", write: Write = False, as_json: Json = 
 @app.command("plan")
 def plan_command(
     files: Annotated[list[Path] | None, typer.Argument(help="WARC files; or give --day, --since, --until.")] = None,
-    day: Day = "", since: Since = "", until: Until = "", source: SourceNames = [], as_json: Json = False,  # noqa: B006
-) -> None:  # fmt: skip
+    day: Day = "",
+    since: Since = "",
+    until: Until = "",
+    source: SourceNames = [],  # noqa: B006
+    as_json: Json = False,
+) -> None:
     """Say what run or ingest would archive; write nothing.
 
     With days it fetches the pages, as a crawl does, into a file that is removed afterwards.
@@ -329,7 +340,8 @@ def doctor_command(
     asked = Asked(last - timedelta(days=days - 1), last, (source,))
     with Watcher(quiet=as_json) as watcher:
         found = examine_site(read_settings(), asked, pages, into, {}, watcher.progress)
-    if not print_examination(found, into, as_json):
+    print_examination(found, into, as_json)
+    if not found.holds:
         raise SystemExit(1)
 
 

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.catalogue.queries import NO_CATALOGUE
+from pipelines.catalogue.queries import NO_CATALOGUE, days_never_run
 from pipelines.cli.diff_page import as_html
 from pipelines.cli.progress import console
 from pipelines.clock import SEOUL
@@ -37,8 +37,15 @@ def print_list(rows: Sequence[dict[str, Any]]) -> None:
     for row in rows:
         by = ", ".join(author["name"] for author in row["authors"] or ())
         versions = str(row["versions"]) if row["versions"] > 1 else ""
-        table.add_row(_local(row["published_at"]), row["kind"], escape(row["headline"]), escape(by), row["article_id"],
-                      str(len(row["places"])), versions)  # fmt: skip
+        table.add_row(
+            _local(row["published_at"]),
+            row["kind"],
+            escape(row["headline"]),
+            escape(by),
+            row["article_id"],
+            str(len(row["places"])),
+            versions,
+        )
     console.print(table)
     console.print(f"[dim]{len(rows)} op-eds; `opeds show ID` reads one[/]")
 
@@ -57,8 +64,11 @@ def print_oped(versions: Sequence[dict[str, Any]], places: Sequence[dict[str, An
         console.print()
         console.print(textwrap.fill(paragraph, min(console.width, 88)), markup=False)
     console.print()
-    for label, values in (("caption", row["captions"]), ("bio", [a["bio"] for a in row["authors"] or () if a["bio"]]),
-                          ("correction", [row["correction_note"]] if row["correction_note"] else [])):  # fmt: skip
+    for label, values in (
+        ("caption", row["captions"]),
+        ("bio", [a["bio"] for a in row["authors"] or () if a["bio"]]),
+        ("correction", [row["correction_note"]] if row["correction_note"] else []),
+    ):
         for value in values or ():
             console.print(f"[dim]{label}:[/] {escape(value)}")
     console.print("[bold]places[/]")
@@ -130,7 +140,7 @@ def print_days(rows: Sequence[dict[str, Any]], settings: Settings) -> None:
     console.print(table)
     if len(shown) < len(rows):
         console.print(f"[dim]the last {LAST_DAYS} days, and those before that are incomplete; all: --json[/]")
-    gaps = _gaps([row["day"] for row in rows if row["complete"] is not None])
+    gaps = days_never_run(rows)
     named = ", ".join(gaps[:7]) + (f" … {len(gaps)} in all" if len(gaps) > 7 else "")
     console.print(
         f"[yellow]days never run in between:[/] {named}" if gaps else "[dim]no day in between was left out[/]"
@@ -164,14 +174,6 @@ def print_drift(found: Sequence[Drift]) -> None:
             console.print(f"  {escape(url)}", soft_wrap=True)
     if any(one.serious for one in found):
         console.print("`opeds doctor SOURCE` says which selectors still hold")
-
-
-def _gaps(days: list[str]) -> list[str]:
-    if not days:
-        return []
-    known = {date.fromisoformat(day) for day in days}
-    span = range(min(known).toordinal(), max(known).toordinal())
-    return [str(date.fromordinal(n)) for n in span if date.fromordinal(n) not in known]
 
 
 def _local(moment: datetime | None) -> str:

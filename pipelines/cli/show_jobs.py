@@ -54,8 +54,10 @@ def print_report(report: Any, settings: Settings, as_json: bool, dry: bool = Fal
     if dry:
         console.print("a dry run: nothing was written")
     elif report.published:
-        console.print(f"in {settings.archive}{f' at {settings.endpoint}' if settings.endpoint else ''}, "
-                      f"log at {report.published.seq}, catalogue version {report.published.version}")  # fmt: skip
+        console.print(
+            f"in {settings.archive}{f' at {settings.endpoint}' if settings.endpoint else ''}, "
+            f"log at {report.published.seq}, catalogue version {report.published.version}"
+        )
 
 
 def _print_objects(report: Any) -> None:
@@ -72,10 +74,14 @@ def _print_objects(report: Any) -> None:
 def _print_counts(outcomes: Sequence[Outcome], dry: bool) -> None:
     """Print a row for each source; the first two columns are sums, the others share out what was found."""
     columns: list[tuple[str, tuple[Verdict, ...]]] = [
-        ("new", (Verdict.NEW,)), ("copies", (Verdict.COPY,)), ("corrected", (Verdict.REVISED,)),
-        ("unchanged", (Verdict.UNCHANGED,)), ("set aside", (Verdict.REJECTED,)), ("no op-ed", (Verdict.NOT_AN_OPED,)),
+        ("new", (Verdict.NEW,)),
+        ("copies", (Verdict.COPY,)),
+        ("corrected", (Verdict.REVISED,)),
+        ("unchanged", (Verdict.UNCHANGED,)),
+        ("set aside", (Verdict.REJECTED,)),
+        ("no op-ed", (Verdict.NOT_AN_OPED,)),
         ("not had", (Verdict.FAILED, Verdict.GONE, Verdict.DISALLOWED, Verdict.ALIAS)),
-    ]  # fmt: skip
+    ]
     used = [(name, verdicts) for name, verdicts in columns if any(o.verdict in verdicts for o in outcomes)]
     table = Table(box=None, padding=(0, 1), header_style="bold")
     table.add_column("would be" if dry else "")
@@ -176,18 +182,27 @@ def _short(text: str) -> str:
     return text if len(text) <= 90 else f"{text[:87]}…"
 
 
-def print_examination(found: Examination, into: Path, as_json: bool) -> bool:
-    """Print what a look at a site told; return whether all of it holds."""
-    sound = not any(route.said for route in found.routes if route.expected) and all(
-        page.reading.article.status.value in {"ok", "review"} for page in found.pages
-    )
+def print_examination(found: Examination, into: Path, as_json: bool) -> None:
+    """Print what an examination of a site found."""
     if as_json:
-        pages = [{"url": p.url, "status": p.reading.article.status, "reasons": p.reading.article.reasons,
-                  "checks": [asdict(c) for c in p.checks]} for p in found.pages]  # fmt: skip
-        told = {"robots": found.robots, "routes": [asdict(r) for r in found.routes], "pages": pages,
-                "proposal": found.proposal, "holds": sound and bool(found.pages)}  # fmt: skip
+        pages = [
+            {
+                "url": p.url,
+                "status": p.extraction.article.status,
+                "reasons": p.extraction.article.reasons,
+                "checks": [asdict(c) for c in p.checks],
+            }
+            for p in found.pages
+        ]
+        told = {
+            "robots": found.robots,
+            "routes": [asdict(r) for r in found.routes],
+            "pages": pages,
+            "proposal": found.proposal,
+            "holds": found.holds,
+        }
         print(json.dumps(told, ensure_ascii=False, sort_keys=True))
-        return sound and bool(found.pages)
+        return
     console.print(f"robots.txt answered {found.robots or 'nothing'}")
     for route in found.routes:
         colour = "red" if route.expected else "yellow"
@@ -196,12 +211,14 @@ def print_examination(found: Examination, into: Path, as_json: bool) -> bool:
         console.print(f"  [dim]{escape(route.url)}[/]", soft_wrap=True)
         _print_checks(route.checks)
     for page in found.pages:
-        article = page.reading.article
+        article = page.extraction.article
         colour = {"ok": "green", "review": "yellow"}.get(article.status.value, "red")
         why = f": {', '.join(article.reasons)}" if article.reasons else ""
         console.print(f"[bold]page[/] {escape(page.url)}", soft_wrap=True)
-        console.print(f"  [{colour}]{article.status.value}[/]{escape(why)} by {article.profile or 'nothing'}; "
-                      f"{article.word_count} words, {escape(_short(article.headline) or 'no headline')}")  # fmt: skip
+        console.print(
+            f"  [{colour}]{article.status.value}[/]{escape(why)} by {article.profile or 'nothing'}; "
+            f"{article.word_count} words, {escape(_short(article.headline) or 'no headline')}"
+        )
         _print_checks(page.checks)
     if not found.pages:
         console.print("[red]no page was fetched:[/] no route showed one, or all refused")
@@ -209,7 +226,6 @@ def print_examination(found: Examination, into: Path, as_json: bool) -> bool:
         console.print("[bold]no profile fits; this one would, by these pages:[/]  (put it first among the profiles)")
         console.print(found.proposal, markup=False, soft_wrap=True)
     console.print(f"what was seen lies in {into}/: the WARC, and each page as a fixture folder. Not for publication.")
-    return sound and bool(found.pages)
 
 
 def _print_checks(checks: Sequence[Check]) -> None:

@@ -246,9 +246,13 @@ def _head_rules(headline: str, texts: list[str], signed: Sequence[str]) -> list[
         return False
 
     return [
-        ("headline", repeated), ("correction_note", _correction), ("byline", _byline), ("byline", name), ("bio", bio),
+        ("headline", repeated),
+        ("correction_note", _correction),
+        ("byline", _byline),
+        ("byline", name),
+        ("bio", bio),
         ("email", _mail),
-    ]  # fmt: skip
+    ]
 
 
 def _name_and_bio(text: str, edges: Boilerplate) -> bool:
@@ -357,13 +361,18 @@ def _tail_rules(signed: list[str]) -> list[tuple[str, Rule]]:
         return False
 
     return [
-        ("copyright", _note("copyright", COPYRIGHT)), ("print_edition", _note("print_edition", PRINT_EDITION)),
-        ("translator_note", _note("translator_note", TRANSLATOR)), ("correction_note", _correction),
-        ("byline", _byline), ("email", _mail), ("bio", bio), ("byline", name),
+        ("copyright", _note("copyright", COPYRIGHT)),
+        ("print_edition", _note("print_edition", PRINT_EDITION)),
+        ("translator_note", _note("translator_note", TRANSLATOR)),
+        ("correction_note", _correction),
+        ("byline", _byline),
+        ("email", _mail),
+        ("bio", bio),
+        ("byline", name),
         ("partner", lambda text, _: bool(PARTNER.match(text))),
         ("invitation", lambda text, _: bool(INVITATION.match(text))),
         ("disclaimer", lambda text, _: bool(DISCLAIMER.match(text))),
-    ]  # fmt: skip
+    ]
 
 
 def _headlines_at_tail(texts: list[str], linked: set[str], profile: Profile, edges: Boilerplate) -> None:
@@ -418,12 +427,16 @@ def _look_once_more(edges: Boilerplate) -> None:
     for part in (edges.paragraphs, edges.korean):
         last = part[-LOOK:]
         odd = [
-            text for text in {*part[:LOOK], *last}
-            if len(text) <= ODD and not BIO_DENIED.match(text) and (
-                BY_LINE.match(text) or (BIO.match(text) and re.search(_OCCUPATION, text))
+            text
+            for text in {*part[:LOOK], *last}
+            if len(text) <= ODD
+            and not BIO_DENIED.match(text)
+            and (
+                BY_LINE.match(text)
+                or (BIO.match(text) and re.search(_OCCUPATION, text))
                 or ("@" in text and len(text) <= LABEL)
             )
-        ]  # fmt: skip
+        ]
         ends = sum(bool(DASHED.match(text)) and not _PROSE_END.search(text) for text in last) >= 2
         if odd or (ends and len(part) > LOOK and not _listed(part)):
             edges.doubts.append("edge_in_text")

@@ -49,6 +49,11 @@ class Extraction:
     tried: tuple[str, ...] = ()
     removed: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def is_generic(self) -> bool:
+        """Whether no profile fitted, so that the page was read without knowledge of its layout."""
+        return self.article.profile == GENERIC.name
+
 
 def rules_of(source: Source) -> Rules:
     """Return what shapes the records of a source: its profiles, our code and trafilatura's version."""

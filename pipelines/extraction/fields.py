@@ -86,9 +86,9 @@ def _signed_anywhere(page: Page, source: Source) -> tuple[list[str], str]:
     return [], ""
 
 
-def authors(edges: Boilerplate, outside: tuple[list[str], str], page: Page, profile: Profile, source: Source) -> tuple[
-    tuple[Author, ...], str
-]:  # fmt: skip
+def authors(
+    edges: Boilerplate, outside: tuple[list[str], str], page: Page, profile: Profile, source: Source
+) -> tuple[tuple[Author, ...], str]:
     """Return who signs, with bios: the body's own byline first, then what the page says outside of it."""
     inside = _people(edges.names, source)
     names, witness = (inside, "body") if inside else outside
@@ -129,9 +129,13 @@ def is_person(name: str, source: Source) -> bool:
     publishers = {n.casefold().removeprefix("the ") for n in (*source.names, *source.press, source.publisher)}
     words = plain.split()
     return (
-        bool(words) and plain not in publishers and len(words) <= 5 and len(plain) <= 60
-        and not any(c.isdigit() or c in "@:/" for c in plain) and not ORGANISATION.search(plain)
-    )  # fmt: skip
+        bool(words)
+        and plain not in publishers
+        and len(words) <= 5
+        and len(plain) <= 60
+        and not any(c.isdigit() or c in "@:/" for c in plain)
+        and not ORGANISATION.search(plain)
+    )
 
 
 def dates(page: Page, profile: Profile, place: Place) -> Dates:

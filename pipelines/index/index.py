@@ -33,11 +33,11 @@ from pipelines.index.tables import (
     STATE,
     in_portions,
     insert,
-)  # fmt: skip
+)
 from pipelines.index.update import apply_manifest
 from pipelines.model import Match, Outcome, Overlap
 from pipelines.settings import Settings
-from pipelines.versions import Step
+from pipelines.versions import SeenContent
 
 COMMON = 30  # groups; a run of words found in more of them is template
 MIN_SHARED_HASHES = 2
@@ -80,7 +80,7 @@ class ArticleState:
     gone_at: str
     first_archived_at: str
     discovered_by: str
-    history: tuple[Step, ...]
+    history: tuple[SeenContent, ...]
     indexed_texts: tuple[dict[str, Any], ...]
     formerly: tuple[tuple[str, str], ...]
     aliases: tuple[str, ...]
@@ -130,11 +130,11 @@ class Index:
             seq = c.scalar(sa.select(PART.c.seq).where(PART.c.run == run, PART.c.part == part))
             return None if seq is None else int(seq)
 
-    def history(self, article_id: str) -> list[Step]:
+    def history(self, article_id: str) -> list[SeenContent]:
         """Return every sighting of an article that a manifest names, in the order of capture."""
         return self.histories([article_id]).get(article_id, [])
 
-    def histories(self, article_ids: Iterable[str]) -> dict[str, list[Step]]:
+    def histories(self, article_ids: Iterable[str]) -> dict[str, list[SeenContent]]:
         """Return the history of each of these articles that has one."""
         with self._connection() as c:
             return histories_of(c, article_ids)
@@ -157,10 +157,12 @@ class Index:
         """Return the articles published (else first seen) since a moment and not gone: id, that, and last seen."""
         joined = ARTICLE.join(SIGHTING, SIGHTING.c.article_id == ARTICLE.c.article_id)
         query = (
-            sa.select(ARTICLE.c.article_id, BORN, sa.func.max(SIGHTING.c.fetched_at)).select_from(joined)
+            sa.select(ARTICLE.c.article_id, BORN, sa.func.max(SIGHTING.c.fetched_at))
+            .select_from(joined)
             .where(since <= BORN, ARTICLE.c.gone_at.is_(None))
-            .group_by(ARTICLE.c.article_id, BORN).order_by(ARTICLE.c.article_id)
-        )  # fmt: skip
+            .group_by(ARTICLE.c.article_id, BORN)
+            .order_by(ARTICLE.c.article_id)
+        )
         with self._connection() as c:
             return [tuple(row) for row in c.execute(query)]
 
@@ -203,11 +205,15 @@ class Index:
         with self._connection(writes=True) as c:
             insert(c, INDEXED_TEXT, rows)
             ids = _reading_ids(c, {outcome.article_id for outcome, _ in readings})
-            insert(c, SHINGLE, [
-                {"hash": _signed(value), "indexed_text": ids[outcome.article_id, outcome.content16, outcome.rules8]}
-                for outcome, hashes in readings
-                for value in hashes
-            ])  # fmt: skip
+            insert(
+                c,
+                SHINGLE,
+                [
+                    {"hash": _signed(value), "indexed_text": ids[outcome.article_id, outcome.content16, outcome.rules8]}
+                    for outcome, hashes in readings
+                    for value in hashes
+                ],
+            )
         return [ids[outcome.article_id, outcome.content16, outcome.rules8] for outcome, _ in readings]
 
     def unpublished(self, outcomes: Iterable[Outcome]) -> list[Outcome]:
@@ -357,13 +363,13 @@ def _reading_ids(c: sa.Connection, article_ids: Iterable[str]) -> dict[tuple[str
     return {tuple(row[:3]): row.id for row in rows}
 
 
-def histories_of(c: sa.Connection, article_ids: Iterable[str]) -> dict[str, list[Step]]:
+def histories_of(c: sa.Connection, article_ids: Iterable[str]) -> dict[str, list[SeenContent]]:
     """Return each article's sightings that gave a content, in the order of capture."""
-    found: dict[str, list[Step]] = {}
+    found: dict[str, list[SeenContent]] = {}
     for some in in_portions(article_ids):
         query = sa.select(SIGHTING).where(SIGHTING.c.article_id.in_(some), SIGHTING.c.content16 != "")
         for row in c.execute(query):
-            step = Step(datetime.fromisoformat(row.fetched_at), row.content16, row.rules8, row.capture_key)
+            step = SeenContent(datetime.fromisoformat(row.fetched_at), row.content16, row.rules8, row.capture_key)
             found.setdefault(row.article_id, []).append(step)
     return {article_id: sorted(steps) for article_id, steps in found.items()}
 
@@ -379,9 +385,12 @@ def _postings(c: sa.Connection, hashes: set[int]) -> dict[int, list[Posting]]:
     found: dict[int, list[Posting]] = {}
     for some in in_portions(hashes):
         uncommon = (
-            sa.select(SHINGLE.c.hash).select_from(joined).where(SHINGLE.c.hash.in_(some))
-            .group_by(SHINGLE.c.hash).having(sa.func.count(sa.distinct(GROUP)) <= COMMON)
-        )  # fmt: skip
+            sa.select(SHINGLE.c.hash)
+            .select_from(joined)
+            .where(SHINGLE.c.hash.in_(some))
+            .group_by(SHINGLE.c.hash)
+            .having(sa.func.count(sa.distinct(GROUP)) <= COMMON)
+        )
         rare = list(c.scalars(uncommon))  # two queries: as one, SQLite walks every text
         places = sa.select(SHINGLE.c.hash, INDEXED_TEXT.c.article_id, GROUP, INDEXED_TEXT.c.id).select_from(joined)
         for value, *posting in c.execute(places.where(SHINGLE.c.hash.in_(rare))) if rare else ():
@@ -392,7 +401,7 @@ def _postings(c: sa.Connection, hashes: set[int]) -> dict[int, list[Posting]]:
 def _visible(
     postings: Mapping[int, list[Posting]], article_id: str, hashes: set[int], position: Mapping[int, int], at: int
 ) -> Iterator[set[str]]:
-    """Yield, for each shingle of a text, the groups of other articles that have it and are not behind it in its batch."""
+    """Yield, for each shingle of a text, the groups of the other articles that have it, those behind it left out."""
     for value in hashes:
         yield {
             group

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pipelines.archive import manifests
-from pipelines.archive.store import IDENTITY, Overlay, Store, identify, open_store
+from pipelines.archive.store import IDENTITY, Overlay, Store, identify, open_store, read_many
 from pipelines.copies.fingerprint import hashes_in
 from pipelines.index.index import Index, open_index
 from pipelines.model import CONTENT, Outcome, Verdict
 from pipelines.settings import Settings
 from pipelines.sources import Source, load_sources
 from pipelines.sources.addresses import Place, place_of
+
+Texts = tuple[str, str]  # of a record: English, Korean
+TEXTS_AT_HAND = 1000
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class Archive:
     index: Index
     sources: Mapping[str, Source]
     processes: int = 1  # that read pages
+    texts: dict[str, Texts] = field(default_factory=dict, repr=False, compare=False)  # see `texts_of`
 
 
 def open_archive(settings: Settings) -> Archive:
@@ -76,13 +80,17 @@ def catch_up(archive: Archive, progress: Callable[[int], None] = lambda _: None)
     Another worker's readings, or all of them for a new index, are published from their records' sketches.
     """
     for seq, manifest in manifests.read_log(archive.store, archive.index.seq()):
-        told = [o for o in manifest.outcomes if o.record_key and o.verdict in CONTENT | {Verdict.REREAD}]
-        missing = archive.index.unpublished(told)
-        if missing:
-            archive.index.publish_all([(outcome, _sketch(archive, outcome)) for outcome in missing])
-        archive.index.apply(seq, manifest)
+        _apply(archive, seq, manifest)
         progress(seq)
     return archive.index.seq()
+
+
+def _apply(archive: Archive, seq: int, manifest: manifests.Manifest) -> None:
+    with_text = [o for o in manifest.outcomes if o.record_key and o.verdict in CONTENT | {Verdict.REREAD}]
+    missing = archive.index.unpublished(with_text)
+    if missing:
+        archive.index.publish_all([(outcome, _sketch(archive, outcome)) for outcome in missing])
+    archive.index.apply(seq, manifest)
 
 
 def commit(archive: Archive, manifest: manifests.Manifest) -> int:
@@ -91,9 +99,30 @@ def commit(archive: Archive, manifest: manifests.Manifest) -> int:
     A part that is logged already, perhaps by the same task run twice at once, is not logged again.
     """
     known = archive.index.logged(manifest.run, manifest.part)
-    seq = known or manifests.append(archive.store, manifest, archive.index.seq())
-    catch_up(archive)
+    if known:
+        return known
+    last = archive.index.seq()
+    seq = manifests.append(archive.store, manifest, last)
+    if seq == last + 1:
+        _apply(archive, seq, manifest)
+    else:  # others logged meanwhile
+        catch_up(archive)
     return seq
+
+
+def texts_of(archive: Archive, record_keys: Iterable[str]) -> dict[str, Texts]:
+    """Return the texts of these records, those left out that are not there. The last thousand are kept at hand.
+
+    Records never change, and one day's texts are compared with each other many times.
+    """
+    wanted = set(record_keys)
+    for key, body in read_many(archive.store, sorted(wanted - archive.texts.keys())):
+        record = json.loads(body)
+        archive.texts[key] = record["text"], record["text_ko"]
+    found = {key: archive.texts[key] for key in wanted if key in archive.texts}
+    while len(archive.texts) > TEXTS_AT_HAND:
+        del archive.texts[next(iter(archive.texts))]
+    return found
 
 
 def places_of(archive: Archive, article_id: str) -> list[Place]:

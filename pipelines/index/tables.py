@@ -14,20 +14,22 @@ T = TypeVar("T", str, int)
 META = sa.MetaData()
 STATE = sa.Table("state", META, sa.Column("name", sa.Text, primary_key=True), sa.Column("value", sa.Text))
 ARTICLE = sa.Table(
-    "article", META,
+    "article",
+    META,
     sa.Column("article_id", sa.Text, primary_key=True),
     sa.Column("source", sa.Text, nullable=False),
     sa.Column("own", sa.Boolean, nullable=False, default=False),
-    sa.Column("published_at", sa.Text),       # UTC; the earliest that any capture states
+    sa.Column("published_at", sa.Text),  # UTC; the earliest that any capture states
     sa.Column("first_seen", sa.Text),
     sa.Column("oped_id", sa.Text, index=True),
     sa.Column("gone_at", sa.Text),
     sa.Column("first_archived_at", sa.Text),
     sa.Column("discovered_by", sa.Text),
     sa.Column("changed", sa.Integer, nullable=False, index=True),  # the last manifest that changed anything here
-)  # fmt: skip
+)
 INDEXED_TEXT = sa.Table(
-    "indexed_text", META,
+    "indexed_text",
+    META,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("article_id", sa.Text, nullable=False),
     sa.Column("content16", sa.Text, nullable=False),
@@ -35,52 +37,58 @@ INDEXED_TEXT = sa.Table(
     sa.Column("record_key", sa.Text, nullable=False),
     sa.Column("published_at", sa.Text),
     sa.Column("listed", sa.Boolean, nullable=False, default=True),
-    sa.Column("seq", sa.Integer),             # of the manifest that names it; null until then
+    sa.Column("seq", sa.Integer),  # of the manifest that names it; null until then
     sa.UniqueConstraint("article_id", "content16", "rules8"),
-)  # fmt: skip
+)
 SIGHTING = sa.Table(
-    "sighting", META,
+    "sighting",
+    META,
     sa.Column("article_id", sa.Text, primary_key=True),
     sa.Column("fetched_at", sa.Text, primary_key=True),
     sa.Column("content16", sa.Text, primary_key=True),  # empty for a page that was set aside
     sa.Column("rules8", sa.Text),
     sa.Column("capture_key", sa.Text),
-)  # fmt: skip
+)
 CAPTURE = sa.Table(
-    "capture", META,
+    "capture",
+    META,
     sa.Column("key", sa.Text, primary_key=True),
     sa.Column("article_id", sa.Text, index=True),
     sa.Column("seq", sa.Integer),
-)  # fmt: skip
+)
 ADDRESS = sa.Table(
     "address", META, sa.Column("url", sa.Text, primary_key=True), sa.Column("article_id", sa.Text, index=True)
 )
 FORMERLY = sa.Table(
-    "formerly", META,
+    "formerly",
+    META,
     sa.Column("article_id", sa.Text, primary_key=True),
     sa.Column("was", sa.Text, primary_key=True),
     sa.Column("content16", sa.Text),
-)  # fmt: skip
+)
 SHINGLE = sa.Table(
-    "shingle", META,
+    "shingle",
+    META,
     sa.Column("hash", sa.BigInteger, primary_key=True),
     sa.Column("indexed_text", sa.Integer, primary_key=True),
     sqlite_with_rowid=False,
-)  # fmt: skip
+)
 MATCH = sa.Table(
-    "match", META,
+    "match",
+    META,
     sa.Column("one", sa.Text, primary_key=True),
     sa.Column("one16", sa.Text, primary_key=True),
     sa.Column("two", sa.Text, primary_key=True, index=True),
     sa.Column("two16", sa.Text, primary_key=True),
     sa.Column("overlap", sa.JSON, nullable=False),
-)  # fmt: skip
+)
 PART = sa.Table(
-    "part", META,
+    "part",
+    META,
     sa.Column("run", sa.Text, primary_key=True),
     sa.Column("part", sa.Text, primary_key=True),
     sa.Column("seq", sa.Integer),
-)  # fmt: skip
+)
 
 
 def insert(c: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:

@@ -57,18 +57,33 @@ def apply_manifest(c: sa.Connection, seq: int, manifest: Manifest, own: Containe
 
 def _sighting(o: Outcome) -> dict[str, Any]:
     return {
-        "article_id": o.article_id, "fetched_at": o.fetched_at, "content16": o.content16,
-        "rules8": o.rules8, "capture_key": o.capture_key,
-    }  # fmt: skip
+        "article_id": o.article_id,
+        "fetched_at": o.fetched_at,
+        "content16": o.content16,
+        "rules8": o.rules8,
+        "capture_key": o.capture_key,
+    }
 
 
 def _apply_contents(c: sa.Connection, seq: int, manifest: Manifest, own: Container[str]) -> None:
     told = [o for o in manifest.outcomes if o.verdict in CONTENT]
-    insert(c, ARTICLE, [{
-        "article_id": o.article_id, "source": split_id(o.article_id)[0], "own": split_id(o.article_id)[0] in own,
-        "published_at": o.published_at or None, "first_seen": o.fetched_at,
-        "first_archived_at": manifest.logged_at, "changed": seq, "discovered_by": ",".join(o.routes),
-    } for o in told])  # fmt: skip
+    insert(
+        c,
+        ARTICLE,
+        [
+            {
+                "article_id": o.article_id,
+                "source": split_id(o.article_id)[0],
+                "own": split_id(o.article_id)[0] in own,
+                "published_at": o.published_at or None,
+                "first_seen": o.fetched_at,
+                "first_archived_at": manifest.logged_at,
+                "changed": seq,
+                "discovered_by": ",".join(o.routes),
+            }
+            for o in told
+        ],
+    )
     known = {row.article_id: dict(row._mapping) for row in _articles(c, {o.article_id for o in told})}
     for o in told:
         row = known[o.article_id]
@@ -91,20 +106,29 @@ def _match(o: Outcome, match: Match) -> dict[str, Any]:
 def _known_readings(c: sa.Connection, seq: int, told: Iterable[Outcome]) -> None:
     rows = [
         {
-            "article_id": o.article_id, "content16": o.content16, "rules8": o.rules8, "record_key": o.record_key,
-            "published_at": o.published_at, "listed": o.listed, "seq": seq,
+            "article_id": o.article_id,
+            "content16": o.content16,
+            "rules8": o.rules8,
+            "record_key": o.record_key,
+            "published_at": o.published_at,
+            "listed": o.listed,
+            "seq": seq,
         }
         for o in told
         if o.record_key
-    ]  # fmt: skip
+    ]
     insert(c, INDEXED_TEXT, rows)
     _update(c, INDEXED_TEXT, ("article_id", "content16", "rules8"), ("seq",), rows, only=INDEXED_TEXT.c.seq.is_(None))
 
 
 def _update(
-    c: sa.Connection, table: sa.Table, keys: Sequence[str], names: Sequence[str], rows: Sequence[dict[str, Any]],
+    c: sa.Connection,
+    table: sa.Table,
+    keys: Sequence[str],
+    names: Sequence[str],
+    rows: Sequence[dict[str, Any]],
     only: sa.ColumnElement[bool] | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """Update columns of many rows by their keys, in one statement."""
     if not rows:
         return
@@ -141,45 +165,59 @@ def _apply_other(c: sa.Connection, seq: int, o: Outcome) -> None:
 
 
 def _regroup(c: sa.Connection, seq: int, touched: set[str]) -> None:
-    """Recompute the groups of everything connected with the touched articles."""
-    figures = _component(c, touched)
-    connected = touched | {article for pair in figures for article in pair}
-    rows = {row.article_id: row for row in _articles(c, connected)}
-    sides = {a: Side(a, row.source, row.published_at or row.first_seen) for a, row in rows.items()}
-    united: dict[str, set[str]] = defaultdict(set)
-    for (one, two), found in figures.items():
-        if one in sides and two in sides and any(unites(sides[one], sides[two], f) for f in found):
-            united[one].add(two)
-            united[two].add(one)
-    primaries = groups((Member(a, row.own, sides[a].when) for a, row in rows.items()), united)
+    """Recompute the groups of the touched articles, and of all that a match unites with them, then or now."""
+    members, united = _united(c, touched)
+    primaries = groups((Member(a, row.own, _when(row)) for a, row in members.items()), united)
     moved = [
         {"article_id": article_id, "oped_id": oped_id, "changed": seq}
         for article_id, oped_id in primaries.items()
-        if rows[article_id].oped_id != oped_id
+        if members[article_id].oped_id != oped_id
     ]
     _update(c, ARTICLE, ("article_id",), ("oped_id", "changed"), moved)
+
+
+def _united(c: sa.Connection, touched: set[str]) -> tuple[dict[str, sa.Row[Any]], dict[str, set[str]]]:
+    """Return every article that hangs together with these, and which of them a match unites, in both directions.
+
+    Only matches that unite are followed: quotations would lead through the whole archive.
+    """
+    members: dict[str, sa.Row[Any]] = {}
+    united: dict[str, set[str]] = defaultdict(set)
+    known = {row.article_id: row for row in _articles(c, touched)}
+    frontier = touched | _grouped(c, {row.oped_id for row in known.values() if row.oped_id})
+    while frontier:
+        matches = [row for some in in_portions(frontier) for row in c.execute(_matches_of(some))]
+        missing = (frontier | {a for m in matches for a in (m.one, m.two)}) - known.keys()
+        known |= {row.article_id: row for row in _articles(c, missing)}
+        members |= {a: known[a] for a in frontier if a in known}
+        for m in matches:
+            one, two = known.get(m.one), known.get(m.two)
+            if one is not None and two is not None and unites(_side(one), _side(two), Overlap(**m.overlap)):
+                united[m.one].add(m.two)
+                united[m.two].add(m.one)
+        frontier = {other for a in frontier for other in united[a]} - members.keys()
+    return members, united
+
+
+def _grouped(c: sa.Connection, oped_ids: set[str]) -> set[str]:
+    """Return the articles that stand in these groups today."""
+    found: set[str] = set()
+    for some in in_portions(oped_ids):
+        found |= set(c.scalars(sa.select(ARTICLE.c.article_id).where(ARTICLE.c.oped_id.in_(some))))
+    return found
+
+
+def _side(row: sa.Row[Any]) -> Side:
+    return Side(row.article_id, row.source, _when(row))
+
+
+def _when(row: sa.Row[Any]) -> str:
+    return str(row.published_at or row.first_seen)
 
 
 def _articles(c: sa.Connection, ids: Iterable[str]) -> Iterator[sa.Row[Any]]:
     for some in in_portions(ids):
         yield from c.execute(sa.select(ARTICLE).where(ARTICLE.c.article_id.in_(some)))
-
-
-def _component(c: sa.Connection, start: set[str]) -> dict[Pair, list[Overlap]]:
-    """Return the figures of every match that hangs together with these articles, by pair."""
-    found: dict[Pair, list[Overlap]] = {}
-    seen: set[str] = set()
-    frontier = set(start)
-    while frontier:
-        rows = [row for some in in_portions(frontier) for row in c.execute(_matches_of(some))]
-        seen |= frontier
-        for row in rows:
-            made = Overlap(**row.overlap)
-            pair = found.setdefault((row.one, row.two), [])
-            if made not in pair:
-                pair.append(made)
-        frontier = {article for row in rows for article in (row.one, row.two)} - seen
-    return found
 
 
 def _matches_of(ids: Sequence[str]) -> sa.Select[Any]:

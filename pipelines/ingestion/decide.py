@@ -14,22 +14,27 @@ from pipelines.extraction.quality import NOT_OPINION
 from pipelines.ingestion.load import known_content, outdated
 from pipelines.ingestion.read import ReadPage
 from pipelines.model import Article, Outcome, Sighting, Verdict
-from pipelines.versions import Step, verdict
+from pipelines.versions import SeenContent, verdict
 
-History = tuple[Step, ...]  # the sightings of one article, in the order of capture
+History = tuple[SeenContent, ...]  # the sightings of one article, in the order of capture
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """An outcome, and the page whose record or rejection it creates, if any.
-
-    `is_findable` says that the text is published to the index; `seeks_copies` that the index is asked for its like.
-    """
+    """An outcome, and the page whose record or rejection it creates, if any."""
 
     outcome: Outcome
     page: ReadPage | None = None
-    is_findable: bool = False
-    seeks_copies: bool = False
+
+    @property
+    def is_findable(self) -> bool:
+        """Whether the text is published to the index, so that others find it."""
+        return self.page is not None and self.page.accepted
+
+    @property
+    def seeks_copies(self) -> bool:
+        """Whether the index is asked for texts like this one."""
+        return self.is_findable and self.outcome.verdict is not Verdict.REREAD
 
 
 def decide(
@@ -56,20 +61,18 @@ def decide(
     outcome = outcome_of(
         sighting, verdict(content16, sighting.fetched_at, same_rules), content16=content16, rules8=rules8
     )
-    history = with_step(history, Step(sighting.fetched_at, content16, rules8, sighting.capture_key))
+    history = with_step(history, SeenContent(sighting.fetched_at, content16, rules8, sighting.capture_key))
     decided = Decision(outcome) if page is None else _archived(outcome, page, same_rules)
     return [*again, decided], history
 
 
-def _archived(outcome: Outcome, page: ReadPage, same_rules: Iterable[Step]) -> Decision:
+def _archived(outcome: Outcome, page: ReadPage, same_rules: Iterable[SeenContent]) -> Decision:
     """Return the decision for a page that is accepted; a text that is archived already creates nothing."""
     article = page.article
     outcome = replace(outcome, reasons=article.reasons, published_at=_published(article), listed=is_listed(article))
     if any(step.content16 == page.content16 for step in same_rules):
         return Decision(outcome)
-    outcome = replace(outcome, record_key=page.object_key)
-    is_news = outcome.verdict is not Verdict.UNCHANGED
-    return Decision(outcome, page, is_findable=is_news, seeks_copies=is_news)
+    return Decision(replace(outcome, record_key=page.object_key), page)
 
 
 def re_extract(
@@ -86,10 +89,19 @@ def re_extract(
             continue
         history = with_step(history, replace(step, content16=page.content16, rules8=rules8))
         outcome = Outcome(
-            Verdict.REREAD, page.url, article_id, iso(step.fetched_at), page.content16, rules8, step.capture_key,
-            page.object_key, _published(page.article), is_listed(page.article), was=step.content16,
-        )  # fmt: skip
-        decisions.append(Decision(outcome, page, is_findable=True))
+            Verdict.REREAD,
+            page.url,
+            article_id,
+            iso(step.fetched_at),
+            page.content16,
+            rules8,
+            step.capture_key,
+            page.object_key,
+            _published(page.article),
+            is_listed(page.article),
+            was=step.content16,
+        )
+        decisions.append(Decision(outcome, page))
     return decisions, history
 
 
@@ -102,7 +114,7 @@ def _set_aside(sighting: Sighting, page: ReadPage, rules8: str) -> Decision:
     return Decision(rejected, page)
 
 
-def with_step(history: History, step: Step) -> History:
+def with_step(history: History, step: SeenContent) -> History:
     """Return a history with a sighting added; a sighting of the same capture at the same moment is replaced."""
     others = (s for s in history if (s.fetched_at, s.capture_key) != (step.fetched_at, step.capture_key))
     return tuple(sorted((*others, step)))
@@ -116,9 +128,14 @@ def is_listed(article: Article) -> bool:
 def outcome_of(sighting: Sighting, found: Verdict, **more: object) -> Outcome:
     """Return an outcome that carries what the sighting says of address, moment and routes."""
     told = Outcome(
-        found, sighting.url, sighting.article_id, iso(sighting.fetched_at),
-        capture_key=sighting.capture_key, routes=sighting.routes, aliases=sighting.aliases,
-    )  # fmt: skip
+        found,
+        sighting.url,
+        sighting.article_id,
+        iso(sighting.fetched_at),
+        capture_key=sighting.capture_key,
+        routes=sighting.routes,
+        aliases=sighting.aliases,
+    )
     return replace(told, **more)  # type: ignore[arg-type]
 
 

@@ -7,20 +7,18 @@ again gives the same object. A run ingests orphaned captures of the articles tha
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import islice
 
 from pipelines.archive import manifests
 from pipelines.archive.keys import article_of
-from pipelines.archive.store import Store, read_many
+from pipelines.archive.store import Store, threads
 from pipelines.archive.warc import read_capture
 from pipelines.errors import AlreadyArchived, NotArchived, UnreadableWarc
 from pipelines.index.index import IndexedText
-from pipelines.index.opened import Archive, commit, places_of
+from pipelines.index.opened import Archive, commit, places_of, texts_of
 from pipelines.ingestion.decide import Decision, decide, outcome_of, re_extract
 from pipelines.ingestion.load import Needed, needed_by, outdated, pages_for
 from pipelines.ingestion.match import Candidate, match
@@ -31,7 +29,6 @@ from pipelines.sources.addresses import Place, place_of, split_id
 OnOutcome = Callable[[Outcome], None]
 ORPHANED = ("left-by-an-earlier-run",)  # the route of a capture that a crash left behind
 ASKED_AT_ONCE = 200  # texts whose candidates are asked for together
-CREATORS = 4  # objects created at a time
 
 
 @dataclass(frozen=True)
@@ -134,17 +131,15 @@ def create(store: Store, decisions: Iterable[Decision]) -> list[Decision]:
 
     Under articles/ the first capture of a content stands, so that other bytes at its key are success.
     """
-    decided = []
-    with ThreadPoolExecutor(CREATORS) as threads:
-        started = []
-        for decision in decisions:
-            page = decision.page
-            if page is not None and page.object_key:
-                started.append(threads.submit(_create, store, page.object_key, page.object_body))
-                decision = replace(decision, page=replace(page, object_body=b""))
-            decided.append(decision)
-        for each in started:
-            each.result()
+    decided, started = [], []
+    for decision in decisions:
+        page = decision.page
+        if page is not None and page.object_key:
+            started.append(threads().submit(_create, store, page.object_key, page.object_body))
+            decision = replace(decision, page=replace(page, object_body=b""))
+        decided.append(decision)
+    for each in started:
+        each.result()
     return decided
 
 
@@ -158,17 +153,13 @@ def _create(store: Store, key: str, body: bytes) -> None:
 def _matched(archive: Archive, seeking: Sequence[tuple[Decision, int]]) -> Iterator[tuple[Decision, Outcome]]:
     """Yield each decision that is news with its outcome after its candidates were compared."""
     batch = [number for _, number in seeking]
-    fresh = {d.outcome.record_key: d.page.article for d, _ in seeking if d.page}
     for start in range(0, len(seeking), ASKED_AT_ONCE):
         some = [d for d, _ in seeking[start : start + ASKED_AT_ONCE]]
+        for decision, page in ((d, d.page) for d in some if d.page):
+            archive.texts[decision.outcome.record_key] = page.article.text, page.article.text_ko
         asked = [(d.outcome.article_id, d.page.hashes if d.page else ()) for d in some]
         found = archive.index.candidates_of(asked, batch, start)
-        wanted = {one.record_key for candidates in found for one in candidates} - fresh.keys()
-        stored = dict(read_many(archive.store, sorted(wanted)))
-        texts = {key: (article.text, article.text_ko) for key, article in fresh.items()}
-        for key, body in stored.items():
-            other = json.loads(body)
-            texts[key] = other["text"], other["text_ko"]
+        texts = texts_of(archive, {one.record_key for candidates in found for one in candidates})
         for decision, candidates in zip(some, found, strict=True):
             assert decision.page is not None
             source = archive.sources[split_id(decision.outcome.article_id)[0]]

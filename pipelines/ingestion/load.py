@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 
-from pipelines.archive.store import Store
+from pipelines.archive.store import Store, threads
 from pipelines.errors import NotArchived
 from pipelines.ingestion.read import Pending, Readers, ReadPage, StoredCapture, unreadable
 from pipelines.model import Sighting
-from pipelines.versions import Step
+from pipelines.versions import SeenContent
 
-FETCHERS = 8  # requests to the bucket at a time
 AHEAD = 32  # captures fetched, and captures read, before their turn
 
 
@@ -26,17 +25,17 @@ class Needed:
     url: str
 
 
-def outdated(history: Iterable[Step], rules8: str) -> list[Step]:
+def outdated(history: Iterable[SeenContent], rules8: str) -> list[SeenContent]:
     """Return the sightings that other rules than these read."""
     return [step for step in history if step.rules8 != rules8]
 
 
-def known_content(history: Iterable[Step], capture_key: str, rules8: str) -> str:
+def known_content(history: Iterable[SeenContent], capture_key: str, rules8: str) -> str:
     """Return the content16 that these rules made of a capture before, or an empty string."""
     return next((s.content16 for s in history if (s.capture_key, s.rules8) == (capture_key, rules8)), "")
 
 
-def needed_by(sighting: Sighting, history: Sequence[Step], rules8: str) -> list[Needed]:
+def needed_by(sighting: Sighting, history: Sequence[SeenContent], rules8: str) -> list[Needed]:
     """Return the captures that must be read before a sighting can be decided, its own last."""
     keys = [step.capture_key for step in outdated(history, rules8)]
     if not known_content(history, sighting.capture_key, rules8):
@@ -48,18 +47,17 @@ def read_in_order(store: Store, wanted: Iterable[Needed], readers: Readers) -> I
     """Yield each capture as it was read, in the order wanted; few are in memory at a time."""
     fetching: deque[tuple[Needed, Pending | Future[bytes]]] = deque()
     reading: deque[Pending | ReadPage] = deque()
-    with ThreadPoolExecutor(FETCHERS) as threads:
-        for needed in wanted:
-            ahead = readers.ahead.pop(needed.capture_key, None)
-            fetching.append((needed, ahead or threads.submit(store.read, needed.capture_key)))
-            if len(fetching) > AHEAD:
-                reading.append(_handed_over(*fetching.popleft(), readers))
-            if len(reading) > AHEAD:
-                yield _result(reading.popleft())
-        while fetching:
+    for needed in wanted:
+        ahead = readers.ahead.pop(needed.capture_key, None)
+        fetching.append((needed, ahead or threads().submit(store.read, needed.capture_key)))
+        if len(fetching) > AHEAD:
             reading.append(_handed_over(*fetching.popleft(), readers))
-        while reading:
+        if len(reading) > AHEAD:
             yield _result(reading.popleft())
+    while fetching:
+        reading.append(_handed_over(*fetching.popleft(), readers))
+    while reading:
+        yield _result(reading.popleft())
 
 
 def _handed_over(needed: Needed, fetched: Pending | Future[bytes], readers: Readers) -> Pending | ReadPage:

@@ -26,7 +26,7 @@ class Candidate:
 
 
 def match(outcome: Outcome, article: Article, source: str, own: bool, candidates: Sequence[Candidate]) -> Outcome:
-    """Return the outcome with what its text shares; NEW becomes COPY where a primary that comes first is the same op-ed.
+    """Return the outcome with what its text shares; NEW becomes COPY where an earlier primary is the same op-ed.
 
     `source` and `own` are the new text's: its source, and whether that is the newspaper itself.
     """

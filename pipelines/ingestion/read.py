@@ -27,7 +27,7 @@ from pipelines.extraction.extract import extract, rules_of
 from pipelines.extraction.quality import NOT_OPINION
 from pipelines.model import ARCHIVED_STATUS, Article, Rules, Status
 from pipelines.sources import Source
-from pipelines.sources.addresses import Place, place_of
+from pipelines.sources.addresses import Place, place_of, split_id
 from pipelines.versions import content_sha256
 
 A_TASK = 8  # captures that a worker reads at a time: each message costs as much as a tenth of a page
@@ -137,7 +137,7 @@ class Readers:
 
     def submit(self, stored: StoredCapture) -> Pending:
         """Hand a capture over to be read; ask the returned object for the result."""
-        rules = self.rules_of(self.sources[stored.article_id.partition("-")[0]])
+        rules = self.rules_of(self.sources[split_id(stored.article_id)[0]])
         pending = Pending(self, stored, rules)
         if self.processes > 1:
             while self._outstanding and self._outstanding[0].done:

@@ -27,7 +27,7 @@ RESULTS = {
     "alias": Verdict.ALIAS,
     "disallowed": Verdict.DISALLOWED,
     "failed": Verdict.FAILED,
-}  # fmt: skip
+}
 WRONG = 2  # exit code of a crawl that cannot be as it was asked
 NOT_FETCHED = frozenset({"failed", "disallowed", ""})  # results of an address whose page we do not have
 
@@ -59,18 +59,28 @@ def sightings(addresses: Iterable[Tried]) -> tuple[list[Sighting], list[Outcome]
 
 def _sighting(tried: Tried) -> Sighting:
     return Sighting(
-        tried.article_id, tried.url, datetime.fromisoformat(tried.fetched_at), tried.capture_key,
-        tuple(tried.routes), tuple(tried.aliases),
-    )  # fmt: skip
+        tried.article_id,
+        tried.url,
+        datetime.fromisoformat(tried.fetched_at),
+        tried.capture_key,
+        tuple(tried.routes),
+        tuple(tried.aliases),
+    )
 
 
 def _outcome(tried: Tried) -> Outcome:
     verdict = RESULTS.get(tried.result, Verdict.FAILED)
     reason = tried.reason or ("" if tried.result else "not asked for: the crawl ended before")
     return Outcome(
-        verdict, tried.url, tried.article_id, tried.fetched_at, target=tried.target,
-        reasons=(reason,) if reason else (), routes=tuple(tried.routes), aliases=tuple(tried.aliases),
-    )  # fmt: skip
+        verdict,
+        tried.url,
+        tried.article_id,
+        tried.fetched_at,
+        target=tried.target,
+        reasons=(reason,) if reason else (),
+        routes=tuple(tried.routes),
+        aliases=tuple(tried.aliases),
+    )
 
 
 @dataclass

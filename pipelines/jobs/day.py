@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 
 from pipelines.archive import manifests
 from pipelines.archive.crawl_summary import Summary, Tried
 from pipelines.archive.keys import captures_prefix, crawl_key
 from pipelines.archive.record import to_json
+from pipelines.archive.store import threads
 from pipelines.clock import SEOUL, iso, now, today
 from pipelines.index.opened import Archive, commit, places_of
 from pipelines.ingestion.ingest import Part, ingest, ingest_orphans
@@ -18,6 +19,7 @@ from pipelines.jobs.crawls import NOT_FETCHED, sightings
 from pipelines.jobs.revisit import WINDOW, Seen, due
 from pipelines.model import Outcome, Shard
 from pipelines.sources import Source
+from pipelines.sources.addresses import split_id
 
 PER_REVISIT = 500  # addresses of one: what is owed beyond them is owed to the next one too
 WEEKS = 8  # same weekdays looked back at, to say what a day usually brings
@@ -39,18 +41,27 @@ def ingest_crawl(
         of_day = [s for s in seen if days[s.article_id] == day], [o for o in others if days[o.article_id] == day]
         done += ingest(archive, part, *of_day, report)
     left = Part(summary.run, f"{summary.source}-left{shard.suffix}", summary.until, iso(now()))
-    of_these = (captures_prefix(article_id) for article_id in dict.fromkeys(t.article_id for t in addresses))
-    return done + ingest_orphans(archive, left, (key for p in of_these for key in archive.store.keys(p)), report)
+    of_these = [captures_prefix(article_id) for article_id in dict.fromkeys(t.article_id for t in addresses)]
+    return done + ingest_orphans(
+        archive,
+        left,
+        (key for keys in threads().map(lambda p: list(archive.store.keys(p)), of_these) for key in keys),
+        report,
+    )
 
 
 def close(
-    archive: Archive, run: str, day: date, names: Iterable[str], summaries: Mapping[str, Summary],
+    archive: Archive,
+    run: str,
+    day: date,
+    names: Iterable[str],
+    summaries: Mapping[str, Summary],
     failures: Mapping[str, str],
-) -> tuple[manifests.Closing, int]:  # fmt: skip
+) -> tuple[manifests.Closing, int]:
     """Log how a day stands after a run; return that and its manifest's number. The same is not logged twice."""
     sources = [archive.sources[name] for name in names]
-    warnings = unusual(archive, day, sources, summaries)
-    found = closing_of(day, sources, summaries, failures, warnings, over=day < today())
+    quiet = quiet_sources(archive, day, sources, summaries)
+    found = closing_of(day, sources, summaries, failures, quiet, over=day < today())
     crawls = tuple(crawl_key(s.source, s.until, s.run) for s in summaries.values())
     digest = hashlib.sha256(to_json([crawls, found.missing])).hexdigest()[:8]
     manifest = manifests.Manifest(
@@ -60,12 +71,16 @@ def close(
 
 
 def closing_of(
-    day: date, sources: Iterable[Source], summaries: Mapping[str, Summary], failures: Mapping[str, str],
-    warnings: Iterable[str] = (), over: bool = True,
-) -> manifests.Closing:  # fmt: skip
+    day: date,
+    sources: Iterable[Source],
+    summaries: Mapping[str, Summary],
+    failures: Mapping[str, str],
+    quiet: Sequence[manifests.Quiet] = (),
+    over: bool = True,
+) -> manifests.Closing:
     """Return how a day stands: complete when it is over, every expected section was read back to it, no page failed."""
     missing = [] if over else ["the day is not over in Seoul: close it again tomorrow"]
-    told_of, whole = [*warnings], []
+    warnings, whole = [each.sentence(day) for each in quiet], []
     routes: list[manifests.RouteReport] = []
     counts: Counter[str] = Counter()
     names = []
@@ -79,14 +94,20 @@ def closing_of(
             of_day = [tried for tried in summary.addresses if (tried.day or summary.until) == day.isoformat()]
             lacks += _lacking(summary, told, of_day)
             routes += told
-            told_of += [f"{source.name} {r.route}: {r.error}" for r in told if r.error and not r.expected]
+            warnings += [f"{source.name} {r.route}: {r.error}" for r in told if r.error and not r.expected]
             counts.update(tried.result for tried in of_day)
         missing += [f"{source.name}: {what}" for what in lacks]
         whole += [source.name] if over and not lacks else []
     return manifests.Closing(
-        tuple(names), not missing, tuple(missing), tuple(told_of), tuple(routes), tuple(sorted(counts.items())),
+        tuple(names),
+        not missing,
+        tuple(missing),
+        tuple(warnings),
+        tuple(routes),
+        tuple(sorted(counts.items())),
         tuple(whole),
-    )  # fmt: skip
+        tuple(quiet),
+    )
 
 
 def _lacking(summary: Summary, routes: Iterable[manifests.RouteReport], addresses: Iterable[Tried]) -> list[str]:
@@ -97,8 +118,10 @@ def _lacking(summary: Summary, routes: Iterable[manifests.RouteReport], addresse
     return [*early, *unread, *pages]
 
 
-def unusual(archive: Archive, day: date, sources: Iterable[Source], summaries: Mapping[str, Summary]) -> list[str]:
-    """Return a warning for each source that showed nothing for a day, though such days usually bring something."""
+def quiet_sources(
+    archive: Archive, day: date, sources: Iterable[Source], summaries: Mapping[str, Summary]
+) -> list[manifests.Quiet]:
+    """Return each source that showed nothing for a day, though such days usually bring something."""
     before = {day - timedelta(weeks=n) for n in range(1, WEEKS + 1)}
     since, until = (datetime.combine(then, time(), SEOUL) for then in (min(before), day))
     found = []
@@ -109,9 +132,7 @@ def unusual(archive: Archive, day: date, sources: Iterable[Source], summaries: M
         moments = archive.index.published_between(source.name, iso(since), iso(until))
         brought = len(before & {datetime.fromisoformat(m).astimezone(SEOUL).date() for m in moments})
         if brought >= USUAL:
-            found.append(
-                f"{source.name}: {manifests.EMPTY}, though {brought} of the last {WEEKS} {day:%A}s had something"
-            )
+            found.append(manifests.Quiet(source.name, brought, WEEKS))
     return found
 
 
@@ -125,5 +146,5 @@ def addresses_due(archive: Archive, at: datetime) -> dict[str, list[str]]:
             moments = (datetime.fromisoformat(born), datetime.fromisoformat(last))
             seen.append(Seen(article_id, known[0].canonical_url, *moments))
     for one in due(seen, at):
-        found.setdefault(one.article_id.partition("-")[0], []).append(one.url)
+        found.setdefault(split_id(one.article_id)[0], []).append(one.url)
     return {name: urls[:PER_REVISIT] for name, urls in found.items()}

@@ -127,9 +127,15 @@ def _moment(stated: object, number: int) -> str:
 
 def _outcome(document: Document) -> Outcome:
     return Outcome(
-        Verdict.NEW, document.article_id, document.article_id, fetched_at=document.when, content16=document.key,
-        rules8="dedupe", record_key=str(document.offset), published_at=document.when,
-    )  # fmt: skip
+        Verdict.NEW,
+        document.article_id,
+        document.article_id,
+        fetched_at=document.when,
+        content16=document.key,
+        rules8="dedupe",
+        record_key=str(document.offset),
+        published_at=document.when,
+    )
 
 
 def _answers(index: Index, seen: Sequence[tuple[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -150,10 +156,15 @@ def _answers(index: Index, seen: Sequence[tuple[str, Any]]) -> Iterator[dict[str
         alone = "primary" if sizes[member.oped_id] > 1 else "none"
         kind, of, f = best or (alone, None, None)
         yield {
-            "id": own_id, "group": ids[member.oped_id], "relation": kind, "of": ids[of] if of else None,
-            "c_small": f.c_small if f else None, "c_large": f.c_large if f else None,
-            "shared": f.shared if f else None, "spread": f.spread if f else None,
-        }  # fmt: skip
+            "id": own_id,
+            "group": ids[member.oped_id],
+            "relation": kind,
+            "of": ids[of] if of else None,
+            "c_small": f.c_small if f else None,
+            "c_large": f.c_large if f else None,
+            "shared": f.shared if f else None,
+            "spread": f.spread if f else None,
+        }
 
 
 def _side(member: Grouped) -> Side:

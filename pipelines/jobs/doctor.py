@@ -24,7 +24,7 @@ from pipelines.extraction.proposal import proposed
 from pipelines.extraction.trafilatura_reader import parsed
 from pipelines.jobs.crawls import start_crawl
 from pipelines.jobs.report import Asked, Progress
-from pipelines.model import Capture
+from pipelines.model import ARCHIVED_STATUS, Capture
 from pipelines.settings import Settings
 from pipelines.sources import Profile, Route, Source, load_sources, source_named
 from pipelines.sources.addresses import place_of
@@ -67,9 +67,14 @@ class PageCheck:
     """One page: how it was read, and which selectors of the layout in force hit on it."""
 
     url: str
-    reading: Extraction
+    extraction: Extraction
     capture: Capture
     checks: tuple[Check, ...]
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the page is good enough for the archive."""
+        return self.extraction.article.status in ARCHIVED_STATUS
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,12 @@ class Examination:
     routes: tuple[RouteCheck, ...]
     pages: tuple[PageCheck, ...]
     proposal: str
+
+    @property
+    def holds(self) -> bool:
+        """Whether every expected route works, and each page, of which there is one at least, is good enough."""
+        routes_work = not any(route.said for route in self.routes if route.expected)
+        return routes_work and bool(self.pages) and all(page.is_sound for page in self.pages)
 
 
 def examine_site(
@@ -106,7 +117,7 @@ def examine_site(
 def examine(source: Source, summary: Summary, exchanges: Sequence[Exchange]) -> Examination:
     """Return what a small crawl shows of a site: its own account, and every answer."""
     pages = tuple(_page(source, one) for one in exchanges if one.status == 200 and _is_article(one.url, source))
-    unread = [page.capture for page in pages if any("generic" in line for line in page.reading.tried)]
+    unread = [page.capture for page in pages if page.extraction.is_generic]
     return Examination(
         robots=next((one.status for one in exchanges if one.url.endswith("/robots.txt")), 0),
         routes=tuple(_route(source, route, summary, exchanges) for route in source.routes if _asked(route, summary)),
@@ -130,8 +141,7 @@ def _route(source: Source, route: Route, summary: Summary, exchanges: Sequence[E
     if answer is not None and answer.status == 200 and route.kind == "list":
         checks = _list_checks(source, route, capture_of(answer))
     said = report.error or ("" if report.reached or not route.expected else "not read back far enough")
-    refused = re.search(r"HTTP (\d{3})", report.error)
-    status = answer.status if answer else int(refused[1]) if refused else 200 if report.entries else 0
+    status = answer.status if answer else report.status or (200 if report.entries else 0)
     return RouteCheck(route.name, route.url, status, report.entries, said, route.expected, checks)
 
 
@@ -163,12 +173,16 @@ def _page(source: Source, exchange: Exchange) -> PageCheck:
 def _profile_checks(source: Source, profile: Profile, tree: HtmlElement) -> tuple[Check, ...]:
     return tuple(
         Check(
-            f"{profile.name} {name}", selector, int(bool(select(tree, selector))), 1,
-            line_of(source, profile.name, name), name in NEEDED,
+            f"{profile.name} {name}",
+            selector,
+            int(bool(select(tree, selector))),
+            1,
+            line_of(source, profile.name, name),
+            name in NEEDED,
         )
         for name in ("body", *READ_BY_SELECTOR)
         for selector in getattr(profile, name)
-    )  # fmt: skip
+    )
 
 
 def line_of(source: Source, section: str, key: str) -> int:
@@ -202,7 +216,7 @@ def save_pages(found: Examination, folder: Path) -> list[Path]:
             "url": page.url,
             "fetched_at": page.capture.fetched_at.isoformat(),
             "content_type": page.capture.header("content-type"),
-            "article": _spelled(page.reading),
+            "article": _spelled(page.extraction),
             "absent": [],
         }
         (place / "expected.json").write_text(json.dumps(told, ensure_ascii=False, indent=1, default=str) + "\n")

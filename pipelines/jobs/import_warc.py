@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from pipelines.archive import manifests
 from pipelines.archive.captures import capture_file, store_capture
+from pipelines.archive.store import threads
 from pipelines.archive.warc import Exchange, capture_of, exchanges
 from pipelines.catalogue.delta import publish
 from pipelines.clock import iso, new_run_id, now, today
@@ -25,7 +25,6 @@ from pipelines.sources.addresses import Place, is_opinion, place_of
 
 ANSWERS_AT_ONCE, BYTES_AT_ONCE = 50, 16_000_000  # of a file, looked up and copied together; whichever comes first
 BYTES_A_PART = 64_000_000  # of pages; two parts are in memory at most, which bounds it
-COPIERS = 4  # captures copied at a time
 
 
 def ingest_files(settings: Settings, files: Sequence[Path], progress: Progress, dry: bool = False) -> Report:
@@ -119,12 +118,11 @@ def _copied(
         capture = capture_of(answer)
         file = capture_file(place.article_id, answer, capture)
         wanted.setdefault(place.article_id, []).append((capture, file))
-    with ThreadPoolExecutor(COPIERS) as threads:
-        for copied in threads.map(partial(_copy, archive), wanted.items()):
-            for sighting, stored, size in copied:
-                if stored:
-                    readers.ahead[stored.key] = readers.submit(stored)
-                yield sighting, size
+    for copied in threads().map(partial(_copy, archive), wanted.items()):
+        for sighting, stored, size in copied:
+            if stored:
+                readers.ahead[stored.key] = readers.submit(stored)
+            yield sighting, size
 
 
 def _op_eds(archive: Archive, answers: Iterable[Exchange], report: Report) -> Iterator[tuple[Place, Exchange]]:
@@ -132,10 +130,16 @@ def _op_eds(archive: Archive, answers: Iterable[Exchange], report: Report) -> It
     seen = archive.index.seen({place.article_id for place, _ in placed if place})
     for place, answer in placed:
         why = (
-            "of another site" if place is None else "of another section" if not is_opinion(place)
-            else f"answered {answer.status}" if answer.status != 200
-            else "archived before" if (place.article_id, iso(answer.fetched_at)) in seen else ""
-        )  # fmt: skip
+            "of another site"
+            if place is None
+            else "of another section"
+            if not is_opinion(place)
+            else f"answered {answer.status}"
+            if answer.status != 200
+            else "archived before"
+            if (place.article_id, iso(answer.fetched_at)) in seen
+            else ""
+        )
         if why or place is None:
             report.skipped[why] = report.skipped.get(why, 0) + 1
         else:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
 
-from pipelines.archive.manifests import EMPTY, Closing
+from pipelines.archive.manifests import Closing
 from pipelines.catalogue.drift import Drift
 from pipelines.errors import DayIncomplete, FixityFailed, NotificationFailed
 from pipelines.settings import read_settings
@@ -38,7 +39,7 @@ class Notice:
 def notices_of(day: str, closing: Closing) -> list[Notice]:
     """Return what is to be told of a day that was closed: what is missing, and what is unusual."""
     found = [Notice("incomplete", f"{day} is not complete", closing.missing)] if closing.missing else []
-    unusual = tuple(warning for warning in closing.warnings if EMPTY in warning)
+    unusual = tuple(quiet.sentence(date.fromisoformat(day)) for quiet in closing.quiet)
     return found + ([Notice("nothing-published", f"{day} brought less than such days do", unusual)] if unusual else [])
 
 
@@ -56,7 +57,7 @@ def notices_of_drift(findings: Iterable[Drift]) -> list[Notice]:
 
 
 def notify(notices: Iterable[Notice], addresses: str) -> None:
-    """Log each notice, and send it to each address; raise `NotificationFailed`, after all were tried, naming who got none.
+    """Log each notice, and send it to each address; raise `NotificationFailed` once all were tried and one failed.
 
     `addresses` are Apprise's, with spaces between: `mailtos://user:password@example.org?to=me@example.org`,
     `jsons://example.org/hook`. Their passwords are never logged.

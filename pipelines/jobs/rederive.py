@@ -26,13 +26,32 @@ from pipelines.model import Outcome, Sighting
 from pipelines.settings import Settings
 from pipelines.sources import source_named
 from pipelines.sources.addresses import Place, split_id
-from pipelines.versions import Step
+from pipelines.versions import SeenContent
 
 COMPARED_FIELDS = (
-    "status", "reasons", "headline", "deck", "kind", "authors", "published_at", "modified_at", "language", "text",
-    "text_ko", "captions", "images", "related", "correction_note", "translator_note", "print_edition", "emails",
-    "copyright", "rights_signals", "witnesses", "canonical_url",
-)  # fmt: skip
+    "status",
+    "reasons",
+    "headline",
+    "deck",
+    "kind",
+    "authors",
+    "published_at",
+    "modified_at",
+    "language",
+    "text",
+    "text_ko",
+    "captions",
+    "images",
+    "related",
+    "correction_note",
+    "translator_note",
+    "print_edition",
+    "emails",
+    "copyright",
+    "rights_signals",
+    "witnesses",
+    "canonical_url",
+)
 ARTICLES_A_PART = 100  # an article may have several sightings, and a part holds at most 1,000 outcomes
 OnArticle = Callable[[str], None]
 
@@ -113,7 +132,7 @@ def _archived(archive: Archive, article_ids: Iterable[str], readers: Readers) ->
         state = archive.index.state_of(article_id)
         record_keys = {text["content16"]: text["record_key"] for text in state.indexed_texts}
         url = place_of_article(archive, article_id).canonical_url
-        outdated: dict[str, Step] = {}
+        outdated: dict[str, SeenContent] = {}
         for step in state.history:
             if step.rules8 != rules8:
                 outdated.setdefault(step.capture_key, step)
@@ -159,9 +178,16 @@ def _difference(compared: _Compared, page: ReadPage) -> Difference | None:
         return None
     needed = compared.needed
     return Difference(
-        needed.article_id, page.url, needed.capture_key, compared.was, page.content16, fields, compared.before, after,
+        needed.article_id,
+        page.url,
+        needed.capture_key,
+        compared.was,
+        page.content16,
+        fields,
+        compared.before,
+        after,
         refused,
-    )  # fmt: skip
+    )
 
 
 def log_rereads(

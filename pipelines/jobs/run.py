@@ -44,9 +44,14 @@ def run_days(settings: Settings, asked: Asked, environment: Mapping[str, str], p
 
 
 def _crawl_all(
-    archive: Archive, asked: Asked, run_id: str, settings: Settings, environment: Mapping[str, str],
-    progress: Progress, report: Report,
-) -> dict[str, Summary]:  # fmt: skip
+    archive: Archive,
+    asked: Asked,
+    run_id: str,
+    settings: Settings,
+    environment: Mapping[str, str],
+    progress: Progress,
+    report: Report,
+) -> dict[str, Summary]:
     """Run one crawl for each source at the same time: each site still gets one request after another."""
     done: dict[str, Summary] = {}
     running: list[Crawl] = []

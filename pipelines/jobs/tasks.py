@@ -10,6 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import TypedDict
@@ -21,7 +22,14 @@ from pipelines.archive.keys import crawl_key
 from pipelines.catalogue.delta import compact, publish
 from pipelines.catalogue.queries import drifted
 from pipelines.clock import STAMP, iso, new_run_id, now, today
-from pipelines.errors import CrawlFailed, DayIncomplete, FixityFailed, WrongUsage
+from pipelines.errors import (
+    CrawlFailed,
+    DayIncomplete,
+    FixityFailed,
+    NotificationFailed,
+    OpedsError,
+    WrongUsage,
+)
 from pipelines.index.opened import Archive, open_archive
 from pipelines.ingestion.ingest import Part, ingest_orphans
 from pipelines.ingestion.read import Readers
@@ -190,11 +198,8 @@ def report(closed: Closed, past: bool = False) -> None:
     closing = manifests.manifest_at(open_archive(settings).store, closed["seq"]).closing
     assert closing is not None
     drift = [] if past else notices_of_drift(drifted(settings))  # of the whole archive: once a day is enough
-    try:
-        notify([*notices_of(closed["day"], closing), *drift], settings.notify)
-    finally:
-        if not closing.complete:
-            raise DayIncomplete(f"{closed['day']} is not complete: {'; '.join(closing.missing[:3])}")
+    wrong = "" if closing.complete else f"{closed['day']} is not complete: {'; '.join(closing.missing[:3])}"
+    _notify_or_raise([*notices_of(closed["day"], closing), *drift], settings, DayIncomplete, wrong)
 
 
 def ingest_settled_orphans() -> dict[str, int]:
@@ -247,15 +252,27 @@ def fixity(share: Share, day: str | None) -> dict[str, int]:
         lines = tuple(f"{one.key}: {one.said}" for one in findings)
         for line in lines:
             logger.error("%s", line)
-        try:
-            notify([Notice("fixity", f"{len(lines)} things in the archive do not fit", lines)], settings.notify)
-        finally:
-            raise FixityFailed(f"{len(lines)} things do not fit, the first: {lines[0]}")
+        notice = Notice("fixity", f"{len(lines)} things in the archive do not fit", lines)
+        wrong = f"{len(lines)} things do not fit, the first: {lines[0]}"
+        _notify_or_raise([notice], settings, FixityFailed, wrong)
     return counts
 
 
+def _notify_or_raise(notices: list[Notice], settings: Settings, error: type[OpedsError], wrong: str) -> None:
+    """Send the notices, then raise `error` where something is `wrong`; a notice that failed is part of its sentence."""
+    try:
+        notify(notices, settings.notify)
+    except NotificationFailed as failed:
+        if not wrong:
+            raise
+        raise error(f"{wrong}; and {failed}") from failed
+    if wrong:
+        raise error(wrong)
+
+
 def _settings() -> Settings:
-    return reachable(read_settings())
+    settings = reachable(read_settings())
+    return replace(settings, processes=settings.processes or 1)  # the scheduler starts as many tasks as fit
 
 
 def _archive() -> Archive:

@@ -20,9 +20,20 @@ from pipelines.sources.selectors import css_to_xpath
 
 SHIPPED = Path(__file__).parent
 SELECTORS = (
-    "body", "headline", "deck", "byline", "bio", "section", "date", "modified", "caption", "related", "drop", "wall",
+    "body",
+    "headline",
+    "deck",
+    "byline",
+    "bio",
+    "section",
+    "date",
+    "modified",
+    "caption",
+    "related",
+    "drop",
+    "wall",
     "copyright",
-)  # fmt: skip
+)
 LANGUAGES = {"split", "en", "ko"}
 KINDS_OF_ROUTE = {"list", "feed", "news-sitemap", "json"}
 BEGINNING, END = dt.date.min, dt.date.max
