@@ -109,24 +109,24 @@ def _reading(capture: Capture, place: Place, page: Page, body: Body, tried: tupl
     source, profile = place.source, body.profile or _elsewhere(place.source, capture)
     title = fields.headline(page, profile, source)
     outside = fields.signed_outside(page, profile, source)
-    edges = take_boilerplate(body.blocks, title.value if title else "", profile, outside[0])
+    boilerplate = take_boilerplate(body.blocks, title.value if title else "", profile, outside[0])
     known = body.profile is not None
-    english, korean = edges.paragraphs, edges.korean
+    english, korean = boilerplate.paragraphs, boilerplate.korean
     whole = [*english, *korean]
     wanted, got = _solid(whole), _solid(read_paragraphs(whole) if known else whole)
-    authors, signed_in = fields.authors(edges, outside, page, profile, source)
-    if edges.bios and not authors:
-        edges.doubts.append("bio_without_name")
+    authors, signed_in = fields.authors(boilerplate, outside, page, profile, source)
+    if boilerplate.bios and not authors:
+        boilerplate.warnings.append("bio_without_name")
     dates = fields.dates(page, profile, place)
     section = fields.section(page, profile)
-    label = title.value if title and title.value != edges.headline else ""  # a title that only says what it is
-    kind, kind_from = fields.kind(section or label, place, edges, bool(authors))
+    label = title.value if title and title.value != boilerplate.headline else ""  # a title that only says what it is
+    kind, kind_from = fields.kind(section or label, place, boilerplate, bool(authors))
     deck = page.first(*profile.deck)
     notice = page.first(*profile.copyright)
     article = Article(
         status=Status.OK,
-        headline=edges.headline,
-        deck=deck.value if deck else edges.deck,
+        headline=boilerplate.headline,
+        deck=deck.value if deck else boilerplate.deck,
         kind=kind,
         authors=authors,
         published_at=dates.published[0] if dates.published else None,
@@ -136,15 +136,15 @@ def _reading(capture: Capture, place: Place, page: Page, body: Body, tried: tupl
         language="+".join(code for code, part in (("en", english), ("ko", korean)) if part),
         text="\n\n".join(english),
         text_ko="\n\n".join(korean),
-        captions=fields.captions(body.nodes, profile, edges),
+        captions=fields.captions(body.nodes, profile, boilerplate),
         images=fields.images(body.nodes),
-        related=tuple(dict.fromkeys([*_related(page, profile), *edges.related])),
-        correction_note=edges.correction_note,
-        translator_note=edges.translator_note,
-        print_edition=edges.print_edition,
-        emails=tuple(dict.fromkeys(edges.emails)),
+        related=tuple(dict.fromkeys([*_related(page, profile), *boilerplate.related])),
+        correction_note=boilerplate.correction_note,
+        translator_note=boilerplate.translator_note,
+        print_edition=boilerplate.print_edition,
+        emails=tuple(dict.fromkeys(boilerplate.emails)),
         publisher=source.publisher,
-        copyright=edges.copyright or (notice.value if notice else ""),
+        copyright=boilerplate.copyright or (notice.value if notice else ""),
         rights_signals=fields.rights(page, capture),
         witnesses=_witnesses(
             dates, text=body.selector, headline=_witness(title), deck=_witness(deck), authors=signed_in, kind=kind_from
@@ -153,9 +153,9 @@ def _reading(capture: Capture, place: Place, page: Page, body: Body, tried: tupl
         profile=profile.name,
     )
     says = _address_says(place)
-    seen = Evidence(page, capture, source, body.profile, body.nodes, body.blocks, dates, section, says, edges)
+    seen = Evidence(page, capture, source, body.profile, body.nodes, body.blocks, dates, section, says, boilerplate)
     dropped = ((selector, collapse(element.text_content())) for selector, element in body.dropped)
-    removed = (*((f"drop {selector}", text) for selector, text in dropped if text), *edges.removed)
+    removed = (*((f"drop {selector}", text) for selector, text in dropped if text), *boilerplate.removed)
     return Extraction(with_status(article, seen), tried, removed)
 
 

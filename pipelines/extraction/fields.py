@@ -87,14 +87,14 @@ def _signed_anywhere(page: Page, source: Source) -> tuple[list[str], str]:
 
 
 def authors(
-    edges: Boilerplate, outside: tuple[list[str], str], page: Page, profile: Profile, source: Source
+    boilerplate: Boilerplate, outside: tuple[list[str], str], page: Page, profile: Profile, source: Source
 ) -> tuple[tuple[Author, ...], str]:
     """Return who signs, with bios: the body's own byline first, then what the page says outside of it."""
-    inside = _people(edges.names, source)
+    inside = _people(boilerplate.names, source)
     names, witness = (inside, "body") if inside else outside
-    translators = {name.strip(" .()") for name in re.split(r",| and | by ", edges.translator_note)}
+    translators = {name.strip(" .()") for name in re.split(r",| and | by ", boilerplate.translator_note)}
     names = [name for name in names if name not in translators]
-    bios = edges.bios or [said.value for said in (page.first(*profile.bio),) if said]
+    bios = boilerplate.bios or [said.value for said in (page.first(*profile.bio),) if said]
     joint = len(names) == 1 or len(bios) == 1  # one bio of several is about all of them
     shared = bios if len(bios) == len(names) else [" ".join(bios) if joint else ""] * len(names)
     return tuple(Author(name, bio) for name, bio in zip(names, shared, strict=True)), witness if names else ""
@@ -176,24 +176,24 @@ def section(page: Page, profile: Profile) -> str:
     return said.value if said else ""
 
 
-def kind(section: str, place: Place, edges: Boilerplate, signed: bool) -> tuple[str, str]:
+def kind(section: str, place: Place, boilerplate: Boilerplate, signed: bool) -> tuple[str, str]:
     """Return the kind by address, by the page's own section, else by the form of the text."""
     for text, witness in ((place.canonical_url.rsplit("/", 2)[0], "address"), (section, "section")):
         for name in KINDS:
             if name in text.lower():
                 return name, witness
-    if edges.bios or (signed and place.source.own):
+    if boilerplate.bios or (signed and place.source.own):
         return "column", "text"
-    if place.source.own and (edges.paragraphs or edges.korean):
+    if place.source.own and (boilerplate.paragraphs or boilerplate.korean):
         return "editorial", "text"
     return "unknown", ""
 
 
-def captions(nodes: Sequence[HtmlElement], profile: Profile, edges: Boilerplate) -> tuple[str, ...]:
+def captions(nodes: Sequence[HtmlElement], profile: Profile, boilerplate: Boilerplate) -> tuple[str, ...]:
     """Return the captions of the body's images, each once."""
     found = (element for node in nodes for selector in profile.caption for element in select(node, selector))
     texts = [collapse(" ".join(element.itertext())) for element in found]
-    return tuple(dict.fromkeys([*filter(None, texts), *edges.captions]))
+    return tuple(dict.fromkeys([*filter(None, texts), *boilerplate.captions]))
 
 
 def images(nodes: Sequence[HtmlElement]) -> tuple[str, ...]:

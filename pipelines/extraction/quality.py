@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from lxml.html import HtmlElement
 
 from pipelines.extraction.blocks import PROSE, Block, units
-from pipelines.extraction.boilerplate import COPYRIGHT, INVITATION, Boilerplate
+from pipelines.extraction.boilerplate import Boilerplate
 from pipelines.extraction.fields import OPINION, Dates
 from pipelines.extraction.generic import FURNITURE
 from pipelines.extraction.page import Page
+from pipelines.extraction.phrases import COPYRIGHT, INVITATION
 from pipelines.model import Article, Capture, Status
 from pipelines.sources import Profile, Source
 
@@ -59,7 +60,7 @@ class Evidence:
     dates: Dates
     section: str
     address_says: bool  # that it is opinion
-    edges: Boilerplate
+    boilerplate: Boilerplate
 
 
 def with_status(article: Article, seen: Evidence) -> Article:
@@ -121,7 +122,7 @@ def _doubtful(article: Article, seen: Evidence, short: bool) -> Iterator[Reason]
         ("beginning_missing", short and _lacks_its_beginning(article, seen.page)),
     ]
     yield from ((Status.REVIEW, reason) for reason, holds in doubts if holds)
-    yield from ((Status.REVIEW, doubt) for doubt in dict.fromkeys(seen.edges.doubts))
+    yield from ((Status.REVIEW, doubt) for doubt in dict.fromkeys(seen.boilerplate.warnings))
 
 
 def is_short(article: Article) -> bool:

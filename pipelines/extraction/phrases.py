@@ -1,0 +1,97 @@
+"""The wordings by which boilerplate is known: names, bylines, bios, notes, credits. Patterns only; rules: boilerplate.py.
+
+Names begin with a capital, in any script that has them; a Korean name is two to four syllables.
+"""
+
+from __future__ import annotations
+
+import re
+
+CAPITAL = r"[^\W\d_a-z]"
+WORD = rf"{CAPITAL}[\w’'.-]*?"
+PARTICLE = r"(?:van|von|der|den|de|da|di|la|le|bin|al|el)"
+NAME = rf"{WORD}(?:\s+(?:{PARTICLE}\s+){{0,2}}{WORD}){{1,3}}?"
+KOREAN_TITLE = r"(?:기자|논설위원|논설실장|특파원|교수|칼럼니스트|위원)"
+KOREAN_NAME = rf"[가-힣]{{2,4}}(?:\s?{KOREAN_TITLE})?"
+NAMES = rf"{NAME}(?:(?:,| and|,? AND)\s+{NAME})*"
+MAIL_ADDRESS = r"\[email\s?protected\]|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
+WHO = r"(?:(?:guest\s)?(?:author|writer|columnist|contributor))"
+OCCUPATION = re.compile(
+    r"\b(?:professors?|lecturers?|editors?|writers?|columnists?|reporters?|correspondents?|journalists?|directors?|fellows?"
+    r"|lawyers?|attorneys?|ambassadors?|diplomats?|advis[eo]rs?|CEO|presidents?|chair\w*|chief|head|ministers?|researchers?|scholars?"
+    r"|pilots?|poets?|novelists?|economists?|founders?|co-founders?|deans?|members?|partners?|analysts?|consultants?|activists?"
+    r"|doctors?|physicians?|teachers?|students?|officials?|commentators?|critics?|historians?|executives?|managers?|general)\b"
+)
+INSTITUTION = re.compile(rf"\b(?:at|of|for|with|in|from)\s+(?:the\s+)?{CAPITAL}")
+
+BIO = re.compile(
+    rf"[*—–-]?\s*(?:The\s+)?{WHO}s?\b(?:\s+of this (?:column|article|piece))?(?:,|\s+[a-z]).*$",
+    re.DOTALL | re.IGNORECASE,
+)
+BIO_DENIED = re.compile(
+    rf"[*—–-]?\s*(?:The\s+)?{WHO}s?\s+(?:is|are|was|were)\s+(?:not|right|wrong|never|my)\b", re.IGNORECASE
+)
+NAME_ALONE = re.compile(
+    rf"\[?(?:[Bb]y\s+|BY\s+)?({NAMES}|{KOREAN_NAME})\s*(?:\([^)]{{1,12}}\))?"
+    r"(?:,\s*(?:[Cc]olumnist|[Ss]taff [Ww]riter))?[,\]]?$"
+)
+NAME_THEN_BIO = re.compile(rf"(?:By\s+|BY\s+)?({NAMES})\s*([*—–-]?\s*The\s+{WHO}s?\b.*)$", re.DOTALL)
+BY_LINE = re.compile(
+    rf"(?:By|BY|by)\s+({NAMES})(?:,? (?:Staff [Ww]riter|Columnist|STAFF WRITER))?"
+    rf"(?:,\s+([a-z][^.]{{3,100}}))?\s*(?:[\[(]*\s*((?:{MAIL_ADDRESS})(?:,\s*(?:{MAIL_ADDRESS}))*)\s*[\])]*)?$"
+)
+NAME_AND_MAIL = re.compile(rf"(?!By |BY |by )({NAME}|{KOREAN_NAME})\s*()[\[(<]*({MAIL_ADDRESS})[\])>]*$")
+MAIL = re.compile(rf"[\[(<]*\s*({MAIL_ADDRESS})\s*[\])>]*$")
+PRINT_EDITION = re.compile(
+    r"(?:The )?(?:Korea )?JoongAng (?:Ilbo|Daily|Sunday), [A-Z][a-z]+\.? \d{1,2}(?:\s?[-–]\s?\d{1,2})?(?:, \d{4})?,"
+    r" Pages? \w?\d+\.?$"
+)
+TRANSLATOR = re.compile(
+    r"\(?Translat(?:ed|ion) by"
+    rf" (?:(?:the |our )?.{{0,60}}\b(?:staff|team|JoongAng Daily|editors?)|{NAME}(?:(?:,| and)\s+{NAME})*)\.?\)?$"
+    r"|Translated using (?:generative )?(?:AI|artificial intelligence|machine)\b.{0,160}$"
+    r"|This (?:article|column|editorial) was (?:originally )?written in Korean and translated .{3,300}$"
+)
+COPYRIGHT = re.compile(
+    r"(?:Copyright\s*(?:[©ⓒ(:]|\d{4}|by\b)|저작권자|[ⓒ©]|\(c\)\s).{0,120}$|.{0,100}All rights reserved\.?$"
+    r"|.{0,80}무단\s*전재.{0,40}$",
+    re.IGNORECASE,
+)
+CORRECTION = re.compile(
+    r"\W*(?:(?:Correction|Clarification|Editor['’]s note)s?\s*(?:[:(—–-])"
+    r"|This (?:article|editorial|column|story) (?:was|has been) (?:corrected|updated|revised|amended)\b"
+    r"|An earlier version of this (?:article|editorial|column|story)\b).*$",
+    re.DOTALL | re.IGNORECASE,
+)
+INVITATION = re.compile(
+    r"(?:Follow us on\b|Share this (?:article|story|column)\b|Read more:?\s*$"
+    r"|(?:More )?[Rr]elated (?:articles|stories|news)\b"
+    r"|(?=.*(?:newsletter|inbox|mailbox|Facebook|Twitter|Instagram|YouTube|e-?mail))"
+    r"(?:Subscribe to|Sign up|Get the best of)\b).{0,140}$"
+)
+DISCLAIMER = re.compile(
+    r"\W*The (?:views|opinions) (?:expressed|presented|reflected) (?:here|herein|in this (?:article|column|piece|op-ed)"
+    r"|by the (?:author|writer|columnist|contributor))\b.{0,300}$",
+    re.DOTALL,
+)
+CREDIT = re.compile(
+    r".*(?:\[[A-Z][A-Z0-9 /’'.&,-]*\]|[\[(](?:Yonhap|AP|AFP|Reuters|연합뉴스|[A-Z]+=연합뉴스)[\])])$|Photo by .{3,60}$",
+    re.DOTALL,
+)
+PARTNER = re.compile(r"with the Korea JoongAng Daily$")
+DASHED = re.compile(r"[-–▶•]\s+\S")
+SENTENCE_END = re.compile(r"[.!?][’”\"')\]]*\s+(?=[A-Z“‘\"'\d])")
+ABBREVIATIONS = frozenset(
+    "Prof Dr Mr Mrs Ms Gen Sen Rep St Co Ltd Inc Corp Jr Sr No Gov Lt Col Capt vs Ph.D M.D".split()
+)
+OPENER = re.compile(
+    r"[“‘\"']?(?:The|This|That|These|Those|It|In|On|At|When|If|But|And|A|An|As|For|There|We|I|He|She|They|South|North|Korea|President|\d)\b"
+)
+PROSE_END = re.compile(r"[.!?…][’”\"')\]]*$")
+MORE_BIO = re.compile(
+    r"(?:He|She|They)\s+(?:(?:has|have|had|also|previously|formerly|currently|is the|is an?|was the|was an?)\s+)*"
+    r"(?:served|serves|holds?|held|received|earned|graduated|teaches|taught|lives?|lived|writes|wrote|written|works?|worked|joined"
+    r"|chairs|chaired|leads|led|directs|directed|heads|headed|runs|advises|practices|manages|represents|covers|covered|studied|specializes|specialized|author|member|former|fellow|graduate|recipient|head|spent|edits|edited)\b"
+)
+PAST_BIO = re.compile(rf"[*—–-]?\s*(?:The\s+)?{WHO}s?\s+(?:was|were)\b", re.IGNORECASE)
+MAILS = re.compile(MAIL_ADDRESS)
