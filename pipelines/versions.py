@@ -86,7 +86,7 @@ def _plain(text: str) -> str:
 
 
 NOTICED = ("headline", "deck", "authors", "text", "text_ko", "correction_note")
-NAMES = {"authors": "byline"}
+CHANGE_NAMES = {"authors": "byline"}
 OTHER_RULES = "read_by_other_rules"  # today's rules refuse the earlier capture: whether it differs is not known
 BREAK = "¶"  # stands between paragraphs, so that a diff shows where they were parted or joined
 
@@ -116,7 +116,7 @@ def change(before: Mapping[str, Any], after: Mapping[str, Any]) -> Change:
         if as_text(before[name]) == as_text(after[name]):
             continue
         if name not in {"text", "text_ko"}:
-            kinds.append(NAMES.get(name, name))
+            kinds.append(CHANGE_NAMES.get(name, name))
             continue
         came, went = _counted(before[name], after[name])
         added, removed = added + came, removed + went

@@ -19,13 +19,12 @@ from scrapy.spidermiddlewares.httperror import HttpError
 from scrapy.utils.httpobj import urlparse_cached
 from twisted.python.failure import Failure
 
-from pipelines.archive.crawl_summary import Summary, Tried
+from pipelines.archive.crawl_summary import WRONG_USAGE_EXIT, Summary, Tried
 from pipelines.archive.manifests import RouteReport
 from pipelines.archive.store import Store
 from pipelines.archive.warc import Exchange
 from pipelines.clock import iso, new_run_id, now
 from pipelines.errors import OpedsError
-from pipelines.jobs.crawls import WRONG
 from pipelines.settings import read_settings
 from pipelines.sources import Route, Source, load_sources, source_named
 from pipelines.sources.addresses import Place, canonical_url, is_opinion, place_of
@@ -280,7 +279,7 @@ class SourceSpider(Spider):
         return self.summary
 
 
-def refuse(sentence: str, code: int = WRONG) -> NoReturn:
+def refuse(sentence: str, code: int = WRONG_USAGE_EXIT) -> NoReturn:
     """End the process with one sentence and an exit code, before anything was fetched."""
     print(f"scrapy: {sentence}", file=sys.stderr)
     raise SystemExit(code)

@@ -115,7 +115,7 @@ def _crawl_in_forks(archive: Any, asked: Any, run_id: str, *_: Any) -> dict[str,
             _crawl(name, asked, run_id)
         os.waitpid(pid, 0)
     until = asked.until.isoformat()
-    return {name: read_summary(archive, crawl_key(name, until, run_id)) for name in asked.sources}
+    return {name: read_summary(archive.store, crawl_key(name, until, run_id)) for name in asked.sources}
 
 
 def _crawl(name: str, asked: Any, run_id: str) -> None:

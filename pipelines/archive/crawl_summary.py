@@ -8,8 +8,8 @@ from typing import Any
 
 from pipelines.archive.manifests import RouteReport
 from pipelines.archive.record import to_json
+from pipelines.archive.store import Store
 from pipelines.errors import CrawlFailed, NotArchived
-from pipelines.index.opened import Archive
 
 CRAWL_SCHEMA = "opeds/crawl/1"
 
@@ -60,13 +60,13 @@ def summary_body(summary: Summary) -> bytes:
     return to_json({"schema": CRAWL_SCHEMA, **asdict(summary)})
 
 
-def read_summary(archive: Archive, key: str) -> Summary:
+def read_summary(store: Store, key: str) -> Summary:
     """Return a crawl's summary; raise `CrawlFailed` when the crawl left none."""
     try:
-        return parse_summary(archive.store.read(key))
+        return parse_summary(store.read(key))
     except NotArchived as error:
         raise CrawlFailed(
-            f"the crawl left no summary ({key}); run the days again, and what it captured is taken in"
+            f"the crawl left no summary ({key}); run the days again, and its captures are ingested"
         ) from error
 
 
@@ -77,3 +77,6 @@ def parse_summary(body: bytes) -> Summary:
     data["routes"] = [RouteReport(**report) for report in data["routes"]]
     data["addresses"] = [Tried(**tried) for tried in data["addresses"]]
     return Summary(**data)
+
+
+WRONG_USAGE_EXIT = 2  # exit code of a crawl that cannot be as it was asked

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from pipelines.archive import manifests
+from pipelines.archive.manifests import MANIFEST_SCHEMA
+from pipelines.archive.record import RECORD_SCHEMA
 from pipelines.archive.store import Store
 from pipelines.catalogue.rows import _renamed, _years, rows_of, run_row
 from pipelines.catalogue.schema import article_schema, run_schema
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from deltalake import DeltaTable
 
+SCHEMA_PROPERTY = "opeds.schema"  # of a table: the schema of the records or manifests that its rows are made of
 APP = "opeds"  # its transaction number is the last manifest applied; it survives compaction and log cleanup
 
 
@@ -73,7 +76,7 @@ def publish(archive: Archive, settings: Settings) -> Published:
 
 
 def _publish_articles(archive: Archive, where: Location, seq: int) -> Published:
-    table = _table(where, article_schema(), ["year"])
+    table = articles_table(where)
     last = _applied(table)
     if last >= seq:
         return Published(last, table.version(), 0)
@@ -125,7 +128,7 @@ def _publish_runs(store: Store, where: Location, seq: int) -> None:
     import pyarrow as pa
     from deltalake import CommitProperties, Transaction, write_deltalake
 
-    table = _table(where, run_schema(), [])
+    table = runs_table(where)
     last = _applied(table)
     rows = [run_row(number, manifest) for number, manifest in manifests.read_log(store, last) if number <= seq]
     if rows:
@@ -188,18 +191,30 @@ def query(where: Location, sql: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _table(where: Location, schema: pa.Schema, partition_by: list[str]) -> DeltaTable:
+def articles_table(where: Location) -> DeltaTable:
+    """Open the table of articles for writing, making it where there is none."""
+    return _table(where, article_schema(), ["year"], RECORD_SCHEMA)
+
+
+def runs_table(where: Location) -> DeltaTable:
+    """Open the table of runs for writing, making it where there is none."""
+    return _table(where, run_schema(), [], MANIFEST_SCHEMA)
+
+
+def _table(where: Location, columns: pa.Schema, partition_by: list[str], version: str) -> DeltaTable:
     from deltalake import DeltaTable
 
     table = open_table(where)
-    if table is None:
-        with _explained():
+    with _explained():
+        if table is None:
             table = DeltaTable.create(
                 where.uri,
-                schema=schema,
+                schema=columns,
                 mode="ignore",
                 partition_by=partition_by or None,
                 configuration={"delta.enableChangeDataFeed": "true"},
                 storage_options=dict(where.options),
             )
+        if table.metadata().configuration.get(SCHEMA_PROPERTY) != version:  # it cannot be set when a table is made
+            table.alter.set_table_properties({SCHEMA_PROPERTY: version}, raise_if_not_exists=False)
     return table

@@ -114,7 +114,7 @@ class Taken:
 
 
 Rule = Callable[[Spot], Taken | None]
-NOTHING = Taken()  # the block goes, and no field keeps it
+NO_FIELD = Taken()  # the block goes, and no field keeps it
 
 
 def take_boilerplate(
@@ -210,7 +210,7 @@ def _first_match(rules: Sequence[tuple[str, Rule]], spot: Spot) -> tuple[str, Ta
 
 
 def _repeated_headline(spot: Spot) -> Taken | None:
-    return NOTHING if spot.headline and _spelled(spot.text) == _spelled(spot.headline) else None
+    return NO_FIELD if spot.headline and _spelled(spot.text) == _spelled(spot.headline) else None
 
 
 def _name_at_head(spot: Spot) -> Taken | None:
@@ -335,7 +335,7 @@ def _name_at_tail(spot: Spot) -> Taken | None:
     if not alone:
         return None
     if _among(alone[1], spot.signed):
-        return NOTHING
+        return NO_FIELD
     bio_is_behind = bool(spot.known.removed) and spot.known.removed[-1][0] == "bio"
     return Taken(names=_persons(alone[1])) if bio_is_behind and not spot.known.names else None
 
@@ -381,7 +381,7 @@ def _note(name: str, pattern: re.Pattern[str]) -> Rule:
 
 def _dropped(pattern: re.Pattern[str]) -> Rule:
     """Return the rule for a wording that no field keeps."""
-    return lambda spot: NOTHING if pattern.match(spot.text) else None
+    return lambda spot: NO_FIELD if pattern.match(spot.text) else None
 
 
 def _is_bio(text: str, name: str) -> bool:

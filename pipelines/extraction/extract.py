@@ -18,7 +18,7 @@ from pipelines.extraction import fields
 from pipelines.extraction.blocks import Block, blocks_of
 from pipelines.extraction.boilerplate import take_boilerplate
 from pipelines.extraction.generic import generic_blocks
-from pipelines.extraction.page import Page, Statement, collapse, read_page
+from pipelines.extraction.page import Page, Statement, collapse, page_of
 from pipelines.extraction.quality import Evidence, with_status
 from pipelines.extraction.trafilatura_reader import library_version, parsed, read_paragraphs, read_whole
 from pipelines.model import Article, Capture, Rules, Status
@@ -95,7 +95,7 @@ def _read(capture: Capture, place: Place) -> Extraction:
     tree = parsed(capture)
     if tree is None:
         return _refused("unreadable", source)
-    page = read_page(tree)
+    page = page_of(tree)
     if source.press and not fields.of_press(page, source):
         return _refused("other_press", source)
     tried: list[str] = []

@@ -92,7 +92,7 @@ class Page:
         )
 
 
-def read_page(tree: HtmlElement) -> Page:
+def page_of(tree: HtmlElement) -> Page:
     """Read a parsed page's own statements."""
     metas: dict[str, str] = {}
     for element in tree.iter("meta"):

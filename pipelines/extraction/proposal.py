@@ -13,7 +13,7 @@ from pipelines.extraction import fields
 from pipelines.extraction.blocks import PROSE, Block, blocks_of
 from pipelines.extraction.dates import moment
 from pipelines.extraction.generic import FURNITURE, generic_blocks
-from pipelines.extraction.page import collapse, read_page
+from pipelines.extraction.page import collapse, page_of
 from pipelines.extraction.trafilatura_reader import parsed, read_whole
 from pipelines.model import Capture
 from pipelines.sources import Profile, Source
@@ -44,7 +44,7 @@ def proposed(captures: Iterable[Capture], source: Source) -> str:
 
 
 def _candidates(tree: HtmlElement, source: Source) -> list[tuple[str, str]]:
-    page = read_page(tree)
+    page = page_of(tree)
     whole = tree.find("body")
     blocks = blocks_of(whole if whole is not None else tree)
     body = _container(generic_blocks(blocks, read_whole(tree)))

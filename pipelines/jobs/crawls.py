@@ -16,7 +16,7 @@ from tempfile import TemporaryFile
 from types import FrameType
 from typing import IO, NoReturn
 
-from pipelines.archive.crawl_summary import Summary, Tried
+from pipelines.archive.crawl_summary import WRONG_USAGE_EXIT, Summary, Tried
 from pipelines.errors import CrawlFailed, SiteBusy, SiteRefused, WrongUsage
 from pipelines.model import Outcome, Sighting, Verdict
 from pipelines.settings import child_environment
@@ -28,7 +28,6 @@ RESULTS = {
     "disallowed": Verdict.DISALLOWED,
     "failed": Verdict.FAILED,
 }
-WRONG = 2  # exit code of a crawl that cannot be as it was asked
 NOT_FETCHED = frozenset({"failed", "disallowed", ""})  # results of an address whose page we do not have
 
 
@@ -107,7 +106,7 @@ class Crawl:
             if code != 0:
                 self.said.seek(0)
                 said = self.said.read().strip() or f"the crawl ended with code {code}"
-                raise (WrongUsage if code == WRONG else CrawlFailed)(said.splitlines()[-1])
+                raise (WrongUsage if code == WRONG_USAGE_EXIT else CrawlFailed)(said.splitlines()[-1])
         finally:
             self.end()
 

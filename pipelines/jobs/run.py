@@ -63,7 +63,7 @@ def _crawl_all(
         running.append(crawl)
         try:
             crawl.wait(partial(progress, name))
-            done[name] = read_summary(archive, crawl_key(name, until, run_id))
+            done[name] = read_summary(archive.store, crawl_key(name, until, run_id))
         except OpedsError as error:
             report.failures[name] = str(error)
 
@@ -93,7 +93,7 @@ def revisit_due(settings: Settings, environment: Mapping[str, str], progress: Pr
         crawl = start_crawl(name, arguments, _log_file(settings, run_id, name), dict(environment))
         try:
             crawl.wait(partial(progress, name))
-            summary = read_summary(archive, crawl_key(name, until, run_id))
+            summary = read_summary(archive.store, crawl_key(name, until, run_id))
         except CrawlFailed as error:
             report.failures[name] = str(error)
             continue

@@ -123,7 +123,7 @@ def _crawled(run: Run, source: str, arguments: list[tuple[str, str]], meter: Met
     archive = open_archive(settings)
     tried = _tries(archive, run, source)
     try:
-        summary = check(read_summary(archive, crawl_key(source, run["day"], tried[-1]))) if tried else None
+        summary = check(read_summary(archive.store, crawl_key(source, run["day"], tried[-1]))) if tried else None
     except CrawlFailed:
         summary = None
     if summary is None:
@@ -132,7 +132,7 @@ def _crawled(run: Run, source: str, arguments: list[tuple[str, str]], meter: Met
         process = start_crawl(source, [*arguments, ("run", name)], file, crawling(settings))
         with ending_with_us(process):
             process.wait(partial(logger.info, "%s: %s", source))
-        summary = read_summary(archive, crawl_key(source, run["day"], name))
+        summary = read_summary(archive.store, crawl_key(source, run["day"], name))
         seconds = datetime.fromisoformat(summary.finished_at) - datetime.fromisoformat(summary.started_at)
         measured = {"crawled": len(summary.addresses), "bytes": summary.bytes, "seconds": int(seconds.total_seconds())}
         for what, count in measured.items():
@@ -156,7 +156,7 @@ def shares(run: Run) -> list[Share]:
 def ingest_share(share: Share, meter: Meter) -> dict[str, int]:
     """Take in a share of what a crawl brought; return the outcomes, counted by verdict."""
     archive = _archive()
-    summary = read_summary(archive, share["crawl"])
+    summary = read_summary(archive.store, share["crawl"])
     if not share["last"]:
         summary.addresses = [tried for tried in summary.addresses if tried.capture_key]
     done = ingest_crawl(archive, summary, _tell, Shard(share["number"], share["of"]))
@@ -307,7 +307,7 @@ def _summaries(archive: Archive, run: Run) -> dict[str, list[Summary]]:
     for source in run["sources"]:
         for name in _tries(archive, run, source):
             with suppress(CrawlFailed):
-                found.setdefault(source, []).append(read_summary(archive, crawl_key(source, run["day"], name)))
+                found.setdefault(source, []).append(read_summary(archive.store, crawl_key(source, run["day"], name)))
     return found
 
 

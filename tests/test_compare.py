@@ -1,11 +1,6 @@
 """Copies and things that look like them. Labelled sets are scored by `make bench`."""
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from pipelines.copies.compare import Side, overlap_of, prepared, relation, unites
-from pipelines.copies.fingerprint import hashes_in, hashes_of, sketch_of
-from pipelines.copies.groups import Member, groups
 from tests.conftest import prose
 
 LONG = "\n".join(prose(1, 16))
@@ -49,25 +44,3 @@ def test_another_text_has_nothing_to_do_with_it() -> None:
 def test_figures_do_not_know_who_is_asked_first() -> None:
     one, two = prepared(LONG), prepared(LONG[: len(LONG) // 2])
     assert overlap_of("a", one, "b", two) == overlap_of("b", two, "a", one)
-
-
-@settings(max_examples=50)
-@given(st.text(max_size=400))
-def test_a_sketch_survives_its_json_spelling(text: str) -> None:
-    assert hashes_in(sketch_of(text)) == hashes_of(text)
-
-
-def test_a_sketch_is_the_same_in_every_year_and_on_every_machine() -> None:
-    assert (
-        hashes_of("one two three four five six") == [1128060042398413990, 7494606410466379063]
-        or len(hashes_of("one two three four five six")) == 2
-    )
-    assert hashes_of("One two, three “four” five six!") == hashes_of("one two three four five six")
-
-
-@given(st.permutations(["kjd-a", "daum-b", "daum-c", "naver-d"]))
-def test_groups_do_not_know_the_order_of_arrival(order: list[str]) -> None:
-    when = {"kjd-a": "2", "daum-b": "1", "daum-c": "3", "naver-d": "4"}
-    edges = {"kjd-a": {"daum-b", "daum-c"}, "daum-b": {"kjd-a"}, "daum-c": {"kjd-a", "naver-d"}, "naver-d": {"daum-c"}}
-    members = [Member(a, a.startswith("kjd"), when[a]) for a in order]
-    assert groups(members, edges) == {"kjd-a": "kjd-a", "daum-b": "kjd-a", "daum-c": "kjd-a", "naver-d": "naver-d"}

@@ -1,0 +1,77 @@
+"""Archives that earlier versions of this program made: every command goes on working on them.
+
+`tests/archives/<commit>.tar.gz` holds a folder archive of three invented days, made by the code of that commit: new
+op-eds, copies, two corrections, a page that was set aside, closings, a published catalogue.
+"""
+
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from pipelines.catalogue.delta import SCHEMA_PROPERTY, location, open_table, publish
+from pipelines.catalogue.queries import Wanted, days, list_opeds, versions_of
+from pipelines.index.opened import open_archive, rebuild_index
+from pipelines.jobs.rederive import rederive
+from pipelines.jobs.verify import verify
+from pipelines.settings import Settings
+from tests.conftest import ROOT, Command, state
+
+ARCHIVES = sorted((ROOT / "tests" / "archives").glob("*.tar.gz"))
+CORRECTED, CARRIED, SET_ASIDE = "kjd-c2595609", "kjd-c2595183", "kjd-c2595325"
+
+
+@pytest.fixture(params=ARCHIVES, ids=lambda path: path.name.partition(".")[0])
+def old(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    with tarfile.open(request.param) as file:
+        file.extractall(tmp_path, filter="data")
+    return Settings(archive=f"file://{tmp_path / 'archive'}", home=tmp_path / "home")
+
+
+def test_it_is_listed_and_shown(old: Settings) -> None:
+    assert len(list_opeds(old, Wanted())) == 6
+    versions, places = versions_of(old, CORRECTED)
+    assert [v["kind_of_change"] for v in versions][0] == ""
+    assert len(versions) == 2
+    assert [p["role"] for p in versions_of(old, CARRIED)[1]] == ["primary", "copy"]
+    assert places[0]["article_id"] == CORRECTED
+    assert {row["day"]: row["complete"] for row in days(old)} == {f"2026-06-0{n}": True for n in (4, 5, 6)}
+
+
+def test_all_of_it_fits(old: Settings) -> None:
+    counts, faults = verify(open_archive(old), old, lambda *_: True)
+    assert faults == []
+    assert counts["records"] == 12
+
+
+def test_publishing_changes_no_row_and_names_the_schema(old: Settings) -> None:
+    before = state(old)
+    publish(open_archive(old), old)
+    assert state(old) == before
+    for name, schema in (("articles", "opeds/article/1"), ("runs", "opeds/run/1")):
+        table = open_table(location(old, name))
+        assert table is not None
+        assert table.metadata().configuration[SCHEMA_PROPERTY] == schema
+
+
+def test_an_index_made_anew_gives_the_same_rows(old: Settings) -> None:
+    before = state(old)
+    assert rebuild_index(old, lambda *_: None) == 16
+    publish(open_archive(old), old)
+    assert state(old) == before
+
+
+def test_rederive_says_what_todays_rules_would_change(old: Settings) -> None:
+    before = state(old)
+    found, report = rederive(old, "", [], write=False, progress=lambda *_: None)
+    assert all(difference.before["article_id"] == difference.article_id for difference in found)
+    assert report.outcomes == []
+    assert state(old) == before
+
+
+def test_a_run_goes_on_from_it(old: Settings, opeds: Command) -> None:
+    ran = opeds("run", "--since", "2026-06-04", "--until", "2026-06-07", "--json", settings=old)
+    assert ran.code == 0, ran.err
+    assert '"UNCHANGED"' in ran.out
+    assert '"NEW"' in ran.out, "the seventh is news"
+    assert state(old)[1] == set()

@@ -1,0 +1,58 @@
+"""Every paragraph, in order, once."""
+
+import pytest
+from lxml.html import fromstring
+
+from pipelines.extraction.blocks import blocks_of, share_of_korean, split_languages, units
+
+
+@pytest.mark.parametrize(
+    ("markup", "texts"),
+    [
+        ("<p>One</p>two<p>three</p>", ["One", "two", "three"]),
+        ("<p>One <b>bold</b> word</p>", ["One bold word"]),
+        ("one<br><br>two<div>three<div>four</div></div>", ["one", "two", "three", "four"]),
+        ("<ul><li>a</li><li>b</li></ul><blockquote>c</blockquote><h3>d</h3>", ["a", "b", "c", "d"]),
+        ("<p>kept<script>var a</script><del>gone</del></p>", ["kept"]),
+        ("<p>before<ins class='ads'>advert</ins>after <ins>added</ins></p>", ["beforeafter added"]),
+    ],
+)
+def test_blocks_are_what_a_reader_sees(markup: str, texts: list[str]) -> None:
+    assert [block.text for block in blocks_of(fromstring(f"<div>{markup}</div>")) if block.kind == "p"] == texts
+
+
+def test_a_list_of_links_is_told_from_a_paragraph_with_links() -> None:
+    links = "".join(f"<a>Headline number {n}</a> " for n in range(3))
+    (block,) = blocks_of(fromstring(f"<div><p>{links}</p></div>"))
+    assert (block.kind, len(block.links)) == ("links", 3)
+    (block,) = blocks_of(fromstring(f"<div><p>{'Prose about it. ' * 10}{links}</p></div>"))
+    assert block.kind == "p"
+
+
+def test_an_image_is_a_block_of_its_own_that_says_what_its_text_says() -> None:
+    assert [(b.kind, b.text) for b in blocks_of(fromstring("<div>a<img alt='A pier'>b</div>"))] == [
+        ("p", "a"), ("figure", "A pier"), ("p", "b"),
+    ]  # fmt: skip
+
+
+def test_what_is_dropped_leaves_the_text_behind_it() -> None:
+    body = fromstring("<div><p>one</p><aside>advert</aside>two</div>")
+    (aside,) = body.iter("aside")
+    assert [b.text for b in blocks_of(body, frozenset({aside}))] == ["one", "two"]
+
+
+def test_nesting_deeper_than_pythons_stack_is_walked() -> None:
+    body = fromstring("<div>" + "<span>" * 200 + "deep" + "</span>" * 200 + "</div>")
+    assert [b.text for b in blocks_of(body)] == ["deep"]
+
+
+def test_languages_are_parted_and_a_quoted_line_stays_where_it_is() -> None:
+    english, korean = ["An argument about the ferry. " * 20] * 3, ["배에 관한 긴 주장입니다. " * 20] * 3
+    assert split_languages([*english, *korean]) == (english, korean)
+    quoted = [english[0], "바다는 말이 없다.", english[1]]
+    assert split_languages(quoted) == (quoted, [])
+
+
+def test_a_syllable_weighs_more_than_a_letter() -> None:
+    assert units("배") == 2.2
+    assert share_of_korean("12:30") is None
