@@ -1,4 +1,4 @@
-"""Prove that the archive still holds what it says: recompute, compare, tell; repair nothing.
+"""Prove that the archive still holds what it says: recompute, compare, send a notice; repair nothing.
 
 Every day at 04:00 in Seoul, in four mapped tasks: a 28th of all articles by the digest of their id, so that each
 object has its turn every four weeks, and everything that the last seven days brought. Payloads against their WARC

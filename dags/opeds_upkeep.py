@@ -1,4 +1,4 @@
-"""Keep the house: take in what broken runs left, compact the catalogue.
+"""Weekly maintenance: ingest orphaned captures, compact the catalogue.
 
 Every Sunday at 03:00 in Seoul. The daily runs take in what was left of the articles they meet; this visits at all
 captures in the bucket, the only DAG that lists it whole. Then the catalogue's small files are written together, and

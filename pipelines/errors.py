@@ -1,6 +1,6 @@
 """What can go wrong, as a tree a caller can act upon.
 
-OpedsError                  everything of ours: one sentence that says what to do
+OpedsError                  base of ours: one sentence that says what to do
 ├── WrongUsage              the caller asked for something that cannot be (exit code 2)
 │   ├── UnknownSource       no source of that name
 │   └── BadSourceFile       a source file that cannot be used
@@ -9,13 +9,13 @@ OpedsError                  everything of ours: one sentence that says what to d
 ├── StoreUnavailable        the bucket cannot be reached, or refuses our key
 ├── UnsafeStore             the bucket ignores conditional creates
 ├── ForeignIndex            the index belongs to another archive
-├── UnreadableWarc          a WARC file that ends early, or is none
+├── UnreadableWarc          a file that ends early, or is not a WARC file
 ├── CrawlFailed             a crawl that left no usable summary, or was cut off: try again
 │   ├── SiteBusy            429, 5xx or silence: try again later
 │   └── SiteRefused         401, 403 or robots.txt: do not try again before a person has looked
-├── DayIncomplete           a day of which not everything was read
+├── DayIncomplete           a day that was not read whole
 ├── FixityFailed            the archive holds something that does not fit
-├── NotificationFailed                 a notice that could not be delivered
+├── NotificationFailed      a notice that could not be delivered
 └── StalePublisher          another publisher moved the catalogue meanwhile
 """
 
@@ -57,7 +57,7 @@ class ForeignIndex(OpedsError):
 
 
 class UnreadableWarc(OpedsError):
-    """A WARC file that is none, or ends in the middle of a record."""
+    """The file is not a WARC file, or it ends in the middle of a record."""
 
 
 class CrawlFailed(OpedsError):
@@ -65,11 +65,11 @@ class CrawlFailed(OpedsError):
 
 
 class SiteBusy(CrawlFailed):
-    """The site asked us to come back later, or did not answer; what was captured is kept."""
+    """The site asked us to come back later, or did not answer; what was captured stays stored."""
 
 
 class SiteRefused(CrawlFailed):
-    """The site does not want us: asking again is no use, and no manners, before a person has looked."""
+    """The site refuses us. Do not ask again before a person has looked."""
 
 
 class DayIncomplete(OpedsError):

@@ -1,4 +1,4 @@
-"""The nouns: frozen values that travel from step to step. See `design` in ARCHITECTURE.md."""
+"""The values that travel from step to step: frozen, and without any knowledge of store, index or network."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one address tried. It lives in a manifest; nothing else knows about arrival."""
+    """What came of one address tried. It stands in a manifest; only manifests know in which order things arrived."""
 
     verdict: Verdict
     url: str

@@ -1,4 +1,4 @@
-"""Is what we saw new to us? Versions are contents in the order of capture, whatever the order of arrival."""
+"""What counts as a version, and what changed between two. Versions are contents in the order of capture."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipelines.model import Article, Verdict
 
 @dataclass(frozen=True, slots=True, order=True)
 class SeenContent:
-    """One sighting of an article: this content at that instant. `rules8` says how it was read."""
+    """One sighting of an article after reading: this content at that instant; `rules8` says by which rules."""
 
     fetched_at: datetime
     content16: str
@@ -48,7 +48,7 @@ def verdict(content16: str, fetched_at: datetime, history: Iterable[SeenContent]
 
 
 def steps(history: Iterable[SeenContent]) -> list[tuple[datetime, datetime, str]]:
-    """Return the runs of equal content: first seen, last seen, content16. A, B, A gives three.
+    """Return the intervals of equal content: first seen, last seen, content16. A, B, A gives three.
 
     >>> from datetime import datetime, UTC
     >>> seen = [SeenContent(datetime(2026, 6, n, tzinfo=UTC), content) for n, content in enumerate("aaba", 1)]
@@ -101,7 +101,7 @@ class Change:
 
 
 def change(before: Mapping[str, Any], after: Mapping[str, Any]) -> Change:
-    """Return what changed from one record to the next; readings by unlike rules are no witness of a change.
+    """Return what changed from one record to the next; records of unlike rules prove no change.
 
     >>> old = {"rules": {"sha256": "r"}, "headline": "A", "deck": "", "authors": [], "text": "one two", "text_ko": "",
     ...        "correction_note": ""}
@@ -125,7 +125,7 @@ def change(before: Mapping[str, Any], after: Mapping[str, Any]) -> Change:
 
 
 def word_diff(before: str, after: str) -> Iterator[tuple[str, str]]:
-    """Yield pieces of text with what became of them: ` ` kept, `-` gone, `+` new.
+    """Yield pieces of text with what became of them: ` ` stayed, `-` gone, `+` new.
 
     >>> list(word_diff("The ferry sank twice.", "The ferry sank once."))
     [(' ', 'The ferry sank'), ('-', 'twice.'), ('+', 'once.')]
@@ -142,7 +142,7 @@ def word_diff(before: str, after: str) -> Iterator[tuple[str, str]]:
 
 
 def _counted(before: str, after: str) -> tuple[int, int]:
-    """Return how many words came and how many went; a paragraph parted or joined is none."""
+    """Return how many words came and how many went; splitting or joining paragraphs counts no word."""
     added = removed = 0
     for what, text in word_diff(before, after):
         words = sum(word != BREAK for word in text.split())

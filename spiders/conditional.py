@@ -1,4 +1,4 @@
-"""Asks for a page that is kept already only if it changed: the answer 304 costs neither side a page."""
+"""Asks for a page that is stored already only if it changed: the answer 304 costs neither side a page."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HEADERS = {"If-None-Match": "ETag", "If-Modified-Since": "Last-Modified"}
 
 
 class AskWhetherChanged:
-    """Adds the validators of the capture kept last; spiders/source.py takes a 304 for a sighting of it."""
+    """Adds the validators of the capture stored last; spiders/source.py takes a 304 for a sighting of it."""
 
     def __init__(self, crawler: Crawler) -> None:
         self.crawler = crawler
@@ -51,7 +51,7 @@ class AskWhetherChanged:
 
 
 def _kept(store: Store, article_id: str) -> tuple[str, Capture | None]:
-    """Return the capture kept last of an article, with its key; trouble with it only means to ask in full."""
+    """Return the latest capture of an article, with its key; where it cannot be read, the page is asked for in full."""
     try:
         key = max(store.keys(captures_prefix(article_id)), default="")
         return key, read_capture(store.read(key), key) if key else None

@@ -1,4 +1,4 @@
-"""Keeps what the spiders bring: each page in the bucket as it arrives, the crawl's own account at the end.
+"""Stores what the spiders bring: each page in the bucket as it arrives, the crawl's own account at the end.
 
 Scrapy calls this an item pipeline; it has nothing to do with the package `pipelines`.
 """
@@ -26,7 +26,7 @@ from spiders.source import FetchedPage, SourceSpider, refuse
 
 
 class Deposit:
-    """Writes captures. A payload already kept for its article is noted, not stored again."""
+    """Writes captures. A payload that is stored already for its article is noted, not stored again."""
 
     def __init__(self, crawler: Crawler) -> None:
         self.crawler = crawler
@@ -64,7 +64,7 @@ class Deposit:
             refuse(str(error), code=1)  # bad luck: another try may find the bucket
 
     async def process_item(self, item: FetchedPage) -> FetchedPage:
-        """Keep one page; the bucket is waited for outside of the event loop."""
+        """Store one page; the bucket is waited for outside of the event loop."""
         try:
             await asyncio.to_thread(self._store, item)
         except OpedsError as error:

@@ -1,4 +1,4 @@
-"""Manners beyond Scrapy's own: an unreachable robots.txt forbids, and Retry-After is waited for."""
+"""Politeness beyond Scrapy's own: an unreachable robots.txt forbids, and Retry-After is waited for."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class PatientRetry(RetryMiddleware):
         return again
 
     def _closing(self) -> bool:
-        """Whether the crawl was told to end: it waits for us, and must not wait five minutes."""
+        """Whether the crawl is asked to end: it waits for us, and must not wait five minutes."""
         slot = self.crawler.engine._slot if self.crawler.engine else None
         return slot is None or slot.closing is not None
 

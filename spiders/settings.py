@@ -1,4 +1,4 @@
-"""Scrapy's settings: how we knock. Each says why it is not the default."""
+"""Scrapy's settings: how we ask. Each says why it is not the default."""
 
 from __future__ import annotations
 

@@ -231,7 +231,7 @@ class SourceSpider(Spider):
             self.say(tried.result, tried.article_id)
 
     def _moved(self, tried: Tried, place: Place, exchange: Exchange) -> Iterator[FetchedPage]:
-        """An address that leads to another article is that one's alias; the article itself is kept once."""
+        """An address that leads to another article is that one's alias; the article itself is stored once."""
         tried.result, tried.target = "alias", place.article_id
         if place.canonical_url not in self.by_url:
             arrived = Tried(place.canonical_url, place.article_id, list(tried.routes), tried.day, tried.title)
@@ -261,7 +261,7 @@ class SourceSpider(Spider):
         return _why(failure)
 
     def say(self, what: str, article_id: str) -> None:
-        """Tell a waiting parent process how far we are."""
+        """Show a waiting parent process how far we are."""
         if self.attended:
             with suppress(BrokenPipeError):  # the parent is gone: spiders/attended.py ends the crawl
                 print(what, article_id, flush=True)

@@ -49,8 +49,8 @@ TWICE = {
 PURE = {
     "clock", "model", "versions", "addresses", "selectors", "fingerprint", "compare", "groups", "extract", "page",
     "blocks", "boilerplate", "phrases", "fields", "dates", "generic", "quality", "proposal", "trafilatura_reader",
-    "keys", "record", "warc", "manifests", "crawl_summary", "rows", "schema", "drift", "load", "read", "decide", "match",
-    "revisit", "diff_page",
+    "keys", "record", "warc", "manifests", "crawl_summary", "rows", "schema", "drift", "load", "read", "decide",
+    "match", "revisit", "diff_page",
 }  # fmt: skip
 
 

@@ -31,7 +31,7 @@ def old(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
 def test_it_is_listed_and_shown(old: Settings) -> None:
     assert len(list_opeds(old, Wanted())) == 6
     versions, places = versions_of(old, CORRECTED)
-    assert [v["kind_of_change"] for v in versions][0] == ""
+    assert versions[0]["kind_of_change"] == ""
     assert len(versions) == 2
     assert [p["role"] for p in versions_of(old, CARRIED)[1]] == ["primary", "copy"]
     assert places[0]["article_id"] == CORRECTED

@@ -17,10 +17,8 @@ def sighting(day: int, key: str) -> Sighting:
 
 
 def page(key: str, content16: str, **article: object) -> ReadPage:
-    return ReadPage(
-        key, "https://a/1", Article(**{"status": Status.OK, **article}), content16=content16, object_key=f"o/{content16}",  # type: ignore[arg-type]
-        object_body=b"{}",
-    )  # fmt: skip
+    read = Article(**{"status": Status.OK, **article})  # type: ignore[arg-type]
+    return ReadPage(key, "https://a/1", read, content16=content16, object_key=f"o/{content16}", object_body=b"{}")
 
 
 def seen(day: int, content16: str, rules8: str = RULES8, key: str = "") -> SeenContent:

@@ -2,12 +2,16 @@
 
 from lxml.html import document_fromstring
 
-from pipelines.extraction.page import collapse, people, page_of, split_names
+from pipelines.extraction.page import collapse, page_of, people, split_names
 
-LINKED = '{"@graph":[{"@type":"NewsArticle","headline":"A ferry","author":[{"name":"Han Seo-yul"},{"@type":"Organization","name":"The paper"}]}]}'
+LINKED = (
+    '{"@graph":[{"@type":"NewsArticle","headline":"A ferry","author":'
+    '[{"name":"Han Seo-yul"},{"@type":"Organization","name":"The paper"}]}]}'
+)
 PAGE = page_of(
     document_fromstring(
-        "<html><head><title>A ferry - Paper</title><meta property='og:title' content='A ferry'><meta name='author' content=''>"
+        "<html><head><title>A ferry - Paper</title><meta property='og:title' content='A ferry'>"
+        "<meta name='author' content=''>"
         f"<script type='application/ld+json'>{LINKED}</script></head>"
         "<body><p class='a b' id='one'>Text</p><time datetime='2026-06-01'>Monday</time></body></html>"
     )

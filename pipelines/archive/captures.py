@@ -1,4 +1,4 @@
-"""A page is kept once: the same payload of the same article is a sighting of the capture that is there."""
+"""A page is stored once: the same payload of the same article is a sighting of the capture that is there."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def _plain(manifest: Manifest) -> dict[str, Any]:
 
 
 def _plain_closing(closing: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what most closings lack: readers of before know neither field."""
+    """Leave out what most closings lack: earlier versions of this program know neither field."""
     routes = [{n: v for n, v in route.items() if n != "status" or v} for route in closing["routes"]]
     return {**{n: v for n, v in closing.items() if n != "quiet" or v}, "routes": routes}
 

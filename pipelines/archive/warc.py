@@ -88,7 +88,7 @@ def exchanges(stream: IO[bytes], name: str) -> Iterator[Exchange]:
                 yield found
     except WARC_ERRORS as error:
         raise UnreadableWarc(
-            f"{name} is no WARC file, or ends in the middle of a record ({error}); {count} whole records were read"
+            f"{name} is not a WARC file, or ends in the middle of a record ({error}); {count} whole records were read"
         ) from error
     if count and not _ends_whole(stream):
         raise UnreadableWarc(f"{name} ends in the middle of a record; {count} whole records were read")
@@ -121,7 +121,7 @@ def _must_be_whole(record: ArcWarcRecord, name: str, count: int) -> None:
 
 
 def read_capture(body: bytes, key: str) -> Capture:
-    """Return the capture in one of our page files; raise `UnreadableWarc` if there is none."""
+    """Return the capture in one of our page files; raise `UnreadableWarc` if it holds no answer."""
     for exchange in exchanges(BytesIO(body), key):
         return capture_of(exchange)
     raise UnreadableWarc(f"{key} holds no response")
@@ -139,7 +139,7 @@ def damaged(body: bytes, key: str) -> list[str]:
             if checker.passed is False:
                 wrong += [f"{record.rec_type} record: {problem}" for problem in checker.problems]
     except WARC_ERRORS as error:
-        raise UnreadableWarc(f"{key} is no WARC file, or ends in the middle of a record ({error})") from error
+        raise UnreadableWarc(f"{key} is not a WARC file, or ends in the middle of a record ({error})") from error
     return wrong
 
 
@@ -184,7 +184,7 @@ def _chunked(record: ArcWarcRecord) -> bool:
 
 
 def _members(records: Iterable[ArcWarcRecord]) -> Iterator[bytes]:
-    """Yield each record as a gzip member; warcio's own writer is kept from stamping the time of writing."""
+    """Yield each record as a gzip member; warcio's own writer would add the time of writing."""
     for record in records:
         buffer = BytesIO()
         WARCWriter(buffer, gzip=False, warc_version="1.1").write_record(record)

@@ -16,7 +16,7 @@ SHIFT = 0.50  # of a field's witnesses, from which on another selector does the 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What one page gave: the witness of each field present. A page that was set aside gave nothing."""
+    """What one page gave: the provenance of each field present. A page that was set aside gave nothing."""
 
     source: str
     url: str
@@ -42,7 +42,7 @@ class Drift:
 
 
 def drift(observations: Iterable[Observation]) -> list[Drift]:
-    """Return what drifted, source by source, the gravest first.
+    """Return what drifted, source by source, the most serious first.
 
     >>> good = [Observation("kjd", f"u{n}", f"2026-06-{n:02d}", (("text", "#body"),)) for n in range(1, 16)]
     >>> bad = [Observation("kjd", f"v{n}", f"2026-07-{n:02d}") for n in range(1, 8)]

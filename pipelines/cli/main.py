@@ -1,4 +1,4 @@
-"""The command line: `opeds --help`. Each command is a few lines over the library; pictures are in cli_show.py."""
+"""The command line: `opeds --help`. Each command is a few lines over the library; what it prints is in show*.py."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Day = Annotated[str, typer.Option(help="One day in Seoul: 2026-06-01.")]
 Since = Annotated[str, typer.Option(help="First day in Seoul.")]
 Until = Annotated[str, typer.Option(help="Last day in Seoul, included.")]
 SourceNames = Annotated[list[str], typer.Option("--source", help="A source; may be repeated.  [default: all]")]
-Revisit = Annotated[bool, typer.Option("--revisit", help="Instead: look again at what is 1, 3, 7 or 30 days old.")]
+Revisit = Annotated[bool, typer.Option("--revisit", help="Instead: revisit pages that are 1, 3, 7 or 30 days old.")]
 Files = Annotated[list[Path], typer.Argument(help="WARC files, of any crawler.")]
 
 
@@ -136,10 +136,10 @@ def rederive_command(
     write: Write = False,
     as_json: Json = False,
 ) -> None:
-    """Read archived pages again by today's rules.
+    """Re-extract archived pages by today's rules.
 
     Shows what would change, field by field; --write logs it. A content that gets another name keeps the old one, so
-    that citations go on resolving.
+    that old citations stay valid.
     """
     from pipelines.archive.embedded import reachable
     from pipelines.cli.progress import Watcher
@@ -154,7 +154,7 @@ def rederive_command(
 
 @app.command("retry")
 def retry_command(source: OneSource = "", write: Write = False, as_json: Json = False) -> None:
-    """Read set-aside pages again by today's rules.
+    """Re-extract pages that were set aside.
 
     Shows which would pass now; --write archives those.
     """
@@ -280,7 +280,7 @@ def extract_command(
     fetched_at: Annotated[str, typer.Option(help="When, in ISO 8601.  [default: now]")] = "",
     explain: Annotated[bool, typer.Option("--explain", help="Say how it came about instead of printing JSON.")] = False,
 ) -> None:
-    """Read one page by hand; print what would be kept of it.
+    """Extract one page by hand; print what would be archived of it.
 
     --explain shows which layout fitted, which rule took which block, which witness gave each field.
     """
@@ -321,11 +321,12 @@ def doctor_command(
     into: Annotated[Path, typer.Option(help="A folder for what it saw.")] = Path("doctor"),
     as_json: Json = False,
 ) -> None:
-    """Look whether what we know of a site still holds.
+    """Check whether what we know of a site still holds.
 
     For the first live run and every later doubt: fetches robots.txt, the start addresses and a few pages, politely;
     says of each route and each field which selector works, and which line of the source file to change. Proposes a
-    profile for pages that none fits. Keeps what it saw as WARC and as fixture folders; writes nothing to an archive.
+    profile for pages that no profile fits. Stores what it saw as WARC and as fixture folders; writes nothing to an
+    archive.
     Ends with 1 when something does not hold.
     """
     from datetime import timedelta

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pipelines.catalogue.drift import Drift
 
 AROUND = 15  # unchanged words shown on either side of a change
-LAST_DAYS = 14  # told one by one; the calendar has the others
+LAST_DAYS = 14  # shown one by one; the calendar has the others
 
 
 def print_list(rows: Sequence[dict[str, Any]]) -> None:

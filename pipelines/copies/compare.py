@@ -12,13 +12,13 @@ from functools import lru_cache
 from pipelines.copies.fingerprint import shingles_of, words_of
 from pipelines.model import Overlap
 
-COMPARED_SHINGLE = 3  # words; runs of three survive editing where runs of five do not
+COMPARED_SHINGLE = 3  # words; shingles of three words survive editing where those of five do not
 TENTHS = 10
 MIN_SHARED, MIN_SMALL, MIN_LARGE, MIN_SPREAD = 40, 0.30, 0.15, 0.8
-TOUCHED = 0.20  # a tenth counts when that share of its runs is in the other text
-METHOD = "w3-tenths/1"  # raise it whenever the same two texts would give other figures
+TOUCHED = 0.20  # a tenth counts when that share of its shingles is in the other text
+METHOD = "w3-tenths/1"  # raise it whenever the same two texts would give another overlap
 NEARLY_ALL, SHORT_SHARED = 0.9, 12
-QUOTED = 25  # shared runs from which on a text that is no copy quotes the other
+QUOTED = 25  # shared shingles from which on a text that is not a copy quotes the other
 EXCERPT, MUCH_SHORTER = 0.6, 0.7
 ROUNDUP_BEYOND, ROUNDUP_TENTHS = 200, 8
 UNITES = frozenset({"same", "version", "syndicated_copy", "excerpt_of"})
@@ -26,7 +26,7 @@ UNITES = frozenset({"same", "version", "syndicated_copy", "excerpt_of"})
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What the relation needs to know of each text besides the figures."""
+    """What the relation needs to know of each text besides the overlap."""
 
     article_id: str
     source: str
@@ -35,17 +35,17 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text prepared for comparison: its runs in order, and as a set."""
+    """A text prepared for comparison: its shingles in order, and as a set."""
 
-    runs: tuple[str, ...]
+    shingles: tuple[str, ...]
     distinct: frozenset[str]
 
 
 @lru_cache(maxsize=512)  # a candidate is compared with several newcomers; a text takes about 60 kB
 def prepared(text: str) -> Text:
-    """Return a text's runs of three words."""
-    runs = shingles_of(words_of(text), COMPARED_SHINGLE)
-    return Text(tuple(runs), frozenset(runs))
+    """Return a text's shingles of three words."""
+    shingles = shingles_of(words_of(text), COMPARED_SHINGLE)
+    return Text(tuple(shingles), frozenset(shingles))
 
 
 def overlap_of(this_id: str, this: Text, other_id: str, other: Text) -> Overlap:
@@ -54,8 +54,8 @@ def overlap_of(this_id: str, this: Text, other_id: str, other: Text) -> Overlap:
         ((this_id, this), (other_id, other)), key=lambda s: (len(s[1].distinct), s[0])
     )
     shared = len(small.distinct & large.distinct)
-    inside = [_share(part, large.distinct) for part in _tenths(small.runs)]
-    reached = [(_share(part, small.distinct) >= TOUCHED, len(part)) for part in _tenths(large.runs)]
+    inside = [_share(part, large.distinct) for part in _tenths(small.shingles)]
+    reached = [(_share(part, small.distinct) >= TOUCHED, len(part)) for part in _tenths(large.shingles)]
     return Overlap(
         smaller=small_id,
         shared=shared,
@@ -69,7 +69,7 @@ def overlap_of(this_id: str, this: Text, other_id: str, other: Text) -> Overlap:
 
 
 def worth_storing(f: Overlap) -> bool:
-    """Whether two texts share enough to be told of: a quotation's length, or all of two short ones."""
+    """Whether two texts share enough to be stored: a quotation's length, or all of two short texts."""
     return f.shared >= QUOTED or _short_twins(f)
 
 
@@ -79,7 +79,7 @@ def _short_twins(f: Overlap) -> bool:
 
 
 def relation(this: Side, other: Side, f: Overlap) -> str:
-    """Return what `this` is to `other`, from stored figures.
+    """Return what `this` is to `other`, from a stored overlap.
 
     Only the order of publication tells an abridgement from a roundup, both being a small text whole
     inside a larger one. `this` is taken as the later of the two.
@@ -103,9 +103,9 @@ def unites(one: Side, two: Side, f: Overlap) -> bool:
     return relation(later, earlier, f) in UNITES
 
 
-def _tenths(runs: tuple[str, ...]) -> list[tuple[str, ...]]:
-    size = len(runs)
-    parts = (runs[size * n // TENTHS : size * (n + 1) // TENTHS] for n in range(TENTHS))
+def _tenths(shingles: tuple[str, ...]) -> list[tuple[str, ...]]:
+    size = len(shingles)
+    parts = (shingles[size * n // TENTHS : size * (n + 1) // TENTHS] for n in range(TENTHS))
     return [part for part in parts if part]
 
 

@@ -1,4 +1,4 @@
-"""Likeness of texts: words, runs of words, and the sketch that is kept in every record. Overlap: DECISIONS 0009."""
+"""Likeness of texts: words, shingles, and the sketch that every record holds. Measured: DECISIONS 0009."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from itertools import islice
 from xxhash import xxh3_64_intdigest
 
 ALGORITHM = "w5-xxh3-1/16"
-INDEXED_SHINGLE = 5  # words of a run that is looked up: with 3, templates drown the index
-SAMPLE = 16  # one run of so many is kept, by its hash: the same ones in every text
+INDEXED_SHINGLE = 5  # words of a shingle that is looked up: with 3, templates drown the index
+SAMPLE = 16  # one shingle of so many is in the sketch, chosen by its hash: the same ones in every text
 SHORT_TEXT = 200  # words; a shorter text keeps its smallest hashes instead of a sample
 SMALLEST = 32
 _APOSTROPHE = re.compile("['’‘`]")
@@ -33,12 +33,12 @@ def words_of(text: str) -> tuple[str, ...]:
 
 
 def shingles_of(words: Sequence[str], length: int) -> list[str]:
-    """Return every run of `length` words, in order."""
+    """Return every shingle of `length` words, in order."""
     return list(map(" ".join, zip(*(islice(words, n, None) for n in range(length)), strict=False)))
 
 
 def hashes_of(text: str) -> list[int]:
-    """Return the sampled 64-bit hashes of a text's runs, sorted; the same on every machine and in every year."""
+    """Return the sampled 64-bit hashes of a text's shingles, sorted; the same on every machine and in every year."""
     words = words_of(text)
     hashes = set(map(xxh3_64_intdigest, map(str.encode, shingles_of(words, INDEXED_SHINGLE))))
     if len(words) < SHORT_TEXT:
@@ -47,7 +47,7 @@ def hashes_of(text: str) -> list[int]:
 
 
 def sketch_of(text: str) -> dict[str, str]:
-    """Return the sketch as a record keeps it: big-endian 64-bit numbers in base64, for any JSON reader."""
+    """Return the sketch as a record holds it: big-endian 64-bit numbers in base64, for any JSON reader."""
     hashes = hashes_of(text)
     packed = struct.pack(f">{len(hashes)}Q", *hashes)
     return {"algorithm": ALGORITHM, "hashes": base64.b64encode(packed).decode()}

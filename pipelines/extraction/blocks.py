@@ -1,4 +1,4 @@
-"""The body of a page as a list of blocks: every paragraph kept, in order, once; furniture told apart.
+"""The body of a page as a list of blocks: every paragraph once, in order, apart from furniture.
 
 trafilatura silently drops paragraphs written as bare `div`, list items, subheads, quotations and
 short linked paragraphs. So the body is brought to plain blocks first, and only then handed on.

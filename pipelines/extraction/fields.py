@@ -1,4 +1,4 @@
-"""What a page and its text say of the op-ed, field by field, each with its witness. Null rather than a guess."""
+"""What a page and its text say of the op-ed, field by field, each with its provenance. Null rather than a guess."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def _people(names: Sequence[str], source: Source) -> list[str]:
 
 
 def _in_byline(byline: str) -> list[str]:
-    """Return the names in a byline, without addresses, titles and what a person is.
+    """Return the names in a byline, without mail addresses, titles and occupations.
 
     >>> _in_byline("By Kim Min-ju, professor at Hanbit University")
     ['Kim Min-ju']
@@ -124,7 +124,7 @@ def _untitled(byline: str) -> str:
 
 
 def is_person(name: str, source: Source) -> bool:
-    """Whether a name is a person's: a publisher, a date or a line of interface is none."""
+    """Whether a name is a person's, and not a publisher, a date or a line of the site's interface."""
     plain = name.casefold().removeprefix("the ").strip()
     publishers = {n.casefold().removeprefix("the ") for n in (*source.names, *source.press, source.publisher)}
     words = plain.split()
@@ -139,7 +139,7 @@ def is_person(name: str, source: Source) -> bool:
 
 
 def dates(page: Page, profile: Profile, place: Place) -> Dates:
-    """Return the moments that the page states, by the best witness; none when nothing states one."""
+    """Return the moments that the page states, by the best provenance; None where nothing states one."""
     zone = place.source.timezone
     told = list(_moments(_published(page, profile, place), place.source))
     changed = next(_moments(_modified(page, profile), place.source), None)

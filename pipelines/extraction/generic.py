@@ -1,7 +1,7 @@
 """A page that no profile fits: trafilatura finds the text, the page's own blocks make it whole.
 
 The library takes one container and drops linked or short paragraphs; but what it found shows where the article stands.
-Blocks in the same place, or dressed the same elsewhere, belong to it. A pure function of a tree and lines.
+Blocks in the same place, or with the same layout elsewhere, belong to it. A pure function of a tree and lines.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from lxml.html import HtmlElement
 
 from pipelines.extraction.blocks import PROSE, Block
 
-MIN_TEXT = 60  # characters of a block that is taken in although the library left it
-DRESSED_ALIKE = 3  # so many long paragraphs in one dress make it the article's
+MIN_TEXT = 60  # characters of a block that is put back although the library left it out
+SAME_LAYOUT = 3  # so many long paragraphs with one layout signature make it the article's
 NEAR = 4  # levels between a paragraph in wrappers of its own and the article's container
 MOSTLY_LINK = 0.6
 NO_TEXT = frozenset("figure figcaption aside form footer header nav table h1 h2 h3 h4 h5 h6 li th td".split())
@@ -24,13 +24,13 @@ FURNITURE = re.compile(
     r"|cookie|consent|popular|recommend|teaser|sidebar|widget|disclaim|copyright|footer|banner|signup",
     re.IGNORECASE,
 )
-Dress = tuple[object, ...]
+Layout = tuple[object, ...]
 
 
 def generic_blocks(blocks: Sequence[Block], lines: Sequence[str]) -> list[Block]:
     """Return those of a page's blocks that are its article, given the lines that the library found.
 
-    Lines that are no block of the page (rows of tables) are kept where they stood.
+    Lines that are not blocks of the page (rows of tables) stay where they stood.
     """
     found = _placed(blocks, lines)
     kept = sorted({at for at, _ in found if at >= 0})
@@ -60,7 +60,7 @@ def _left_out(blocks: Sequence[Block], kept: Sequence[int]) -> list[int]:
     """Return the places of paragraphs that the library left although they stand or look like those it took."""
     long = [blocks[at].node for at in kept if len(blocks[at].text) >= PROSE]
     containers = {node.getparent() for node in long if node is not None}
-    dresses = Counter(_dress(node) for node in long if node is not None)
+    layouts = Counter(_layout(node) for node in long if node is not None)
     taken = set(kept)
     found = []
     for at in range(kept[0], len(blocks)):
@@ -69,8 +69,8 @@ def _left_out(blocks: Sequence[Block], kept: Sequence[int]) -> list[int]:
             continue
         levels = NEAR if at < kept[-1] else 1  # behind the last only what stands in the same container itself
         inside = any(parent in containers for parent in _above(block.node, levels))
-        dress = _dress(block.node)
-        if inside or (dress[-1] and dresses[dress] >= DRESSED_ALIKE):
+        dress = _layout(block.node)
+        if inside or (dress[-1] and layouts[dress] >= SAME_LAYOUT):
             found.append(at)
     return found
 
@@ -87,8 +87,11 @@ def _is_text(block: Block) -> bool:
     )
 
 
-def _dress(node: HtmlElement) -> Dress:
-    """Return how a paragraph is dressed: its tag, its parent's parent, its parent; the last with a class or empty."""
+def _layout(node: HtmlElement) -> Layout:
+    """Return a paragraph's layout signature: its tag, and tag and class of grandparent and parent.
+
+    The parent is left out if it has no class.
+    """
     parent = node.getparent()
     above = parent.getparent() if parent is not None else None
     shown = [(e.tag, e.get("class", "")) if e is not None else () for e in (above, parent)]

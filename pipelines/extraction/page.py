@@ -103,7 +103,7 @@ def page_of(tree: HtmlElement) -> Page:
 
 
 def collapse(text: str) -> str:
-    """Return text with white space collapsed, no-break ones included, and characters that are none left out.
+    """Return text with white space collapsed, no-break ones included, and without characters that are not text.
 
     Zero-width and control characters go (an escape sequence would steer a reader's terminal), and half surrogate
     pairs, which JSON may hold but no file can.

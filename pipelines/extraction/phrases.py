@@ -1,4 +1,4 @@
-"""The wordings by which boilerplate is known: names, bylines, bios, notes, credits. Patterns only; rules: boilerplate.py.
+"""The wordings of boilerplate: names, bylines, bios, notes, credits. Patterns only; the rules are in boilerplate.py.
 
 Names begin with a capital, in any script that has them; a Korean name is two to four syllables.
 """

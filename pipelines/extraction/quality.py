@@ -1,4 +1,4 @@
-"""How far a reading can be trusted: every doubt with its reason, the gravest decides."""
+"""How far a page can be trusted: collects (status, reason) pairs; the most severe status wins."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MIN_COVERAGE = 0.9  # of our blocks in trafilatura's reading of them; it drops s
 MIN_BLOCKS, MIN_UNITS = 3, 800  # of an op-ed; a Hangul syllable counts for 2.2 Latin letters
 ROOTS = ("#root", "#app", "#__next", "#__nuxt")  # where scripts put a page that is made by them
 GALLERY = 5  # pictures
-NOT_OPINION = frozenset({"other_section", "other_press", "photo_gallery"})  # reasons that say: this is no op-ed
+NOT_OPINION = frozenset({"other_section", "other_press", "photo_gallery"})  # reasons for which a page is not an op-ed
 SHORT_KINDS = frozenset({"cartoon", "letter"})
 SOFT_404 = re.compile(
     r"\b(?:page|article|content) (?:(?:is|was|could) )?(?:not|no longer) (?:be )?(?:found|available|exist)"
@@ -49,7 +49,7 @@ INTERFACE = re.compile(
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a judgement rests on besides the article."""
+    """What the status depends on besides the article."""
 
     page: Page
     capture: Capture
@@ -66,9 +66,14 @@ class Evidence:
 def with_status(article: Article, seen: Evidence) -> Article:
     """Return the article with its status and every reason for it."""
     short = is_short(article)
-    found = [*_no_article(article, seen, short), *_cut(seen, short), *_drifted(seen), *_doubtful(article, seen, short)]
-    gravest = max((status for status, _ in found), key=list(Status).index, default=Status.OK)
-    return replace(article, status=gravest, reasons=tuple(reason for _, reason in found))
+    reasons = [
+        *_no_article(article, seen, short),
+        *_cut(seen, short),
+        *_drifted(seen),
+        *_uncertain(article, seen, short),
+    ]
+    most_severe = max((status for status, _ in reasons), key=list(Status).index, default=Status.OK)
+    return replace(article, status=most_severe, reasons=tuple(reason for _, reason in reasons))
 
 
 Reason = tuple[Status, str]
@@ -103,12 +108,12 @@ def _drifted(seen: Evidence) -> Iterator[Reason]:
         yield Status.DRIFT, "no_profile_fits"
 
 
-def _doubtful(article: Article, seen: Evidence, short: bool) -> Iterator[Reason]:
+def _uncertain(article: Article, seen: Evidence, short: bool) -> Iterator[Reason]:
     text = _words(article)
     beside = seen.profile is not None and any(True for _ in _beside(seen))
     future = bool(article.published_at and article.published_at > seen.capture.fetched_at)
     otherwise = bool(seen.section and not OPINION.search(seen.section) and seen.address_says)
-    doubts = [
+    warnings = [
         ("no_headline", not article.headline),
         ("no_date", article.published_at is None),
         ("short", article.kind not in SHORT_KINDS and short),
@@ -121,8 +126,8 @@ def _doubtful(article: Article, seen: Evidence, short: bool) -> Iterator[Reason]
         ("text_beside_body", beside),
         ("beginning_missing", short and _lacks_its_beginning(article, seen.page)),
     ]
-    yield from ((Status.REVIEW, reason) for reason, holds in doubts if holds)
-    yield from ((Status.REVIEW, doubt) for doubt in dict.fromkeys(seen.boilerplate.warnings))
+    yield from ((Status.REVIEW, reason) for reason, holds in warnings if holds)
+    yield from ((Status.REVIEW, warning) for warning in dict.fromkeys(seen.boilerplate.warnings))
 
 
 def is_short(article: Article) -> bool:

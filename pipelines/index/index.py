@@ -1,8 +1,8 @@
 """The derived table of addresses, sightings and fingerprints: SQLite here, PostgreSQL when shared.
 
-Everything in it comes from manifests and records and can be made again from them. A reading is published
+Everything in it comes from manifests and records and can be made again from them. A text is published
 before its manifest exists, so that a second worker can find it as a candidate; it is *known* once a
-manifest's number stands beside it. The tables: tables.py; what a manifest does to them: apply.py.
+manifest's number stands beside it. The tables: tables.py; what a manifest does to them: update.py.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from pipelines.model import Match, Outcome, Overlap
 from pipelines.settings import Settings
 from pipelines.versions import SeenContent
 
-COMMON = 30  # groups; a run of words found in more of them is template
+COMMON = 30  # groups; a shingle found in more of them is template
 MIN_SHARED_HASHES = 2
 CANDIDATE_GROUPS = 10
 INDEX_SCHEMA = "2"  # of the tables; raise it whenever they change, and every index is made anew when it is opened next
@@ -72,7 +72,7 @@ class Grouped:
 
 @dataclass(frozen=True, slots=True)
 class ArticleState:
-    """All that arrival tells of one article; the catalogue's derived columns come from it."""
+    """All that the log says of one article; the catalogue's derived columns come from it."""
 
     article_id: str
     source: str
@@ -291,12 +291,12 @@ class Index:
             )
 
     def state_of(self, article_id: str) -> ArticleState:
-        """Return what the log tells of one article."""
+        """Return what the log says of one article."""
         (state,) = self.states_of([article_id])
         return state
 
     def states_of(self, article_ids: Iterable[str]) -> Iterator[ArticleState]:
-        """Yield what the log tells of each of these articles, in the order of their ids."""
+        """Yield what the log says of each of these articles, in the order of their ids."""
         for some in in_portions(article_ids):
             with self._connection() as c:
                 yield from _states(c, some)

@@ -77,7 +77,7 @@ def _own(sources: Mapping[str, Source]) -> list[str]:
 def catch_up(archive: Archive, progress: Callable[[int], None] = lambda _: None) -> int:
     """Apply every manifest the index lacks; return the number of the last one. `progress` is told each number.
 
-    Another worker's readings, or all of them for a new index, are published from their records' sketches.
+    Texts of other workers, or all texts for a new index, are published from the sketches in their records.
     """
     for seq, manifest in manifests.read_log(archive.store, archive.index.seq()):
         _apply(archive, seq, manifest)
@@ -111,7 +111,7 @@ def commit(archive: Archive, manifest: manifests.Manifest) -> int:
 
 
 def texts_of(archive: Archive, record_keys: Iterable[str]) -> dict[str, Texts]:
-    """Return the texts of these records, those left out that are not there. The last thousand are kept at hand.
+    """Return the texts of these records, without those that are missing. The last thousand stay in memory.
 
     Records never change, and one day's texts are compared with each other many times.
     """

@@ -1,4 +1,4 @@
-"""What a crawl tells of itself: its summary in the bucket, and how to start one as a process."""
+"""How a crawl is started as a process, waited for, and judged by its summary."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ NOT_FETCHED = frozenset({"failed", "disallowed", ""})  # results of an address w
 
 
 def check(summary: Summary) -> Summary:
-    """Return a summary whose crawl has nothing to gain from another try.
+    """Return the summary, if another try of the crawl would not help.
 
     Raises `CrawlFailed` when it was cut off, `SiteBusy` or `SiteRefused` when the site kept it from a page or from a
-    section that must be read. What is missing for other reasons, as after a change of layout, the closing tells.
+    section that must be read. What is missing for other reasons, as after a change of layout, stands in the closing.
     """
     if summary.finish_reason != "finished":
         raise CrawlFailed(f"the crawl of {summary.source} was cut off ({summary.finish_reason}); its captures are kept")
@@ -51,7 +51,7 @@ def check(summary: Summary) -> Summary:
 
 
 def sightings(addresses: Iterable[Tried]) -> tuple[list[Sighting], list[Outcome]]:
-    """Return the pages that a crawl saw at these addresses, and what came of those that gave none."""
+    """Return the sightings of a crawl at these addresses, and the outcomes of the addresses that gave no page."""
     tried = list(addresses)
     return [_sighting(t) for t in tried if t.capture_key], [_outcome(t) for t in tried if not t.capture_key]
 
@@ -143,7 +143,7 @@ def start_crawl(source: str, arguments: Iterable[tuple[str, str]], log: Path, en
 
 @contextmanager
 def ending_with_us(crawl: Crawl) -> Iterator[None]:
-    """End the crawl when this process is told to end (SIGTERM), as a scheduler tells a task; its summary stays."""
+    """End the crawl when this process gets SIGTERM, as a scheduler ends a task; the crawl still writes its summary."""
 
     def ended(number: int, _frame: FrameType | None) -> NoReturn:
         crawl.end()

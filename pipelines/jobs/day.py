@@ -1,4 +1,4 @@
-"""A day in steps, for one machine or many: take in what the crawls brought, close the day, say what is owed a look."""
+"""A day in steps, for one machine or many: ingest what the crawls brought, close the day, choose what to revisit."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from pipelines.model import Outcome, Shard
 from pipelines.sources import Source
 from pipelines.sources.addresses import split_id
 
-PER_REVISIT = 500  # addresses of one: what is owed beyond them is owed to the next one too
-WEEKS = 8  # same weekdays looked back at, to say what a day usually brings
-USUAL = 4  # of those weeks: fewer are no habit
+PER_REVISIT = 500  # addresses of one; the others are due at the next one
+WEEKS = 8  # the same weekdays before a day: they say what it usually brings
+USUAL = 4  # of those weeks must have brought something; fewer do not make it usual
 WHOLE = Shard()
 
 
 def ingest_crawl(
     archive: Archive, summary: Summary, report: Callable[[Outcome], None], shard: Shard = WHOLE
 ) -> list[Outcome]:
-    """Log one crawl's outcomes, a part for each day; then what an earlier, broken crawl left of these articles."""
+    """Log one crawl's outcomes, a part for each day; then ingest orphaned captures of the same articles."""
     addresses = [tried for tried in summary.addresses if shard.holds(tried.article_id)]
     days = {tried.article_id: tried.day or summary.until for tried in addresses}
     seen, others = sightings(addresses)
@@ -78,7 +78,7 @@ def closing_of(
     quiet: Sequence[manifests.Quiet] = (),
     over: bool = True,
 ) -> manifests.Closing:
-    """Return how a day stands: complete when it is over, every expected section was read back to it, no page failed."""
+    """Return how a day stands: complete when it is over, every expected section was read to it, and no page failed."""
     missing = [] if over else ["the day is not over in Seoul: close it again tomorrow"]
     warnings, whole = [each.sentence(day) for each in quiet], []
     routes: list[manifests.RouteReport] = []
@@ -111,7 +111,7 @@ def closing_of(
 
 
 def _lacking(summary: Summary, routes: Iterable[manifests.RouteReport], addresses: Iterable[Tried]) -> list[str]:
-    """Return what keeps a source's crawl from being the whole of its day."""
+    """Return what is missing in a source's crawl of a day."""
     early = [] if summary.finish_reason == "finished" else [f"the crawl ended early ({summary.finish_reason})"]
     unread = [f"{r.route}: {r.error or 'not read back far enough'}" for r in routes if r.expected and not r.reached]
     pages = [f"{t.url}: {t.reason or 'not asked for'}" for t in addresses if t.result in NOT_FETCHED]
@@ -137,7 +137,7 @@ def quiet_sources(
 
 
 def addresses_due(archive: Archive, at: datetime) -> dict[str, list[str]]:
-    """Return the addresses to look at again by source, each article's best one, the oldest look first."""
+    """Return the addresses to revisit by source, the best one of each article; those seen longest ago come first."""
     found: dict[str, list[str]] = {}
     seen = []
     for article_id, born, last in archive.index.recent(iso(at - WINDOW)):

@@ -51,7 +51,7 @@ class Check:
 
 @dataclass(frozen=True)
 class RouteCheck:
-    """One way to discover addresses. `said` is what is wrong with it, or empty; `expected` whether a day needs it."""
+    """One way to discover addresses. `said` is what is wrong, or empty; a complete day needs it if it is `expected`."""
 
     name: str
     url: str
@@ -79,7 +79,7 @@ class PageCheck:
 
 @dataclass(frozen=True)
 class Examination:
-    """All that a look at a site told. `proposal` is TOML for a profile, empty when one fits."""
+    """What an examination of a site found. `proposal` is TOML for a profile; it is empty when a profile fits."""
 
     robots: int
     routes: tuple[RouteCheck, ...]

@@ -1,4 +1,4 @@
-"""Tell a person: always in the log, and at every address in OPEDS_NOTIFY, by mail, webhook or what Apprise knows."""
+"""Notices for people: in the log, and to every address in OPEDS_NOTIFY, by mail, webhook or what Apprise knows."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ class Notice:
 
 
 def notices_of(day: str, closing: Closing) -> list[Notice]:
-    """Return what is to be told of a day that was closed: what is missing, and what is unusual."""
+    """Return the notices about a day that was closed: what is missing, and what is unusual."""
     found = [Notice("incomplete", f"{day} is not complete", closing.missing)] if closing.missing else []
     unusual = tuple(quiet.sentence(date.fromisoformat(day)) for quiet in closing.quiet)
     return found + ([Notice("nothing-published", f"{day} brought less than such days do", unusual)] if unusual else [])
 
 
 def notices_of_drift(findings: Iterable[Drift]) -> list[Notice]:
-    """Return what is to be told of layouts that changed."""
+    """Return the notices about layouts that changed."""
     return [
         Notice(
             "drift",
@@ -87,13 +87,13 @@ def _sent(notice: Notice, addresses: Iterable[str]) -> set[str]:
 
 
 def _named(address: str) -> str:
-    """Return what of an address may be logged: a webhook's secret is often its path."""
+    """Return the part of an address that may be logged: a webhook's secret is often its path."""
     parts = urlsplit(address)
     return f"{parts.scheme}://{parts.hostname or ''}/…"
 
 
 def failed(context: Any) -> None:
-    """Tell of a task that failed for good, unless it told of itself: Airflow calls this with its context."""
+    """Send a notice of a task that failed for good, unless the task sent one. Airflow calls this with its context."""
     if isinstance(context.get("exception"), DayIncomplete | FixityFailed | NotificationFailed):
         return
     task, run = context["task_instance"], context["dag_run"]
@@ -102,9 +102,9 @@ def failed(context: Any) -> None:
 
 
 async def late(context: Any = None, **_: Any) -> None:
-    """Tell of a run that is not done by its deadline: Airflow's triggerer calls this.
+    """Send a notice of a run that is not done by its deadline. Airflow's triggerer calls this.
 
-    It also calls it for a run that failed in time, which was told, and for those that wait their turn in a backfill.
+    It also calls it for a run that failed in time, of which a notice was sent, and for runs that wait in a backfill.
     """
     import asyncio
 

@@ -1,4 +1,4 @@
-"""What a job is asked for, how it tells its progress, and what it came to."""
+"""What a job is asked for, how it shows its progress, and its result."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Progress = Callable[[str, str], None]  # (stage, what): the command line draws i
 
 @dataclass
 class Report:
-    """What a run came to."""
+    """The result of a run."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     closings: dict[str, manifests.Closing] = field(default_factory=dict)
     published: Published | None = None
     failures: dict[str, str] = field(default_factory=dict)
-    skipped: dict[str, int] = field(default_factory=dict)  # of a foreign WARC: what was no op-ed, by why
+    skipped: dict[str, int] = field(default_factory=dict)  # of a foreign WARC: answers that were left out, by why
 
     def count(self, *verdicts: Verdict) -> int:
         """Return how many outcomes have one of these verdicts."""

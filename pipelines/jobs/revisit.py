@@ -1,4 +1,4 @@
-"""Which pages to look at again: corrections come soon after publication, and seldom late."""
+"""Which pages to revisit: corrections come soon after publication, and seldom late."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 AGES = (timedelta(days=1), timedelta(days=3), timedelta(days=7), timedelta(days=30))
-WINDOW = AGES[-1] + timedelta(days=7)  # of publication: what missed its last look by a week is let go
+WINDOW = AGES[-1] + timedelta(days=7)  # after publication; a last check that was missed by a week is not made up for
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """An article with the moments that decide: published (else first seen), and last looked at; its best address."""
+    """An article: its best address, when it was published (else first seen), and when it was last seen."""
 
     article_id: str
     url: str
@@ -21,7 +21,9 @@ class Seen:
 
 
 def is_due(published_at: datetime, last_seen: datetime, now: datetime) -> bool:
-    """Whether a look at one of the ages is owed: a run that was missed is made up for, a second one asks nothing.
+    """Whether the page is due: once at each age of 1, 3, 7 and 30 days.
+
+    A check that was missed is done at the next run; running twice sends no second request.
 
     >>> from datetime import UTC
     >>> monday = datetime(2026, 6, 1, tzinfo=UTC)
@@ -34,6 +36,6 @@ def is_due(published_at: datetime, last_seen: datetime, now: datetime) -> bool:
 
 
 def due(seen: Iterable[Seen], now: datetime) -> list[Seen]:
-    """Return the articles to look at again, the oldest look first."""
-    owed = [one for one in seen if is_due(one.published_at, one.last_seen, now)]
-    return sorted(owed, key=lambda one: (one.last_seen, one.article_id))
+    """Return the articles to revisit; those seen longest ago come first."""
+    pages = [one for one in seen if is_due(one.published_at, one.last_seen, now)]
+    return sorted(pages, key=lambda one: (one.last_seen, one.article_id))

@@ -43,10 +43,10 @@ from pipelines.settings import Settings, crawling, read_settings
 
 logger = logging.getLogger(__name__)
 Meter = Callable[[str, int], None]  # name and count: Airflow's `Stats.incr`
-PER_TASK = 250  # addresses of a crawl that one task takes in
+PER_TASK = 250  # addresses of a crawl that one task ingests
 ROUND = 28  # days in which every object has its turn to be verified
 RECENT = 7  # days: what was logged in them is verified at every turn
-SETTLED = timedelta(days=1)  # older than any crawl at work: what is not taken in by then was left
+SETTLED = timedelta(days=1)  # older than any crawl at work: a capture that no manifest names by then is orphaned
 METERED = {
     Verdict.NEW: "archived",
     Verdict.COPY: "copies",
@@ -67,8 +67,8 @@ class Run(TypedDict):
 class Share(TypedDict):
     """A part of the work: the articles of shard `number` of `of`; of one crawl where `crawl` names its summary.
 
-    Of a crawl that another followed under the same run, only the pages are taken in: what came of the other addresses,
-    the last one tells.
+    Where a run has several crawls of a source, only the pages of the earlier ones are ingested; what came of the other
+    addresses stands in the last one.
     """
 
     crawl: str
@@ -95,7 +95,7 @@ def discover(day: str) -> Run:
 
 
 def due_revisits() -> Run:
-    """Name a run that looks again at what is 1, 3, 7 and 30 days old, and the sources that are owed a look."""
+    """Name a run that revisits pages of 1, 3, 7 and 30 days, and the sources that have such pages."""
     moment = now()
     return Run(
         id=new_run_id(), day=today().isoformat(), at=iso(moment), sources=sorted(addresses_due(_archive(), moment))
@@ -112,7 +112,7 @@ def crawl(run: Run, source: str, meter: Meter) -> dict[str, int]:
 
 
 def revisit_source(run: Run, source: str, meter: Meter) -> dict[str, int]:
-    """Ask again, conditionally, for the addresses of a source that are owed a look; otherwise as `crawl`."""
+    """Ask conditionally for the pages of a source that are due; otherwise as `crawl`."""
     urls = addresses_due(_archive(), datetime.fromisoformat(run["at"])).get(source, [])
     days = [("since", run["day"]), ("until", run["day"])]
     return _crawled(run, source, [("url", " ".join(urls)), *days], meter) if urls else {}
@@ -142,7 +142,7 @@ def _crawled(run: Run, source: str, arguments: list[tuple[str, str]], meter: Met
 
 
 def shares(run: Run) -> list[Share]:
-    """Return the work that the run's crawls left to be taken in, whether or not they came to their end."""
+    """Return shares of what the run's crawls brought, also of crawls that were cut off."""
     archive = _archive_for(run)
     found: list[Share] = []
     for source, tries in _summaries(archive, run).items():
@@ -154,7 +154,7 @@ def shares(run: Run) -> list[Share]:
 
 
 def ingest_share(share: Share, meter: Meter) -> dict[str, int]:
-    """Take in a share of what a crawl brought; return the outcomes, counted by verdict."""
+    """Ingest a share of what a crawl brought; return the outcomes, counted by verdict."""
     archive = _archive()
     summary = read_summary(archive.store, share["crawl"])
     if not share["last"]:
@@ -172,7 +172,7 @@ def close_day(run: Run) -> Closed:
         keys = {tried.capture_key for one in summaries for tried in one.addresses if tried.capture_key}
         left = len(keys - archive.index.named(keys))
         if left:
-            failures[name] = f"{left} of {len(keys)} captures are not taken in; see the task's log"
+            failures[name] = f"{left} of {len(keys)} captures were not ingested; see the task's log"
     names = [source.name for source in archive.sources.values() if source.routes]
     failures |= {name: "not discoverable: no route shows this day" for name in names if name not in run["sources"]}
     last = {name: summaries[-1] for name, summaries in tries.items()}
@@ -190,7 +190,7 @@ def publish_catalogue() -> dict[str, int]:
 
 
 def report(closed: Closed, past: bool = False) -> None:
-    """Tell what a person should know of a day: what is missing or unusual and, unless it is `past`, what drifted.
+    """Send notices about a day: what is missing or unusual and, unless it is `past`, which layouts drifted.
 
     Raises `DayIncomplete`: the day was archived as far as it could be read, and its run shows red.
     """
@@ -203,9 +203,9 @@ def report(closed: Closed, past: bool = False) -> None:
 
 
 def ingest_settled_orphans() -> dict[str, int]:
-    """Take in every capture older than a day that no manifest names. Lists the whole archive.
+    """Ingest every orphaned capture that is older than a day. Lists the whole archive.
 
-    Younger ones may belong to a crawl at work, whose own run takes them in under the right day.
+    Younger captures may belong to a crawl at work, whose own run ingests them under the right day.
     """
     archive = _archive()
     part = Part(new_run_id(), "left", today().isoformat(), iso(now()))
@@ -225,7 +225,7 @@ def shares_of_archive(of: int) -> list[Share]:
 
 
 def re_extract_share(share: Share, source: str, run: str) -> dict[str, int]:
-    """Read a share of the archive again by today's rules and log what got another reading."""
+    """Re-extract a share of the archive by today's rules, and log what changed."""
     archive, shard = _archive(), Shard(share["number"], share["of"])
     articles = [a for a in articles_to_re_extract(archive, source, []) if shard.holds(a)]
     part = Part(run, f"rederive{shard.suffix}", today().isoformat(), iso(now()))
@@ -237,7 +237,8 @@ def re_extract_share(share: Share, source: str, run: str) -> dict[str, int]:
 def fixity(share: Share, day: str | None) -> dict[str, int]:
     """Verify this share of the objects whose turn `day` is (else today), and of all that the last days brought.
 
-    Each object has its turn every 28 days. Findings are told and logged, nothing is repaired; raises `FixityFailed`.
+    Each object has its turn every 28 days. Faults are logged and sent as a notice; nothing is repaired. Raises
+    `FixityFailed`.
     """
     settings = _settings()
     turning, mine = _day(day) if day else today(), Shard(share["number"], share["of"])

@@ -24,14 +24,14 @@ from pipelines.model import Capture, Outcome, Rules
 from pipelines.settings import Settings
 from pipelines.sources.addresses import place_of
 
-Chosen = Callable[[str, str], bool]  # by article, and when the manifest that tells of it was logged (UTC)
+Chosen = Callable[[str, str], bool]  # by article, and by when its manifest was logged (UTC)
 OnCount = Callable[[int], None]
 COMPARED_COLUMNS = ("article_id", "content16", "oped_id", "role", "is_latest", "text_sha256", "payload_sha256")
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Fault:
-    """Something that does not fit: `kind` is log, payload, record or catalogue; `key` says where, `said` what."""
+    """Something that does not fit: `kind` is log, payload, record or catalogue; `key` says where, `said` says what."""
 
     kind: str
     key: str
@@ -40,7 +40,7 @@ class Fault:
 
 @dataclass
 class _Seen:
-    """What was looked at: of a capture only its key is kept, and the last one itself, whose record comes next."""
+    """What was verified so far: the keys, and the capture verified last, since its record comes next."""
 
     archive: Archive
     rules: dict[str, Rules]  # of each source: they hash all its profiles, once
@@ -56,7 +56,7 @@ def verify(
     """Return how many manifests, captures, records and rows were verified, and what does not fit.
 
     `chosen` says whether to look at an article; the log itself is always read. `progress` is told how many manifests
-    are done. What others log and publish meanwhile does no harm.
+    are done. Other processes may log and publish meanwhile.
     """
     seen, found, last = _Seen(archive, {n: rules_of(s) for n, s in archive.sources.items()}), list[Fault](), 0
     numbered = sum(1 for _ in archive.store.keys("runs/"))
@@ -118,7 +118,7 @@ def _record(seen: _Seen, seq: int, outcome: Outcome) -> Iterator[Fault]:
         yield from _payload(seen, seq, capture_key)
     capture = seen.last[1]
     if capture is None:
-        return  # told already
+        return  # it is among the faults already
     if told["capture"]["payload_sha256"] != capture.payload_sha256:
         yield Fault("record", key, f"was made of another payload than {capture_key} holds")
     elif outcome.content16 and not _derives(seen, capture, capture_key, body, told):
@@ -150,7 +150,7 @@ def _catalogue(seen: _Seen, settings: Settings, chosen: Chosen) -> tuple[int, li
         try:
             made = list(rows_of(seen.archive.store, [index.state_of(article_id)]))
         except (NotArchived, ValueError):
-            continue  # a record that is not there or is none: told already
+            continue  # a record that is missing or not JSON is among the faults already
         due |= {tuple(row[name] for name in COMPARED_COLUMNS) for row in made}
     lost = {one[:2] for one in due - stands}
     extra = {one[:2] for one in stands - due} - lost

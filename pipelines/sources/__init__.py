@@ -206,7 +206,7 @@ def _profile(item: dict[str, Any]) -> Profile:
     }
     profile = Profile(**made)
     for selector in (s for name in SELECTORS for s in getattr(profile, name)):
-        css_to_xpath(selector)  # a misspelt one must be told here, not on some page
+        css_to_xpath(selector)  # a misspelt selector must be an error here, not on some page
     for pattern in (*profile.furniture, profile.title_in_text):
         re.compile(pattern)
     if profile.language not in LANGUAGES:

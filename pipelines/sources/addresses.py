@@ -13,7 +13,7 @@ from pipelines.sources import Source
 
 @dataclass(frozen=True)
 class Place:
-    """An address understood: whose it is, which article, and how good a name it is (0 is best)."""
+    """An address understood: whose it is, which article, and the rank of that form of address (0 is best)."""
 
     source: Source
     article_id: str

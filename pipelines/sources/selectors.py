@@ -21,5 +21,5 @@ def _compiled(selector: str) -> XPath:
 
 
 def css_to_xpath(selector: str) -> str:
-    """Return the XPath of a CSS selector; raise `cssselect.SelectorError` for one that is none."""
+    """Return the XPath of a CSS selector; raise `cssselect.SelectorError` if it is misspelt."""
     return GenericTranslator().css_to_xpath(selector, prefix="descendant::")
