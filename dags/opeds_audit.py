@@ -1,14 +1,14 @@
 """Prove that the archive still holds what it says: recompute, compare, send a notice; repair nothing.
 
-Every day at 04:00 in Seoul, in four mapped tasks: a 28th of all articles by the digest of their id, so that each
-object has its turn every four weeks, and everything that the last seven days brought. Payloads against their WARC
-digests and keys, records against the captures they are made of, manifests against objects, the catalogue against the
-log.
+It runs every day at 04:00 in Seoul, in four mapped tasks. They verify a 28th of all articles, chosen by the digest of
+their ids, so that each object has its turn every four weeks; and everything that the last seven days brought. Payloads
+are compared with their WARC digests and keys, records with their captures, manifests with objects, the catalogue with
+the log.
 
 | task | does | if it fails |
 |---|---|---|
-| `shares` | four equal shares | |
-| `fixity` | verifies one; tells its findings (OPEDS_NOTIFY) and goes red | **not retried**: a finding is for a person. Each names its key. A missing or damaged object comes back from a version of the bucket or a backup; `opeds index rebuild` and `opeds upkeep` make index and catalogue anew |
+| `shares` | makes four equal shares | retried |
+| `fixity` | verifies one share; sends its faults as a notice (OPEDS_NOTIFY) and goes red | **not retried**: a fault is for a person. Each names its key. Restore a missing or damaged object from a version of the bucket or a backup; `opeds index rebuild` and `opeds upkeep` make index and catalogue anew |
 
 By hand: `opeds verify`, `opeds verify --share 3/28 --since 2026-06-01`.
 """
@@ -30,7 +30,7 @@ from airflow.sdk import (
 SHARES = 4
 STOP = ExceptionRetryPolicy(
     rules=[
-        RetryRule(exception="pipelines.errors.FixityFailed", action=RetryAction.FAIL, reason="it was told"),
+        RetryRule(exception="pipelines.errors.FixityFailed", action=RetryAction.FAIL, reason="a notice was sent"),
         RetryRule(exception="pipelines.errors.WrongUsage", action=RetryAction.FAIL, reason="it would be wrong again"),
     ]
 )

@@ -1,15 +1,15 @@
-"""An example for consumers: work on each day that was archived, as soon as it was. Copy it and make it yours.
+"""An example for consumers: work on each day as soon as it is archived. Copy it and change it.
 
-Runs once for each day of which `opeds_daily` tells the asset `opeds://archive`, with the day as its partition key. It
-needs none of our code: a Delta reader, and the bucket's address and a reader's key in the environment.
+It runs once for each day for which `opeds_daily` updates the asset `opeds://archive`, with the day as its partition key.
+It needs none of our code: only a Delta reader, and the bucket's address and a reader's key in the environment.
 
-**An event is a nudge, not a record**: events sent while this DAG is paused are lost, and corrections come without one. A
-consumer that must miss nothing keeps a cursor of its own, the last manifest's number it has read under `runs/`, and reads
-on from there whenever it is nudged; this one only counts a day.
+**An event can be lost**: events sent while this DAG is paused do not come again, and corrections come without one. A
+consumer that must not miss anything stores a cursor of its own, the number of the last manifest that it read under
+`runs/`, and reads on from there at each event. This example only counts a day.
 
 | task | does | if it fails |
 |---|---|---|
-| `read` | counts the op-eds that stand in the table for the day | retried |
+| `read` | counts the op-eds of the day in the table | retried |
 """
 
 import os

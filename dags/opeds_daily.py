@@ -1,29 +1,29 @@
 """Archive one day of op-eds, every morning and for any day of the past.
 
-**What it does.** At 06:00 in Seoul, for the day before (the *partition key*, `2026-11-21`): crawl each site, take in
-what the crawls brought, close the day, bring the catalogue up, tell a person what they should know. Raw pages are
-stored before anything is read, so a bug of ours never costs a page: `opeds_rederive` reads them again.
+**What it does.** It runs at 06:00 in Seoul for the day before (the *partition key*, `2026-11-21`). It crawls each site,
+ingests what the crawls brought, closes the day, publishes the catalogue, and sends notices. Raw pages are stored before
+anything is read, so a bug of ours never costs a page: `opeds_rederive` reads them again.
 
 | task | does | if it fails |
 |---|---|---|
 | `discover` | names the run; says which sites have a list that reaches the day | retried; nothing was asked for yet |
-| `crawl_kjd`, `crawl_daum` | `scrapy crawl`, one at a time per site over all DAGs (pools `site_…`) | **busy** (429, 5xx, silence): retried, later each time. **Refused** (401, 403, robots.txt): not asked again; look first. Cut off: retried. What was captured is kept, and archived, in every case |
-| `shares`, `ingest` | take in what lies in the bucket, 250 addresses a task | retried; a part already logged is skipped |
+| `crawl_kjd`, `crawl_daum` | `scrapy crawl`, one at a time per site over all DAGs (pools `site_…`) | **busy** (429, 5xx, silence): retried, later each time. **Refused** (401, 403, robots.txt): not retried; look at the site first. Cut off: retried. In every case the captured pages stay stored and are archived |
+| `shares`, `ingest` | ingest what lies in the bucket, 250 addresses a task | retried; a part that is logged already is skipped |
 | `close` | logs how the day stands, from the bucket alone: the calendar of `opeds status` | retried |
-| `publish` | brings the table up to the last manifest (pool `catalogue`: one publisher), tells the asset `opeds://archive` | retried; whoever comes next publishes this too |
-| `report` | tells what is missing, unusual or, except in a backfill, drifted (OPEDS_NOTIFY); **red when the day is incomplete** | see its message, mend, clear from `discover` |
+| `publish` | brings the table up to the last manifest (pool `catalogue`: one publisher), updates the asset `opeds://archive` | retried; the next publishing includes this one |
+| `report` | sends a notice of what is missing, unusual or, except in a backfill, drifted (OPEDS_NOTIFY); **red if the day is incomplete** | read its message, mend the cause, clear from `discover` |
 
-**Run it again** whenever in doubt: clear `discover` to look at the sites afresh, any other task to go on from there.
-What is archived already is seen again and not stored again. A finished crawl is not repeated under one run.
+**Run it again** at any time: clear `discover` to ask the sites again, any other task to go on from there. What is
+archived already is not stored again. A finished crawl is not repeated under one run.
 
 **A past day, or many:** `airflow backfill create --dag-id opeds_daily --from-date 2026-06-01 --to-date 2026-07-01
 --max-active-runs 2 --dry-run`, then without `--dry-run`. Mind the bounds: they are midnights in Seoul, and a day
-counts from 06:00, so **`--to-date` is one day past the last day wanted** (these give the 1st to the 30th of June). Two
-runs at once are no impoliteness: the pools keep one crawl per site. Where no list reaches back to a day, the day says
-`not discoverable`. By hand, one day: trigger with the partition key `2026-06-01`, or with
-`{"day": "2026-06-01"}` when no consumer need be told.
+counts from 06:00, so **`--to-date` is one day after the last day wanted** (these lines give the 1st to the 30th of
+June). Two runs at once are polite: the pools allow one crawl per site. Where no list reaches back to a day, the day
+says `not discoverable`. One day by hand: trigger with the partition key `2026-06-01`, or with `{"day": "2026-06-01"}`
+if no consumer needs to know.
 
-**A day without op-eds** is complete when the lists prove it; `report` tells when such weekdays usually bring some.
+**A day without op-eds** is complete if the lists prove it; `report` sends a notice if such weekdays usually bring some.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -52,7 +52,9 @@ STOP = ExceptionRetryPolicy(
         RetryRule(exception="pipelines.errors.SiteRefused", action=RetryAction.FAIL, reason="look before asking again"),
         RetryRule(exception="pipelines.errors.WrongUsage", action=RetryAction.FAIL, reason="it would be wrong again"),
         RetryRule(exception="pipelines.errors.DayIncomplete", action=RetryAction.FAIL, reason="mend what is missing"),
-        RetryRule(exception="pipelines.errors.NotTold", action=RetryAction.FAIL, reason="others would be told again"),
+        RetryRule(
+            exception="pipelines.errors.NotificationFailed", action=RetryAction.FAIL, reason="others would get it twice"
+        ),
     ]
 )
 

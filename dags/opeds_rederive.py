@@ -1,17 +1,17 @@
-"""Read the archive again by new rules: after a better profile, a new trafilatura, a new version of our extraction.
+"""Re-extract the archive by new rules: after a better profile, a new trafilatura, a new version of our extraction.
 
-By hand only, and after `opeds rederive` has shown on a few articles what would change. Trigger with
-`{"source": "kjd", "shards": 8}`; both may be left out. Each shard is a task; with Celery or Kubernetes they spread over
-the workers, which must then share an index (OPEDS_INDEX, PostgreSQL).
+By hand only, after `opeds rederive` has shown on a few articles what would change. Trigger it with
+`{"source": "kjd", "shards": 8}`; both may be left out. Each shard is a task. With Celery or Kubernetes the tasks spread
+over the workers, which must then share an index (OPEDS_INDEX, PostgreSQL).
 
 | task | does | if it fails |
 |---|---|---|
-| `shards` | equal shares of all articles, by the digest of their id | |
-| `reread` | reads the captures of its share again; logs a REREAD where the rules were others. Nothing is fetched | retried; what is read already is not read again |
+| `shards` | makes equal shares of all articles, by the digest of their ids | retried |
+| `re_extract` | reads the captures of its share again; logs a REREAD where other rules read them before. Nothing is fetched | retried; what is done already is not done again |
 | `publish` | brings the table up to the log (pool `catalogue`) | retried |
 
-A content that gets another name keeps the old one in `formerly`: citations resolve. Run it again at any time: what was
-read by today's rules is not touched.
+A content that gets another name keeps the old one in `formerly`, so that old citations stay valid. Run it again at any
+time: what today's rules read already is left as it is.
 """
 
 from datetime import UTC, datetime, timedelta

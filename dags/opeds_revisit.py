@@ -1,17 +1,17 @@
-"""Look again at what is 1, 3, 7 and 30 days old: corrections come soon after publication, and seldom late.
+"""Revisit pages that are 1, 3, 7 and 30 days old: corrections come soon after publication, and seldom late.
 
-Every day at 15:00 in Seoul. Asks conditionally (ETag, Last-Modified), so an unchanged page costs the site almost
-nothing; a changed one becomes a version, nothing is overwritten. An address is owed one look at each age; a look that
-was missed is made up for by the next run, so a failed run needs no care but for its cause.
+It runs every day at 15:00 in Seoul. It asks conditionally (ETag, Last-Modified), so that an unchanged page costs the site
+almost nothing. A changed page becomes a version; nothing is overwritten. A page is due once at each age. A check that
+was missed is done by the next run, so after a failed run only its cause needs care.
 
 | task | does | if it fails |
 |---|---|---|
-| `owed` | names the run and the sites that owe us a look | retried |
-| `look_again_kjd`, `look_again_daum` | `scrapy crawl` of those addresses, 500 at most, in the site's pool | as in `opeds_daily`: busy is retried, refused is not |
+| `due` | names the run and the sites that have pages due | retried |
+| `revisit_kjd`, `revisit_daum` | `scrapy crawl` of those pages, 500 at most, in the site's pool | as in `opeds_daily`: busy is retried, refused is not |
 | `shares`, `ingest`, `publish` | as in `opeds_daily` | retried |
-| `done` | red when a site could not be looked at | see that site's task |
+| `done` | is red if a site could not be revisited | see that site's task |
 
-Run it again at any time: what was looked at owes nothing any more.
+Run it again at any time: running twice sends no second request.
 """
 
 from datetime import UTC, datetime, timedelta

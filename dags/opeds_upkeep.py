@@ -1,13 +1,13 @@
 """Weekly maintenance: ingest orphaned captures, compact the catalogue.
 
-Every Sunday at 03:00 in Seoul. The daily runs take in what was left of the articles they meet; this visits at all
-captures in the bucket, the only DAG that lists it whole. Then the catalogue's small files are written together, and
-those removed that no version of the last week needs: time travel of a Delta reader ends there, an op-ed's own
-versions are rows and stay.
+It runs every Sunday at 03:00 in Seoul. An orphaned capture is one that no manifest lists, because a run was killed. The
+daily runs ingest those of the articles that they fetch; this DAG ingests all, and is the only one that lists the whole
+bucket. Then the catalogue's small files are written together, and files that no version of the last week needs are
+removed. Time travel of a Delta reader ends there; the versions of an op-ed are rows, and stay.
 
 | task | does | if it fails |
 |---|---|---|
-| `ingest_settled_orphans` | archives every capture that no manifest names | retried |
+| `ingest_orphans` | ingests every capture that no manifest lists | retried |
 | `publish` | brings the table up to the log (pool `catalogue`) | retried |
 | `compact` | joins files, removes old ones (pool `catalogue`, so that nobody publishes meanwhile) | retried |
 
@@ -49,7 +49,7 @@ def failed(context):
 )
 def opeds_upkeep():
     @task
-    def ingest_settled_orphans():
+    def ingest_orphans():
         from pipelines.jobs.tasks import ingest_settled_orphans
 
         return ingest_settled_orphans()
@@ -66,7 +66,7 @@ def opeds_upkeep():
 
         return compact_catalogue()
 
-    ingest_settled_orphans() >> publish() >> compact()
+    ingest_orphans() >> publish() >> compact()
 
 
 opeds_upkeep()

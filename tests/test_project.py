@@ -89,6 +89,13 @@ def test_documents_name_only_files_that_exist() -> None:
             assert (ROOT / path).exists(), f"{text.name} names {path}"
 
 
+def test_no_line_of_the_documents_is_wider_than_a_page() -> None:
+    texts = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    lines = [(text.name, line) for text in texts for line in text.read_text().splitlines()]
+    assert [(name, line) for name, line in lines if len(line) > 120 and not line.startswith("|")] == []
+    assert [(name, line) for name, line in lines if len(line) > 120 and name not in {"ARCHITECTURE.md"}] == []
+
+
 def test_locks_hold_hashes_and_no_addresses() -> None:
     for lock in ROOT.glob("*.lock"):
         text = lock.read_text()
