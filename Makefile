@@ -23,10 +23,12 @@ debian: # what a few tests need from Debian, where we may install it; they skip 
 	  command -v apt-get >/dev/null && apt-get update -qq >/dev/null 2>&1; apt-get install -qq -y postgresql redis-server \
 	  >/dev/null 2>&1; } || echo "PostgreSQL and Redis are not both here: their tests are skipped"
 
-test: $(VENV)/dev.installed debian ## all tests, offline, in about ten minutes
+test: $(VENV)/dev.installed debian ## all tests, offline, in less than nine minutes
 	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
-test-exhaustive: $(VENV)/dev.installed ## a kill at every call to the store with both clocks: some minutes more
-	@EXHAUSTIVE=1 $(BIN)/python -m pytest -n 2 tests/test_crash.py
+test-long: $(VENV)/dev.installed debian ## the long forms: property tests in full, a kill at every call with both clocks
+	@LONG=1 $(BIN)/python -m pytest -n 2 -m long
+test-exhaustive: $(VENV)/dev.installed ## of these, the kills alone
+	@LONG=1 $(BIN)/python -m pytest -n 2 tests/test_crash.py
 test-backfill: $(VENV)/dev.installed debian ## thirty days through Celery, a worker killed in the middle: ten minutes more
 	@BACKFILL_DAYS=30 $(BIN)/python -m pytest -s -m distributed tests/test_airflow.py
 test-image: $(VENV)/dev.installed ## the image's steps in an empty environment; needs the package index
@@ -63,4 +65,4 @@ $(VENV)/airflow.installed: requirements-airflow.lock $(VENV)/run.installed
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements-airflow.lock
 	@touch $@
 
-.PHONY: help install run down airflow airflow-down debian test test-exhaustive test-backfill test-image lint bench lock clean
+.PHONY: help install run down airflow airflow-down debian test test-long test-exhaustive test-backfill test-image lint bench lock clean

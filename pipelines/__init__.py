@@ -16,9 +16,10 @@ In order, and in which folder:
     an article is archived once a manifest lists it.
 8.  `catalogue/` brings the tables that consumers query up to the last manifest.
 
-`ingestion/` is steps 2 to 7 as four stages: load, read, decide, match. `jobs/` puts a crawl before it and `publish` behind
-it, for the command line (`cli/`) and for Airflow (`jobs/tasks`). Around that: `revisit` chooses pages to ask for again,
-`rederive` re-extracts the archive by new rules, `verify` recomputes what the archive says, `doctor` examines a site.
+`ingestion/` is steps 2 to 7 as four stages: load, read, decide, match. `jobs/` puts a crawl before it and `publish`
+behind it, for the command line (`cli/`) and for Airflow (`jobs/tasks`). Around that: `revisit` chooses pages to ask for
+again, `rederive` re-extracts the archive by new rules, `verify` recomputes what the archive says, `doctor` examines a
+site.
 
 Two ports lead outside: `archive/store` (a bucket in which nothing is overwritten) and `index/` (a derived database).
 `settings` alone reads the environment. Steps 2 to 6 are functions of values: no network, clock, disk or database.

@@ -31,6 +31,8 @@ from tests.postgres import installed, server
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
 SEED_PAGE = SHARED / "pages" / "daum_20240626200145724.html"
+LONG = "LONG" in os.environ  # `make test-long`: property tests in full
+CASES = 2000 if LONG else 200  # of a property test
 _numbers = itertools.count(1)
 
 for _name in [name for name in os.environ if name.startswith(("OPEDS_", "AWS_")) or name.lower().endswith("_proxy")]:

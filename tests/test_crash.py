@@ -16,7 +16,7 @@ import pytest
 from newsstand.server import parse_clock, running
 from pipelines.jobs.upkeep import upkeep
 from pipelines.settings import Settings
-from tests.conftest import ROOT, environment_of, state
+from tests.conftest import LONG, ROOT, environment_of, state
 
 DAY, TODAY, TOMORROW = "2026-05-10", "2026-05-10T23:59", "2026-05-11T23:59"  # a Sunday: one op-ed, one copy
 _prefix = itertools.count(1)
@@ -67,14 +67,15 @@ def undisturbed(run: Runner) -> tuple[set[tuple[str, ...]], int]:
     return rows, told["calls"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("quarter", [0, 1, 2, 3])
 @pytest.mark.parametrize("clock", [TODAY, TOMORROW], ids=["same clock", "next day"])
 def test_killed_at_every_call_to_the_store(
     clock: str, quarter: int, run: Runner, undisturbed: tuple[set[tuple[str, ...]], int]
 ) -> None:
     """Before even calls, behind odd ones. By default each call has its turn once, half of them with each clock."""
-    if (quarter < 2) != (clock == TODAY) and "EXHAUSTIVE" not in os.environ:
-        pytest.skip("every call at both clocks takes minutes more: make test-exhaustive")
+    if (quarter < 2) != (clock == TODAY) and not LONG:
+        pytest.skip("every call at both clocks takes minutes more: make test-long")
     rows, calls = undisturbed
     wrong = [
         problem

@@ -25,7 +25,7 @@ from pipelines.jobs.crawls import sightings
 from pipelines.jobs.upkeep import upkeep
 from pipelines.model import Outcome, Sighting, Verdict
 from pipelines.settings import Settings
-from tests.conftest import C_URL, DAUM_URL, SOURCES, capture, exchange, page, prose, state, take_in
+from tests.conftest import C_URL, DAUM_URL, LONG, SOURCES, capture, exchange, page, prose, state, take_in
 
 A, B = page(prose(1)), page([*prose(1)[:-1], "The ministry has since found the money."])
 DAYS = [f"2024-06-{day}T00:00:00" for day in range(14, 20)]
@@ -78,7 +78,8 @@ def test_an_older_warc_after_a_newer_one_gives_versions_in_the_order_of_capture(
     assert versions[-1]["kind_of_change"] == "text_changed"
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.long
+@settings(max_examples=200 if LONG else 15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(order=st.permutations([0, 1, 2, 3]))
 def test_the_catalogue_does_not_know_the_order_of_arrival(
     order: list[int], tmp_path_factory: pytest.TempPathFactory

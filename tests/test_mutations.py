@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.model import Author, Status
-from tests.conftest import C_URL, capture, page
+from tests.conftest import C_URL, CASES, capture, page
 from tests.test_pages import FOLDERS, loaded, read
 
 SLOWEST = 5.0  # seconds for any page
@@ -72,12 +72,13 @@ def surroundings(page: str, dice: random.Random) -> str:
 HARMLESS: list[Mutation] = [attributes, white_space, wrappers, order_of_metas, advertising, comments, surroundings]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mutation", HARMLESS, ids=lambda m: m.__name__)
 def test_what_leaves_the_text_alone_leaves_the_article_alone(mutation: Mutation) -> None:
-    """About 300 pages for each kind, 2,000 in all."""
+    """About 300 pages for each kind in the long form, 2,000 in all; a tenth in the short one."""
     dice = random.Random(mutation.__name__)
     wrong = []
-    for one in SOUND * (300 // len(SOUND) + 1):
+    for one in dice.sample(SOUND * 4, CASES // 7):
         page = mutation(one.payload.decode(), dice)
         if read(replace(one, payload=page.encode())) != read(one):
             wrong.append(one.url)
@@ -149,12 +150,13 @@ def shuffled(page: bytes, dice: random.Random) -> bytes:
 HOSTILE = [cut, nested, flipped, other_charset, nulls, entities, bombs, shuffled]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mutation", HOSTILE, ids=lambda m: m.__name__)
 def test_hostile_pages_get_a_status_and_soon(mutation: Callable[[bytes, random.Random], bytes]) -> None:
     """250 pages for each kind, 2,000 in all."""
     dice = random.Random(mutation.__name__)
     slow, unforeseen = [], set()
-    for n in range(250):
+    for n in range(CASES // 8):
         one = UTF8[n % len(UTF8)]
         page = replace(one, payload=mutation(one.payload, dice))
         began = time.process_time()
@@ -209,7 +211,8 @@ DRESSES = (
 BIO = "The author is a professor of tides at Mokpo Harbor University."
 
 
-@settings(max_examples=150, deadline=None)
+@pytest.mark.long
+@settings(max_examples=CASES, deadline=None)
 @given(
     paragraphs=PARAGRAPHS,
     name=st.one_of(st.none(), NAMES),

@@ -12,7 +12,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from newsstand.local_airflow import free_port
-from pipelines.archive.manifests import Closing
+from pipelines.archive.manifests import Closing, Quiet
 from pipelines.catalogue.drift import Drift
 from pipelines.errors import DayIncomplete, NotificationFailed
 from pipelines.jobs.notify import Notice, failed, late, notices_of, notices_of_drift, notify
@@ -90,12 +90,10 @@ def test_nobody_to_tell_is_a_line_in_the_log(caplog: pytest.LogCaptureFixture) -
 
 
 def test_what_is_told_of_a_day() -> None:
-    closing = Closing(
-        ("kjd",), False, ("kjd: columns: 0 items",), ("kjd: nothing was published, though 5 …", "feed: 404")
-    )
+    closing = Closing(("kjd",), False, ("kjd: columns: 0 items",), ("feed: 404",), quiet=(Quiet("kjd", 5, 8),))
     assert [(n.kind, n.lines) for n in notices_of("2026-06-02", closing)] == [
         ("incomplete", ("kjd: columns: 0 items",)),
-        ("nothing-published", ("kjd: nothing was published, though 5 …",)),
+        ("nothing-published", ("kjd: nothing was published, though 5 of the last 8 Tuesdays had something",)),
     ]
     assert notices_of("2026-06-02", Closing(("kjd",), True)) == []
 

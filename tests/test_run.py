@@ -157,7 +157,7 @@ def test_a_day_that_is_not_over_is_not_complete(opeds: Command, folder: Settings
     ("make", "sentence"),
     [
         (lambda good: b"", "holds no whole WARC record"),
-        (lambda good: b"<html>no warc</html>", "is no WARC file"),
+        (lambda good: b"<html>no warc</html>", "is not a WARC file"),
         (lambda good: good[: len(good) * 2 // 3], "ends in the middle of a record"),
         (lambda good: good[:300], "cut short"),
     ],

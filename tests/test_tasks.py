@@ -179,7 +179,7 @@ def test_what_was_not_taken_in_keeps_a_day_from_being_complete(archive_of: Setti
     closed = tasks.close_day(run)
     closing = manifests.manifest_at(open_store(archive_of), closed["seq"]).closing
     assert closing is not None
-    assert "captures are not taken in" in closing.missing[0]
+    assert "captures were not ingested" in closing.missing[0]
     assert finished(run, meter)["complete"], "and closing it again, after they were, says so"
 
 
@@ -262,11 +262,12 @@ def test_a_crawl_told_to_end_leaves_its_summary(archive_of: Settings, newsstand:
     """As Kubernetes ends a task: SIGTERM to the process that runs it."""
     newsstand.stand.stand.fault("slow@/news/2026")
     code = (
-        "from pipelines import tasks\n"
+        "from pipelines.jobs import tasks\n"
         f"tasks.crawl({{'id': 'r1', 'day': {DAY!r}, 'at': '', 'sources': ['kjd']}}, 'kjd', lambda *_: None)\n"
     )
     task = subprocess.Popen([sys.executable, "-c", code])
     while not list(open_store(archive_of).keys("captures/kjd/")):
+        assert task.poll() is None, "it ended by itself"
         time.sleep(0.1)
     task.terminate()
     assert task.wait(30) == 143
