@@ -81,7 +81,7 @@ class Deposit:
                 warc.write(body)
             page.tried.result, page.tried.capture_key = "captured", fresh
             return
-        key, _ = store_capture(self.store, page.tried.article_id, capture, body)
+        key, _ = store_capture(self.store, fresh, body)
         if key != fresh:
             self.sightings.append((page.exchange, capture.payload_sha256, _dated(key)))
         page.tried.result, page.tried.capture_key = "captured" if key == fresh else "kept", key

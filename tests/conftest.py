@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from newsstand.server import Newsstand, parse_clock, running
 from pipelines.archive import embedded
 from pipelines.archive.captures import capture_file, store_capture
+from pipelines.archive.keys import capture_key
 from pipelines.archive.store import FolderStore, MemoryStore, Store, open_store
 from pipelines.archive.warc import Exchange
 from pipelines.catalogue.delta import location, open_table
@@ -244,7 +245,7 @@ def take_in(archive: Archive, *captures: Capture, run: str = "") -> list[Outcome
         place = place_of(one.url, archive.sources.values())
         assert place
         file = capture_file(place.article_id, exchange(one), one)
-        key, _ = store_capture(archive.store, place.article_id, one, file)
+        key, _ = store_capture(archive.store, capture_key(place.article_id, one), file)
         seen.append(Sighting(place.article_id, one.url, one.fetched_at, key))
     part = Part(run or f"run-{next(_numbers)}", "test", "2024-06-13", "2026-01-01T00:00:00Z")
     return ingest(archive, part, seen, [], lambda outcome: None)

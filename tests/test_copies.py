@@ -196,3 +196,14 @@ def test_an_unchanged_week_five_times_over_adds_no_record_though_pages_differ(
         told = [json.loads(line) for line in ran.out.splitlines() if '"verdict"' in line]
         assert {outcome["verdict"] for outcome in told} == {"UNCHANGED"}
     assert set(open_store(folder).keys("articles/")) == records
+
+
+@pytest.mark.parametrize("at_once", [32, 16])
+def test_an_op_ed_with_many_places_in_one_part_is_grouped_as_one_after_another(archive: Archive, at_once: int) -> None:
+    """What more than thirty groups share is template; the places of one op-ed must not become that to each other."""
+    places = [C_URL.replace("2068163", str(2068163 + n)) for n in range(32)]
+    captures = [capture(page(prose(1)), f"2024-06-14T00:00:{n:02d}", url) for n, url in enumerate(places)]
+    for start in range(0, 32, at_once):
+        take_in(archive, *captures[start : start + at_once])
+    groups = {member.oped_id for member in archive.index.members().values()}
+    assert len(groups) == (3 if at_once == 32 else 1)

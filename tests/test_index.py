@@ -13,11 +13,11 @@ import pytest
 from newsstand import pages
 from newsstand.server import parse_clock
 from newsstand.world import build
-from pipelines.archive.store import MemoryStore
+from pipelines.archive.store import MemoryStore, identify
 from pipelines.catalogue.delta import publish
 from pipelines.copies.fingerprint import hashes_of
 from pipelines.index.index import open_index
-from pipelines.index.opened import Archive, catch_up, open_archive, rebuild_index
+from pipelines.index.opened import Archive, catch_up, dry_run, open_archive, rebuild_index
 from pipelines.model import Capture, Outcome, Verdict
 from pipelines.settings import Settings
 from tests.conftest import C_URL, ROOT, SOURCES, Command, World, capture, environment_of, page, prose, state, take_in
@@ -263,3 +263,22 @@ def test_ten_orders_of_two_months_give_the_same_groups_and_a_lost_index_too(
     )
     catch_up(fresh)
     assert {name: member.oped_id for name, member in fresh.index.members().items()} == first
+
+
+def test_a_dry_run_leaves_an_index_of_another_version_alone(folder: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = open_archive(folder)
+    take_in(archive, capture(page(prose(1)), "2024-06-14T00:00:00"))
+    monkeypatch.setattr("pipelines.index.index.INDEX_SCHEMA", "other")
+    with dry_run(folder) as rehearsed:
+        assert rehearsed.index.seq() == 1, "it is made from the log, in memory"
+    monkeypatch.undo()
+    assert archive.index.seq() == 1
+
+
+def test_an_index_made_anew_meanwhile_is_brought_up_from_the_first_manifest(shared: Settings) -> None:
+    archive = open_archive(shared)
+    take_in(archive, capture(page(prose(1)), "2024-06-14T00:00:00"))
+    open_archive(shared).index.clear()
+    open_index(shared, identify(archive.store), ["kjd"])
+    take_in(archive, capture(page(prose(2)), "2024-06-14T00:00:00", C_URL.replace("2068163", "2068164")))
+    assert archive.index.changed_since(0) == ["kjd-c2068163", "kjd-c2068164"]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pipelines.archive import manifests
 from pipelines.archive.captures import capture_file, store_capture
 from pipelines.archive.crawl_summary import Tried
+from pipelines.archive.keys import capture_key
 from pipelines.archive.store import MemoryStore, identify
 from pipelines.archive.warc import exchanges, page_file
 from pipelines.catalogue.delta import publish
@@ -200,9 +201,8 @@ def test_a_record_names_the_address_that_answered(archive: Archive) -> None:
     better = "https://koreajoongangdaily.joins.com/2019/12/17/editorials/Slug/3071610.html"
     worse = "https://koreajoongangdaily.joins.com/news/article/article.aspx?aid=3071610"
     arrived = capture(A, DAYS[0], better)
-    key, _ = store_capture(
-        archive.store, "kjd-a3071610", arrived, capture_file("kjd-a3071610", exchange(arrived), arrived)
-    )
+    file = capture_file("kjd-a3071610", exchange(arrived), arrived)
+    key, _ = store_capture(archive.store, capture_key("kjd-a3071610", arrived), file)
     sighting = Sighting("kjd-a3071610", worse, arrived.fetched_at, key)
     ingest(archive, Part("r", "p", "2019-12-17", "2026-01-01T00:00:00Z"), [sighting], [], lambda _: None)
     (record,) = [json.loads(archive.store.read(k)) for k in archive.store.keys("articles/")]
@@ -311,8 +311,8 @@ def test_a_number_taken_meanwhile_is_passed_over() -> None:
     store = MemoryStore()
     mine = manifests.Manifest("mine", "1", "2026-06-01", "2026-06-01T00:00:00Z")
     theirs = replace(mine, run="theirs")
-    assert manifests.append(store, theirs, 0) == 1
-    assert manifests.append(store, mine, 0) == 2
+    assert manifests.append(store, theirs, 0) == (1, True)
+    assert manifests.append(store, mine, 0) == (2, True)
     assert [manifest.run for _, manifest in manifests.read_log(store)] == ["theirs", "mine"]
 
 

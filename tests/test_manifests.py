@@ -1,6 +1,7 @@
 """The log: numbers without gaps, nothing overwritten, old forms readable."""
 
 import json
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -29,7 +30,7 @@ def logged(run: str, **more: object) -> Manifest:
 def test_what_is_logged_is_read_back_whole() -> None:
     store = MemoryStore()
     for number, manifest in enumerate((logged("a", outcomes=(OUTCOME,)), logged("b", closing=CLOSING)), 1):
-        assert append(store, manifest, number - 1) == number
+        assert append(store, manifest, number - 1) == (number, True)
         assert manifest_at(store, number) == manifest
     assert [seq for seq, _ in read_log(store)] == [1, 2]
 
@@ -37,8 +38,10 @@ def test_what_is_logged_is_read_back_whole() -> None:
 def test_a_number_that_is_taken_is_passed_over_unless_it_is_this_very_part() -> None:
     store = MemoryStore()
     append(store, logged("a"), 0)
-    assert append(store, logged("b"), 0) == 2
-    assert append(store, logged("b"), 0) == 2, "logged before, by the same part"
+    assert append(store, logged("b"), 0) == (2, True)
+    assert append(store, logged("b"), 0) == (2, True), "logged before, the same bytes"
+    later = replace(logged("b"), logged_at="2026-06-03T00:00:00Z")
+    assert append(store, later, 0) == (2, False), "logged before by the same part, at another moment"
 
 
 def test_empty_fields_are_left_out_and_an_overlap_is_called_figures() -> None:

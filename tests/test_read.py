@@ -12,7 +12,7 @@ import pytest
 from pipelines.archive.captures import capture_file
 from pipelines.extraction.extract import rules_of
 from pipelines.ingestion import read as read_module
-from pipelines.ingestion.read import A_TASK, START_WORKERS_AT, Readers, StoredCapture, read_page
+from pipelines.ingestion.read import CAPTURES_A_TASK, LEAST_FOR_WORKERS, Readers, StoredCapture, read_page
 from tests.conftest import C_URL, ROOT, SOURCES, capture, exchange, page, prose
 
 RULES = rules_of(SOURCES["kjd"])
@@ -25,7 +25,7 @@ def stored(number: int) -> StoredCapture:
     return StoredCapture(article_id, f"captures/kjd/c{number}/x", url, capture_file(article_id, exchange(one), one))
 
 
-MANY = [stored(number) for number in range(START_WORKERS_AT + A_TASK + 3)]
+MANY = [stored(number) for number in range(LEAST_FOR_WORKERS + CAPTURES_A_TASK + 3)]
 
 
 def test_workers_give_what_one_process_gives_in_the_order_asked_for() -> None:
@@ -42,9 +42,12 @@ def test_few_captures_start_no_worker() -> None:
         assert readers._pool is None
 
 
-def test_a_page_that_kills_its_worker_costs_that_page_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The worker that reads the tenth capture ends itself: a stand-in for what runs out of memory."""
-    deadly = MANY[9].key
+@pytest.mark.parametrize("at", [9, len(MANY) - 1])
+def test_a_page_that_kills_its_worker_costs_that_page_alone(
+    at: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The worker that reads this capture ends itself: a stand-in for what runs out of memory."""
+    deadly = MANY[at].key
     (tmp_path / "sitecustomize.py").write_text(
         "import pipelines.ingestion.read as r\n"
         "plain = r.read_page\n"
@@ -53,8 +56,9 @@ def test_a_page_that_kills_its_worker_costs_that_page_alone(monkeypatch: pytest.
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
     with Readers(SOURCES, 2) as readers:
         pages = [one.result() for one in [readers.submit(one) for one in MANY]]
+        assert readers._outstanding == {}, "nothing is remembered"
     assert [page.capture_key for page in pages if not page.accepted] == [deadly]
-    assert "the process that read this page died" in pages[9].trouble
+    assert "the process that read this page died" in pages[at].trouble
 
 
 def test_workers_end_when_their_parent_is_killed() -> None:

@@ -1,6 +1,7 @@
 """New rules over an old archive: shown first, then written; what was set aside gets another chance."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -117,3 +118,22 @@ def test_what_was_read_by_other_rules_is_found_in_either_database(database: str,
     take_in(archive, capture(page(prose(1)), "2024-06-13T12:00:00"))
     take_in(archive, capture(page(prose(2)), "2024-06-13T12:00:00", C_URL.replace("2068163", "2068162")))
     assert archive.index.to_re_extract("kjd", "00000000") == ["kjd-c2068162", "kjd-c2068163"]
+
+
+def test_two_captures_of_one_second_that_are_one_content_now_leave_the_archive_sound(
+    archive: Archive, folder: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for headline in ("A ferry", "A boat"):
+        take_in(archive, capture(page(prose(1), headline=headline), DAYS[0]))
+    plain = extract_module._read
+    monkeypatch.setattr(extract_module, "CODE", "headlines are all one")
+
+    def one_headline(*arguments: Any) -> Any:
+        extraction = plain(*arguments)
+        return replace(extraction, article=replace(extraction.article, headline="One"))
+
+    monkeypatch.setattr(extract_module, "_read", one_headline)
+    _, report = rederive(folder, "", [], write=True, progress=QUIET)
+    assert len(report.outcomes) == 2
+    assert len(open_archive(folder).index.history("kjd-c2068163")) == 1
+    assert state(folder)[1] == set()

@@ -4,6 +4,7 @@ import socket
 import threading
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -165,3 +166,16 @@ def test_the_embedded_store_keeps_what_it_held_over_a_restart(tmp_path: Path) ->
     assert not embedded.stop(settings)
     assert open_store(settings).read("a") == b"kept"
     assert embedded.stop(settings)
+
+
+def test_a_store_is_used_by_several_threads_at_once() -> None:
+    store = MemoryStore()
+
+    def use(number: int) -> int:
+        for n in range(200):
+            store.create(f"a/{number}/{n:04d}", b"x")
+        return len(list(store.keys(f"a/{number}/")))
+
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(use, range(8))) == [200] * 8
+    assert list(store.keys("a/")) == sorted(store.objects)

@@ -1,8 +1,7 @@
-"""A page is stored once: the same payload of the same article is a sighting of the capture that is there."""
+"""A page is stored once: a payload that is stored already is not stored again; its sighting names the old capture."""
 
 from __future__ import annotations
 
-from pipelines.archive.keys import capture_key, captures_prefix
 from pipelines.archive.store import Store
 from pipelines.archive.warc import Exchange, page_file
 from pipelines.errors import AlreadyArchived
@@ -14,17 +13,17 @@ def capture_file(article_id: str, exchange: Exchange, capture: Capture) -> bytes
     return page_file(exchange, capture_notes(article_id, capture))
 
 
-def store_capture(store: Store, article_id: str, capture: Capture, file: bytes) -> tuple[str, bool]:
-    """Store a page's file unless its payload is stored already; return the key, and whether it was stored now.
+def store_capture(store: Store, key: str, file: bytes) -> tuple[str, bool]:
+    """Store a page's file under its key unless its payload is stored already; return the key, and whether it is new.
 
-    A key of another moment than the capture's names an earlier capture of the same payload.
+    A key of another moment names an earlier capture of the same payload.
     """
-    payload16 = capture.payload_sha256[:16]
-    stored = (key for key in store.keys(captures_prefix(article_id)) if key.endswith(f"-{payload16}.warc.gz"))
+    folder, _, name = key.rpartition("/")
+    payload = name.rpartition("-")[2]
+    stored = (other for other in store.keys(f"{folder}/") if other.endswith(f"-{payload}"))
     earlier = next(stored, "")
     if earlier:
         return earlier, False
-    key = capture_key(article_id, capture)
     try:
         store.create(key, file)
     except AlreadyArchived:  # another worker, the same second, other headers: the first stands

@@ -73,8 +73,9 @@ class Manifest:
     closing: Closing | None = None
 
 
-def append(store: Store, manifest: Manifest, last: int) -> int:
-    """Log a manifest under the next free number after `last`; return that number.
+def append(store: Store, manifest: Manifest, last: int) -> tuple[int, bool]:
+    """Log a manifest under the next free number after `last`; return that number, and whether these
+    very bytes stand there.
 
     A number taken by somebody else meanwhile is passed over: the log has no gaps and no overwriting. Where somebody
     logged this very part meanwhile, that number is returned.
@@ -87,10 +88,10 @@ def append(store: Store, manifest: Manifest, last: int) -> int:
         except AlreadyArchived:
             other = manifest_at(store, seq)
             if (other.run, other.part) == (manifest.run, manifest.part):
-                return seq
+                return seq, False
             seq += 1
         else:
-            return seq
+            return seq, True
 
 
 def manifest_at(store: Store, seq: int) -> Manifest:

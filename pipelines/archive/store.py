@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import uuid
+from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
@@ -38,15 +41,20 @@ class Store(Protocol):
 
 
 class MemoryStore:
-    """A bucket in a dictionary: for unit tests, and the upper half of a dry run."""
+    """A bucket in a dictionary: for unit tests, and the upper half of a dry run. Several threads may use it."""
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
+        self._sorted: list[str] = []
+        self._lock = threading.Lock()
 
     def create(self, key: str, body: bytes) -> None:
         """See `Store.create`."""
-        if self.objects.setdefault(key, body) != body:
-            raise AlreadyArchived(f"{key} exists with other bytes")
+        with self._lock:
+            if key not in self.objects:
+                insort(self._sorted, key)
+            if self.objects.setdefault(key, body) != body:
+                raise AlreadyArchived(f"{key} exists with other bytes")
 
     def read(self, key: str) -> bytes:
         """See `Store.read`."""
@@ -57,7 +65,10 @@ class MemoryStore:
 
     def keys(self, prefix: str) -> Iterator[str]:
         """See `Store.keys`."""
-        yield from sorted(key for key in self.objects if key.startswith(prefix))
+        with self._lock:
+            after = bisect_left(self._sorted, prefix)
+            found = list(takewhile(lambda key: key.startswith(prefix), islice(self._sorted, after, None)))
+        yield from found
 
 
 class FolderStore:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,8 @@ COMMON = 30  # groups; a shingle found in more of them is template
 MIN_SHARED_HASHES = 2
 CANDIDATE_GROUPS = 10
 INDEX_SCHEMA = "2"  # of the tables; raise it whenever they change, and every index is made anew when it is opened next
-LOCK = 6_170_531  # any number that nobody else takes: of the lock under which tables are made
+LOCK = 6_170_531  # any number that nobody else takes: of the lock under which PostgreSQL is written
+SCRATCH = "sqlite://"  # an index in memory
 PUBLISHED = ("article_id", "content16", "rules8", "record_key", "published_at", "listed")
 BORN = sa.func.coalesce(ARTICLE.c.published_at, ARTICLE.c.first_seen)
 GROUP = sa.func.coalesce(ARTICLE.c.oped_id, INDEXED_TEXT.c.article_id)  # a reading not yet logged stands alone
@@ -115,6 +116,8 @@ class Index:
             yield self.held
         else:
             with self.engine.execution_options(writes=writes).begin() as connection:
+                if writes:
+                    _await_turn(connection)
                 yield connection
 
     # -- what is known -----------------------------------------------------------------------
@@ -245,7 +248,7 @@ class Index:
         signed = [(article_id, {_signed(value) for value in hashes}) for article_id, hashes in texts]
         position = {number: at for at, number in enumerate(batch)}
         with self._connection() as c:
-            postings = _postings(c, {value for _, hashes in signed for value in hashes})
+            postings = _postings(c, {value for _, hashes in signed for value in hashes}, batch)
             visible = [
                 _visible(postings, article_id, hashes, position, start + n)
                 for n, (article_id, hashes) in enumerate(signed)
@@ -262,10 +265,10 @@ class Index:
             for n, ((article_id, _), groups) in enumerate(zip(signed, best, strict=True))
         ]
 
-    def apply(self, seq: int, manifest: Manifest) -> None:
-        """Take in the manifest of that number, once and in order; groups are brought up to date."""
+    def apply(self, seq: int, manifest: Manifest) -> bool:
+        """Apply the manifest of that number, once and in order; return False where earlier ones are missing."""
         with self._connection(writes=True) as c:
-            apply_manifest(c, seq, manifest, self.own)
+            return apply_manifest(c, seq, manifest, self.own)
 
     # -- for the catalogue -------------------------------------------------------------------
 
@@ -377,22 +380,23 @@ def histories_of(c: sa.Connection, article_ids: Iterable[str]) -> dict[str, list
 Posting = tuple[str, str, int]  # article, group, the index's number of the text
 
 
-def _postings(c: sa.Connection, hashes: set[int]) -> dict[int, list[Posting]]:
-    """Return where each uncommon shingle occurs."""
+def _postings(c: sa.Connection, hashes: set[int], batch: Sequence[int]) -> dict[int, list[Posting]]:
+    """Return where each shingle occurs, without those that are common beyond the texts of this batch."""
     joined = SHINGLE.join(INDEXED_TEXT, INDEXED_TEXT.c.id == SHINGLE.c.indexed_text).outerjoin(
         ARTICLE, ARTICLE.c.article_id == INDEXED_TEXT.c.article_id
     )
+    elsewhere = [sa.not_(INDEXED_TEXT.c.id.between(min(batch), max(batch)))] if batch else []
+    places = sa.select(SHINGLE.c.hash, INDEXED_TEXT.c.article_id, GROUP, INDEXED_TEXT.c.id).select_from(joined)
     found: dict[int, list[Posting]] = {}
     for some in in_portions(hashes):
-        uncommon = (
+        common = (
             sa.select(SHINGLE.c.hash)
             .select_from(joined)
-            .where(SHINGLE.c.hash.in_(some))
+            .where(SHINGLE.c.hash.in_(some), *elsewhere)
             .group_by(SHINGLE.c.hash)
-            .having(sa.func.count(sa.distinct(GROUP)) <= COMMON)
+            .having(sa.func.count(sa.distinct(GROUP)) > COMMON)
         )
-        rare = list(c.scalars(uncommon))  # two queries: as one, SQLite walks every text
-        places = sa.select(SHINGLE.c.hash, INDEXED_TEXT.c.article_id, GROUP, INDEXED_TEXT.c.id).select_from(joined)
+        rare = sorted(set(some) - set(c.scalars(common)))  # two queries: as one, SQLite walks every text
         for value, *posting in c.execute(places.where(SHINGLE.c.hash.in_(rare))) if rare else ():
             found.setdefault(value, []).append(tuple(posting))
     return found
@@ -401,13 +405,14 @@ def _postings(c: sa.Connection, hashes: set[int]) -> dict[int, list[Posting]]:
 def _visible(
     postings: Mapping[int, list[Posting]], article_id: str, hashes: set[int], position: Mapping[int, int], at: int
 ) -> Iterator[set[str]]:
-    """Yield, for each shingle of a text, the groups of the other articles that have it, those behind it left out."""
+    """Yield, for each uncommon shingle of a text, the groups of the other articles that have it.
+
+    Texts behind it in its batch are left out, from the count of groups as well.
+    """
     for value in hashes:
-        yield {
-            group
-            for other, group, number in postings.get(value, ())
-            if other != article_id and position.get(number, -1) <= at
-        }
+        seen = [posting for posting in postings.get(value, ()) if position.get(posting[2], -1) <= at]
+        if len({group for _, group, _ in seen}) <= COMMON:
+            yield {group for other, group, _ in seen if other != article_id}
 
 
 def _groups_sharing(shared_by: Iterable[set[str]]) -> list[str]:
@@ -442,40 +447,53 @@ def _latest(members: Iterable[tuple[int, IndexedText]], position: Mapping[int, i
     return list({one.article_id: one for number, one in members if position.get(number, -1) <= at}.values())
 
 
-def open_index(settings: Settings, archive_id: str, own: Iterable[str]) -> Index:
-    """Open the index of an archive, making it when there is none.
+def open_index(settings: Settings, archive_id: str, own: Iterable[str], may_replace: bool = True) -> Index:
+    """Open the index of an archive, making it where there is none.
 
-    Raises `ForeignIndex` when it was made for another archive, `WrongUsage` when it cannot be opened.
+    An index that another version of this program made is replaced by an empty one or, with `may_replace` False, left
+    alone: an empty one in memory is returned then. Raises `ForeignIndex` for another archive's index, `WrongUsage` for
+    one that cannot be opened.
     """
     url = settings.index or f"sqlite:///{settings.home / 'index' / f'{archive_id}.sqlite'}"
     try:
         engine = _engine(url)
-        _make_tables(engine)
+        made = _make_tables(engine, archive_id, may_replace)
     except (sa.exc.ArgumentError, sa.exc.DBAPIError, ModuleNotFoundError) as error:
         reason = str(getattr(error, "orig", error)).splitlines()[0]
         raise WrongUsage(
             f"the index cannot be opened ({reason}); it is derived: name another, or delete it and it is made anew"
         ) from error
-    index = Index(engine, own)
-    with index._connection(writes=True) as c:
+    return Index(engine, own) if made else open_index(replace(settings, index=SCRATCH), archive_id, own)
+
+
+def _make_tables(engine: sa.Engine, archive_id: str, may_replace: bool) -> bool:
+    """Make the tables, anew where another version of this program made them: the index is derived.
+
+    Returns False where that would be needed and `may_replace` forbids it. Raises `ForeignIndex`.
+    """
+    with engine.begin() as c:
+        _await_turn(c)
+        META.create_all(c)
         stand = {"archive_id": archive_id, "seq": "0", "schema": INDEX_SCHEMA}
         insert(c, STATE, [{"name": name, "value": value} for name, value in stand.items()])
         found = {row.name: row.value for row in c.execute(sa.select(STATE))}
-    if found["archive_id"] != archive_id:
-        raise ForeignIndex(
-            "OPEDS_INDEX belongs to another archive; name an empty database, or the archive it was made for"
-        )
-    if found["schema"] != INDEX_SCHEMA:  # made by another version of this program: it is derived, so it is made anew
-        index.clear()
-        return open_index(settings, archive_id, own)
-    return index
+        if found["archive_id"] != archive_id:
+            raise ForeignIndex(
+                "OPEDS_INDEX belongs to another archive; name an empty database, or the archive it was made for"
+            )
+        if found["schema"] == INDEX_SCHEMA:
+            return True
+        if may_replace:
+            META.drop_all(c)
+            META.create_all(c)
+            insert(c, STATE, [{"name": name, "value": value} for name, value in stand.items()])
+        return may_replace
 
 
-def _make_tables(engine: sa.Engine) -> None:
-    with engine.begin() as c:
-        if engine.dialect.name == "postgresql":  # workers that start together would make one table twice
-            c.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
-        META.create_all(c)
+def _await_turn(c: sa.Connection) -> None:
+    """Let one writer at a time into PostgreSQL, as SQLite does by itself: two could wait for each other for ever."""
+    if c.dialect.name == "postgresql":
+        c.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
 
 
 def _engine(url: str) -> sa.Engine:

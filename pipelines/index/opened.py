@@ -55,7 +55,7 @@ def dry_run(settings: Settings) -> Iterator[Archive]:
         archive_id = identify(store)
         if IDENTITY in store.above.objects:  # an empty bucket: its index would be of no use to anyone
             settings = replace(settings, index=f"sqlite:///{folder}/empty.sqlite")
-        with open_index(settings, archive_id, _own(sources)).dry_run(Path(folder)) as index:
+        with open_index(settings, archive_id, _own(sources), may_replace=False).dry_run(Path(folder)) as index:
             archive = Archive(store, index, sources, _processes(settings))
             catch_up(archive)
             yield archive
@@ -80,17 +80,18 @@ def catch_up(archive: Archive, progress: Callable[[int], None] = lambda _: None)
     Texts of other workers, or all texts for a new index, are published from the sketches in their records.
     """
     for seq, manifest in manifests.read_log(archive.store, archive.index.seq()):
-        _apply(archive, seq, manifest)
+        if not _apply(archive, seq, manifest):  # another process made the index anew meanwhile
+            return catch_up(archive, progress)
         progress(seq)
     return archive.index.seq()
 
 
-def _apply(archive: Archive, seq: int, manifest: manifests.Manifest) -> None:
+def _apply(archive: Archive, seq: int, manifest: manifests.Manifest) -> bool:
     with_text = [o for o in manifest.outcomes if o.record_key and o.verdict in CONTENT | {Verdict.REREAD}]
     missing = archive.index.unpublished(with_text)
     if missing:
         archive.index.publish_all([(outcome, _sketch(archive, outcome)) for outcome in missing])
-    archive.index.apply(seq, manifest)
+    return archive.index.apply(seq, manifest)
 
 
 def commit(archive: Archive, manifest: manifests.Manifest) -> int:
@@ -98,14 +99,12 @@ def commit(archive: Archive, manifest: manifests.Manifest) -> int:
 
     A part that is logged already, perhaps by the same task run twice at once, is not logged again.
     """
+    last = archive.index.seq()  # before the question: a manifest of another worker in between is behind this number
     known = archive.index.logged(manifest.run, manifest.part)
     if known:
         return known
-    last = archive.index.seq()
-    seq = manifests.append(archive.store, manifest, last)
-    if seq == last + 1:
-        _apply(archive, seq, manifest)
-    else:  # others logged meanwhile
+    seq, is_ours = manifests.append(archive.store, manifest, last)
+    if not (is_ours and seq == last + 1 and _apply(archive, seq, manifest)):  # others logged meanwhile
         catch_up(archive)
     return seq
 

@@ -34,11 +34,15 @@ from pipelines.sources.addresses import split_id
 Pair = tuple[str, str]
 
 
-def apply_manifest(c: sa.Connection, seq: int, manifest: Manifest, own: Container[str]) -> None:
-    """Take in the manifest of that number, once and in order. `own` are the newspaper's own sources."""
-    last = sa.select(STATE.c.value).where(STATE.c.name == "seq").with_for_update()  # one worker applies at a time
-    if seq != int(c.scalar(last) or 0) + 1:
-        return  # another worker was first
+def apply_manifest(c: sa.Connection, seq: int, manifest: Manifest, own: Container[str]) -> bool:
+    """Apply the manifest of that number, once and in order. `own` are the newspaper's own sources.
+
+    Returns False where manifests before it are missing: the index was made anew meanwhile.
+    """
+    query = sa.select(STATE.c.value).where(STATE.c.name == "seq").with_for_update()  # one worker applies at a time
+    last = int(c.scalar(query) or 0)
+    if seq != last + 1:
+        return seq <= last  # another worker was first
     captured = [o for o in manifest.outcomes if o.capture_key]
     insert(c, CAPTURE, [{"key": o.capture_key, "article_id": o.article_id, "seq": seq} for o in captured])
     for outcome in manifest.outcomes:
@@ -53,6 +57,7 @@ def apply_manifest(c: sa.Connection, seq: int, manifest: Manifest, own: Containe
     _regroup(c, seq, touched)
     insert(c, PART, [{"run": manifest.run, "part": manifest.part, "seq": seq}])
     c.execute(sa.update(STATE).where(STATE.c.name == "seq").values(value=str(seq)))
+    return True
 
 
 def _sighting(o: Outcome) -> dict[str, Any]:
@@ -148,6 +153,12 @@ def _apply_reread(c: sa.Connection, seq: int, o: Outcome) -> None:
         SIGHTING.c.content16 == o.was,
         SIGHTING.c.capture_key == o.capture_key,
     )
+    if o.was != o.content16:
+        twin = SIGHTING.alias()  # two captures of one second that are one content now are one sighting
+        same = (twin.c.article_id == o.article_id, twin.c.content16 == o.content16)
+        c.execute(
+            sa.delete(SIGHTING).where(*seen, sa.exists().where(*same, twin.c.fetched_at == SIGHTING.c.fetched_at))
+        )
     c.execute(sa.update(SIGHTING).where(*seen).values(content16=o.content16, rules8=o.rules8))
     if o.was != o.content16:
         insert(c, FORMERLY, [{"article_id": o.article_id, "was": o.was, "content16": o.content16}])

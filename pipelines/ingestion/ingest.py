@@ -52,7 +52,8 @@ def ingest(
 ) -> list[Outcome]:
     """Decide every sighting and log the outcomes, `others` (addresses without a page) among them.
 
-    A part holds at most 1,000 outcomes; a part that is logged already is skipped, so a task may run again.
+    A part holds at most 1,000 sightings and addresses without a page; REREADs come on top. A part that is logged
+    already is skipped, so a task may run again.
     """
     waiting = sorted(sightings, key=lambda s: (s.fetched_at, s.article_id))
     pageless = list(others)
@@ -129,13 +130,16 @@ def finish(archive: Archive, decisions: Iterable[Decision]) -> list[Outcome]:
 def create(store: Store, decisions: Iterable[Decision]) -> list[Decision]:
     """Create each decision's object, several at a time; return the decisions without the bytes.
 
-    Under articles/ the first capture of a content stands, so that other bytes at its key are success.
+    A record of the same content may exist already, of an earlier capture. It stays; this is not an error.
     """
     decided, started = [], []
+    keys: set[str] = set()
     for decision in decisions:
         page = decision.page
         if page is not None and page.object_key:
-            started.append(threads().submit(_create, store, page.object_key, page.object_body))
+            if page.object_key not in keys:  # of several captures with one content, the first makes the record
+                started.append(threads().submit(_create, store, page.object_key, page.object_body))
+            keys.add(page.object_key)
             decision = replace(decision, page=replace(page, object_body=b""))
         decided.append(decision)
     for each in started:

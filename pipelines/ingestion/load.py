@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from pipelines.archive.store import Store, threads
 from pipelines.errors import NotArchived
-from pipelines.ingestion.read import Pending, Readers, ReadPage, StoredCapture, unreadable
+from pipelines.ingestion.read import CAPTURES_A_TASK, Pending, Readers, ReadPage, StoredCapture, unreadable
 from pipelines.model import Sighting
 from pipelines.versions import SeenContent
 
-AHEAD = 32  # captures fetched, and captures read, before their turn
+AHEAD = 32  # captures fetched, and captures read, before their turn; more where more processes read
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Needed:
 
 
 def outdated(history: Iterable[SeenContent], rules8: str) -> list[SeenContent]:
-    """Return the sightings that other rules than these read."""
+    """Return the sightings that were read by other rules."""
     return [step for step in history if step.rules8 != rules8]
 
 
@@ -47,12 +47,13 @@ def read_in_order(store: Store, wanted: Iterable[Needed], readers: Readers) -> I
     """Yield each capture as it was read, in the order wanted; few are in memory at a time."""
     fetching: deque[tuple[Needed, Pending | Future[bytes]]] = deque()
     reading: deque[Pending | ReadPage] = deque()
+    limit = max(AHEAD, 2 * CAPTURES_A_TASK * readers.processes)
     for needed in wanted:
         ahead = readers.ahead.pop(needed.capture_key, None)
         fetching.append((needed, ahead or threads().submit(store.read, needed.capture_key)))
-        if len(fetching) > AHEAD:
+        if len(fetching) > limit:
             reading.append(_handed_over(*fetching.popleft(), readers))
-        if len(reading) > AHEAD:
+        if len(reading) > limit:
             yield _result(reading.popleft())
     while fetching:
         reading.append(_handed_over(*fetching.popleft(), readers))

@@ -10,9 +10,8 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -30,8 +29,8 @@ from pipelines.sources import Source
 from pipelines.sources.addresses import Place, place_of, split_id
 from pipelines.versions import content_sha256
 
-A_TASK = 8  # captures that a worker reads at a time: each message costs as much as a tenth of a page
-START_WORKERS_AT = 40  # captures: below that, starting a worker (0.7 s of CPU) costs more than it saves
+CAPTURES_A_TASK = 8  # captures that a worker reads at a time: each message costs as much as a tenth of a page
+LEAST_FOR_WORKERS = 40  # captures: below that, starting a worker (0.7 s of CPU) costs more than it saves
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,7 @@ def read_page(stored: StoredCapture, sources: Mapping[str, Source], rules: Rules
 
 
 def unreadable(key: str, trouble: str) -> ReadPage:
-    """Return what stands for a capture that cannot be read."""
+    """Return the page for a capture that cannot be read."""
     return ReadPage(key, "", Article(status=Status.REJECT), trouble=trouble)
 
 
@@ -103,10 +102,10 @@ def _places(url: str, stored: StoredCapture, sources: Mapping[str, Source]) -> l
 
 
 class Readers:
-    """Reads captures, in worker processes where `processes` is more than one and there is enough to read.
+    """Reads captures, in worker processes where `processes` is more than one and there are 40 captures or more to read.
 
-    Workers are spawned, share nothing with us, and end with us, however we end. A page that kills its worker costs
-    that page alone.
+    Workers are spawned, share nothing with us, and end when this process ends. A page that kills its worker costs that
+    page alone; where there are no workers, pages are read in this process.
     """
 
     def __init__(
@@ -115,7 +114,7 @@ class Readers:
         self.sources, self.processes, self.on_read = sources, processes, on_read
         self.ahead: dict[str, Pending] = {}  # by capture key: handed over before anybody asked for them
         self._rules: dict[str, Rules] = {}
-        self._outstanding: deque[Pending] = deque()  # submitted, and not asked for yet
+        self._outstanding: dict[int, Pending] = {}  # submitted, and not asked for yet; in order
         self._unsent: list[Pending] = []  # of these, those that no worker has
         self._pool: ProcessPoolExecutor | None = None
 
@@ -140,34 +139,63 @@ class Readers:
         rules = self.rules_of(self.sources[split_id(stored.article_id)[0]])
         pending = Pending(self, stored, rules)
         if self.processes > 1:
-            while self._outstanding and self._outstanding[0].done:
-                self._outstanding.popleft()
-            self._outstanding.append(pending)
+            self._outstanding[id(pending)] = pending
             self._unsent.append(pending)
-            if len(self._unsent) >= (A_TASK if self._pool else START_WORKERS_AT):
-                self.hand_over()
+            if len(self._unsent) >= (CAPTURES_A_TASK if self._pool else LEAST_FOR_WORKERS):
+                self.send()
         return pending
 
-    def hand_over(self) -> None:
+    def send(self) -> None:
         """Send what was submitted to the workers, starting them if need be."""
         self._pool = self._pool or _new_pool(self.processes, self.sources)
-        unsent, self._unsent = [each for each in self._unsent if not each.done], []
-        for start in range(0, len(unsent), A_TASK):
-            some = unsent[start : start + A_TASK]
+        unsent, self._unsent = [each for each in self._unsent if id(each) in self._outstanding], []
+        for start in range(0, len(unsent), CAPTURES_A_TASK):
+            captures = unsent[start : start + CAPTURES_A_TASK]
             try:
-                task = self._pool.submit(_read_in_worker, [(each.stored, each.rules) for each in some])
-            except BrokenProcessPool:  # whoever asks for the result reads it
-                return
-            for at, pending in enumerate(some):
+                task = self._pool.submit(_read_in_worker, [(each.stored, each.rules) for each in captures])
+            except BrokenProcessPool:
+                return self.restart()
+            for at, pending in enumerate(captures):
                 pending.task, pending.at = task, at
+        return None
+
+    def asked_for(self, pending: Pending) -> bool:
+        """Forget a pending capture; return whether a worker has it, or is given it now."""
+        if pending.task is None and self._pool is not None:
+            self.send()
+        self._outstanding.pop(id(pending), None)
+        return pending.task is not None
 
     def restart(self) -> None:
         """Start new workers after one died, and hand them all that nobody has asked for yet."""
+        self.stop()
+        self._unsent = list(self._outstanding.values())
+        if self.processes > 1:
+            self.send()
+
+    def stop(self) -> None:
+        """End the workers without waiting for what they read."""
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
         self._pool = None
-        self._unsent = list(self._outstanding)
-        self.hand_over()
+        for pending in self._outstanding.values():
+            pending.task = None
+
+    def read_alone(self, stored: StoredCapture, rules: Rules) -> ReadPage:
+        """Read one capture in a process of its own, so that it can only end that one.
+
+        Where no process can be started at all, this one reads it and all others.
+        """
+        with _new_pool(1, self.sources) as pool:
+            try:
+                pool.submit(os.getpid).result()
+            except BrokenProcessPool:
+                self.processes = 1
+                return read_page(stored, self.sources, rules)
+            try:
+                return pool.submit(_read_in_worker, [(stored, rules)]).result()[0]
+            except BrokenProcessPool:
+                return unreadable(stored.key, "the process that read this page died; is it too large for this machine?")
 
 
 class Pending:
@@ -177,12 +205,11 @@ class Pending:
         self.readers, self.stored, self.rules = readers, stored, rules
         self.task: Future[list[ReadPage]] | None = None
         self.at = 0  # its place in the task
-        self.done = False
 
     def result(self) -> ReadPage:
-        """Return the page, read here if no worker has it."""
-        self.done = True
-        page = self._from_worker() if self.task else read_page(self.stored, self.readers.sources, self.rules)
+        """Return the page, read here if no worker has it. To be asked once."""
+        in_worker = self.readers.asked_for(self)
+        page = self._from_worker() if in_worker else read_page(self.stored, self.readers.sources, self.rules)
         self.readers.on_read()
         return page
 
@@ -190,23 +217,10 @@ class Pending:
         assert self.task is not None
         try:
             return self.task.result()[self.at]
-        except BrokenProcessPool:  # a worker died, and this page or one close behind it is the reason
-            page = _read_alone(self.stored, self.rules, self.readers.sources)
+        except (BrokenProcessPool, CancelledError):  # a worker died; this page or one close behind it is the reason
+            page = self.readers.read_alone(self.stored, self.rules)
             self.readers.restart()
             return page
-
-
-def _read_alone(stored: StoredCapture, rules: Rules, sources: Mapping[str, Source]) -> ReadPage:
-    """Read one capture in a process of its own, so that it can only end that one; here where no process can start."""
-    with _new_pool(1, sources) as pool:
-        try:
-            pool.submit(os.getpid).result()
-        except BrokenProcessPool:
-            return read_page(stored, sources, rules)
-        try:
-            return pool.submit(_read_in_worker, [(stored, rules)]).result()[0]
-        except BrokenProcessPool:
-            return unreadable(stored.key, "the process that read this page died; is it too large for this machine?")
 
 
 def _new_pool(processes: int, sources: Mapping[str, Source]) -> ProcessPoolExecutor:
@@ -219,7 +233,7 @@ _worker_sources: dict[str, Source] = {}  # in a worker: the sources it was start
 
 
 def _begin(sources: dict[str, Source]) -> None:
-    """Prepare a worker. A Ctrl-C is the parent's business; when the parent is gone, however it went, so are we."""
+    """Prepare a worker: it ignores Ctrl-C, and ends when the parent process ends, in whatever way that does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _worker_sources.update(sources)
     parent = multiprocessing.parent_process()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from pipelines.archive import manifests
 from pipelines.archive.captures import capture_file, store_capture
+from pipelines.archive.keys import capture_key
 from pipelines.archive.store import threads
 from pipelines.archive.warc import Exchange, capture_of, exchanges
 from pipelines.catalogue.delta import publish
@@ -19,7 +20,7 @@ from pipelines.index.opened import Archive, opened
 from pipelines.ingestion.ingest import Part, ingest
 from pipelines.ingestion.read import Readers, StoredCapture
 from pipelines.jobs.report import Progress, Report, show_outcome
-from pipelines.model import Capture, Sighting
+from pipelines.model import Sighting
 from pipelines.settings import Settings
 from pipelines.sources.addresses import Place, is_opinion, place_of
 
@@ -31,7 +32,7 @@ def ingest_files(settings: Settings, files: Sequence[Path], progress: Progress, 
     """Copy the captures of op-eds in these files, log the outcomes, publish; with `dry` write nothing.
 
     A file that breaks off is ingested up to there, and named among the failures; a file that cannot be opened raises
-    `WrongUsage` before anything is done.
+    `WrongUsage` before any is read.
     """
     for path in files:
         try:
@@ -72,13 +73,13 @@ def _one_behind(parts: Iterator[list[Sighting]]) -> Iterator[list[Sighting]]:
 
 def _waiting(archive: Archive, path: Path, report: Report, readers: Readers) -> Iterator[list[Sighting]]:
     """Copy a file's captures, and yield their sightings in parts that are bounded in number and bytes."""
-    found: dict[tuple[str, datetime], Sighting] = {}
+    found: dict[tuple[str, datetime, str], Sighting] = {}
     size = 0
     try:
         with path.open("rb") as stream:
             for answers in _in_chunks(exchanges(stream, str(path))):
                 for sighting, length in _copied(archive, answers, report, readers):
-                    found[sighting.article_id, sighting.fetched_at] = sighting
+                    found[sighting.article_id, sighting.fetched_at, sighting.capture_key] = sighting
                     size += length
                     if len(found) == manifests.PART_SIZE or size >= BYTES_A_PART:
                         yield list(found.values())
@@ -108,16 +109,14 @@ def _in_chunks(answers: Iterator[Exchange]) -> Iterator[list[Exchange]]:
 def _copied(
     archive: Archive, answers: Sequence[Exchange], report: Report, readers: Readers
 ) -> Iterator[tuple[Sighting, int]]:
-    """Copy the answers that show op-eds into the bucket and hand them to the readers; count all others by why.
+    """Copy the answers that show op-eds into the bucket and hand them to the readers; count all others by reason.
 
     Yields each sighting with the size of its page. The captures of one article are copied one after another, those of
     several articles at the same time.
     """
-    wanted: dict[str, list[tuple[Capture, bytes]]] = {}
+    wanted: dict[str, list[_Page]] = {}
     for place, answer in _op_eds(archive, answers, report):
-        capture = capture_of(answer)
-        file = capture_file(place.article_id, answer, capture)
-        wanted.setdefault(place.article_id, []).append((capture, file))
+        wanted.setdefault(place.article_id, []).append(_page(place, answer))
     for copied in threads().map(partial(_copy, archive), wanted.items()):
         for sighting, stored, size in copied:
             if stored:
@@ -146,15 +145,31 @@ def _op_eds(archive: Archive, answers: Iterable[Exchange], report: Report) -> It
             yield place, answer
 
 
-def _copy(
-    archive: Archive, wanted: tuple[str, list[tuple[Capture, bytes]]]
-) -> list[tuple[Sighting, StoredCapture | None, int]]:
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """An answer to be copied: its sighting if it is new, the bytes of its file, and the size of its decoded page.
+
+    Not the page itself: fifty bombs would be a gigabyte.
+    """
+
+    sighting: Sighting
+    file: bytes
+    size: int
+
+
+def _page(place: Place, answer: Exchange) -> _Page:
+    capture = capture_of(answer)
+    key = capture_key(place.article_id, capture)
+    file = capture_file(place.article_id, answer, capture)
+    return _Page(Sighting(place.article_id, capture.url, capture.fetched_at, key), file, len(capture.payload))
+
+
+def _copy(archive: Archive, wanted: tuple[str, list[_Page]]) -> list[tuple[Sighting, StoredCapture | None, int]]:
     """Store the captures of one article; return each with its sighting, and its file where it was stored now."""
-    article_id, captures = wanted
+    article_id, pages = wanted
     done = []
-    for capture, file in captures:
-        key, is_new = store_capture(archive.store, article_id, capture, file)
-        sighting = Sighting(article_id, capture.url, capture.fetched_at, key)
-        stored = StoredCapture(article_id, key, capture.url, file) if is_new else None
-        done.append((sighting, stored, len(capture.payload)))
+    for page in pages:
+        key, is_new = store_capture(archive.store, page.sighting.capture_key, page.file)
+        stored = StoredCapture(article_id, key, page.sighting.url, page.file) if is_new else None
+        done.append((replace(page.sighting, capture_key=key), stored, page.size))
     return done

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -123,7 +124,7 @@ def articles_to_re_extract(archive: Archive, source: str, ids: Sequence[str]) ->
 
 def differences(archive: Archive, article_ids: Iterable[str], readers: Readers) -> Iterator[Difference]:
     """Yield what re-extracting these articles would change, capture by capture; nothing is written."""
-    yield from _differences(archive, list(_archived(archive, article_ids, readers)), readers)
+    yield from _differences(archive, _archived(archive, article_ids, readers), readers)
 
 
 def _archived(archive: Archive, article_ids: Iterable[str], readers: Readers) -> Iterator[_Compared]:
@@ -144,7 +145,7 @@ def _archived(archive: Archive, article_ids: Iterable[str], readers: Readers) ->
 
 def quarantined(archive: Archive, source: str, readers: Readers) -> Iterator[Difference]:
     """Yield every page that was set aside and never archived since, as today's rules read it."""
-    yield from _differences(archive, list(_set_aside(archive, source)), readers)
+    yield from _differences(archive, _set_aside(archive, source), readers)
 
 
 def _set_aside(archive: Archive, source: str) -> Iterator[_Compared]:
@@ -153,16 +154,25 @@ def _set_aside(archive: Archive, source: str) -> Iterator[_Compared]:
     for key in archive.store.keys(prefix):
         rejection = json.loads(archive.store.read(key))
         article_id, capture_key = rejection["article_id"], rejection["capture"]["key"]
+        if split_id(article_id)[0] not in archive.sources:
+            place_of_article(archive, article_id)  # raises, and says what to do
         resolved = any(step.capture_key == capture_key for step in archive.index.history(article_id))
         if capture_key not in seen and not resolved:
             seen.add(capture_key)
             yield _Compared(Needed(article_id, capture_key, rejection["url"]), rejection, "")
 
 
-def _differences(archive: Archive, compared: Sequence[_Compared], readers: Readers) -> Iterator[Difference]:
-    pages = read_in_order(archive.store, (each.needed for each in compared), readers)
-    for each, page in zip(compared, pages, strict=True):
-        found = _difference(each, page)
+def _differences(archive: Archive, compared: Iterable[_Compared], readers: Readers) -> Iterator[Difference]:
+    """Compare one after another; few records are in memory at a time."""
+    waiting: deque[_Compared] = deque()
+
+    def needs() -> Iterator[Needed]:
+        for each in compared:
+            waiting.append(each)
+            yield each.needed
+
+    for page in read_in_order(archive.store, needs(), readers):
+        found = _difference(waiting.popleft(), page)
         if found:
             yield found
 
@@ -171,8 +181,8 @@ def _difference(compared: _Compared, page: ReadPage) -> Difference | None:
     """Compare a record with today's reading of its capture; None when they agree or the capture cannot be read."""
     if page.trouble:
         return None
-    after = json.loads(page.object_body) if page.object_body else {}
-    fields = tuple(name for name in COMPARED_FIELDS if compared.before.get(name) != after.get(name))
+    after = json.loads(page.object_body) if page.object_body else {}  # a page that is not an op-ed has neither
+    fields = tuple(name for name in COMPARED_FIELDS if after and compared.before.get(name) != after.get(name))
     refused = () if page.accepted else (page.article.status.value, *page.article.reasons)
     if not (fields or refused):
         return None
