@@ -160,10 +160,10 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """How two texts overlap, in runs of three words (method: matches.py).
+    """How two texts overlap, in shingles of three words (copies/compare.py).
 
-    `smaller` is the article with fewer runs; `touched` counts the tenths of the larger text that
-    the smaller one reaches, `beyond` the larger text's runs outside of them.
+    `smaller` is the article with fewer shingles; `touched` counts the tenths of the larger text that
+    the smaller one reaches, `beyond` the larger text's shingles outside of them.
     """
 
     smaller: str
@@ -178,7 +178,7 @@ class Overlap:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Another article's content, and how the two overlap. The relation is derived: matches.py."""
+    """Another article's content, and how the two overlap. The relation is derived: copies/compare.py."""
 
     article_id: str
     content16: str

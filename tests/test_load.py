@@ -40,4 +40,4 @@ def test_each_capture_is_read_once_and_one_that_is_missing_says_so() -> None:
         *_, pages = pages_for(wanted, store, readers)
     assert len(read) == 1
     assert pages["k1"].accepted
-    assert "gone is not in the archive" in pages["gone"].trouble
+    assert "gone is not in the archive" in pages["gone"].problem

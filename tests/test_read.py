@@ -58,7 +58,7 @@ def test_a_page_that_kills_its_worker_costs_that_page_alone(
         pages = [one.result() for one in [readers.submit(one) for one in MANY]]
         assert readers._outstanding == {}, "nothing is remembered"
     assert [page.capture_key for page in pages if not page.accepted] == [deadly]
-    assert "the process that read this page died" in pages[at].trouble
+    assert "the process that read this page died" in pages[at].problem
 
 
 def test_workers_end_when_their_parent_is_killed() -> None:
@@ -86,7 +86,7 @@ if __name__ == "__main__":
 
 def test_a_capture_that_is_not_one_is_trouble_not_an_error() -> None:
     broken = StoredCapture("kjd-c1", "k", C_URL, b"not a WARC file")
-    assert "k is" in read_page(broken, SOURCES, RULES).trouble
+    assert "k is" in read_page(broken, SOURCES, RULES).problem
     elsewhere = StoredCapture("kjd-c99", "k", "https://nowhere.example/1", MANY[0].body)
-    assert "no source knows an address of kjd-c99" in read_page(elsewhere, SOURCES, RULES).trouble
+    assert "no source knows an address of kjd-c99" in read_page(elsewhere, SOURCES, RULES).problem
     assert read_module.unreadable("k", "why").accepted is False

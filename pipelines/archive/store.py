@@ -72,7 +72,7 @@ class MemoryStore:
 
 
 class FolderStore:
-    """A bucket in a folder. An object is written aside, then linked: never half there."""
+    """A bucket in a folder. An object is written to a temporary file, then linked: there is no half-written object."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -80,20 +80,20 @@ class FolderStore:
     def create(self, key: str, body: bytes) -> None:
         """See `Store.create`."""
         target = self._path(key)
-        aside = self.root / f".writing-{uuid.uuid4().hex}"
+        temporary = self.root / f".writing-{uuid.uuid4().hex}"
         try:
-            with aside.open("xb") as file:
+            with temporary.open("xb") as file:
                 file.write(body)
                 file.flush()
                 os.fsync(file.fileno())
-            _link(aside, target)
+            _link(temporary, target)
         except FileExistsError as error:
             if target.read_bytes() != body:
                 raise AlreadyArchived(f"{key} exists with other bytes") from error
         except OSError as error:
             raise StoreUnavailable(f"cannot write {key} below {self.root}: {error.strerror}") from error
         finally:
-            aside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
 
     def read(self, key: str) -> bytes:
         """See `Store.read`."""
@@ -114,13 +114,13 @@ class FolderStore:
         return self.root / key
 
 
-def _link(aside: Path, target: Path) -> None:
+def _link(temporary: Path, target: Path) -> None:
     """Link a file that is written whole under its key; the folder is made where it is missing."""
     try:
-        os.link(aside, target)
+        os.link(temporary, target)
     except FileNotFoundError:
         target.parent.mkdir(parents=True, exist_ok=True)
-        os.link(aside, target)
+        os.link(temporary, target)
 
 
 class Overlay:

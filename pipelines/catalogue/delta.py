@@ -13,7 +13,7 @@ from pipelines.archive import manifests
 from pipelines.archive.manifests import MANIFEST_SCHEMA
 from pipelines.archive.record import RECORD_SCHEMA
 from pipelines.archive.store import Store
-from pipelines.catalogue.rows import _renamed, _years, rows_of, run_row
+from pipelines.catalogue.rows import deleted_rows, partitions_of, rows_of, run_row
 from pipelines.catalogue.schema import article_schema, run_schema
 from pipelines.errors import StalePublisher, StoreUnavailable
 from pipelines.index.opened import Archive, catch_up
@@ -66,8 +66,8 @@ def location(settings: Settings, table: str) -> Location:
 def publish(archive: Archive, settings: Settings) -> Published:
     """Bring the tables up to the last manifest.
 
-    One publisher at a time: another that was faster makes this one raise `StalePublisher`, and nothing is
-    lost, since whoever comes next applies every manifest the table lacks.
+    One publisher at a time. If another publisher commits first, this one raises `StalePublisher`. Nothing is lost: the
+    next publishing applies every manifest that the table lacks.
     """
     seq = catch_up(archive)
     done = _publish_articles(archive, location(settings, "articles"), seq)
@@ -83,7 +83,7 @@ def _publish_articles(archive: Archive, where: Location, seq: int) -> Published:
     states = list(archive.index.states_of(archive.index.changed_since(last)))
     rows = list(rows_of(archive.store, states))
     if rows:
-        _merge(table, rows + _renamed(states), _years(states, rows), seq)
+        _merge(table, rows + deleted_rows(states), partitions_of(states, rows), seq)
     return Published(seq, table.version(), len(rows))
 
 

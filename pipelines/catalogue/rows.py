@@ -41,8 +41,8 @@ def _record_keys(state: ArticleState) -> dict[str, str]:
 def article_rows(state: ArticleState, records: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the rows of one article; `records` holds the record of each of its contents, in the order first seen."""
     found = steps(state.history)
-    told = [_step(records, found, n) for n in range(len(found))]
-    return [_row(state, records, told, content16, found[-1][2]) for content16 in records]
+    all_steps = [_step(records, found, n) for n in range(len(found))]
+    return [_row(state, records, all_steps, content16, found[-1][2]) for content16 in records]
 
 
 def _step(records: Mapping[str, dict[str, Any]], found: list[tuple[datetime, datetime, str]], n: int) -> dict[str, Any]:
@@ -61,10 +61,16 @@ def _step(records: Mapping[str, dict[str, Any]], found: list[tuple[datetime, dat
 
 
 def _row(
-    state: ArticleState, records: Mapping[str, dict[str, Any]], told: list[dict[str, Any]], content16: str, latest: str
+    state: ArticleState,
+    records: Mapping[str, dict[str, Any]],
+    all_steps: list[dict[str, Any]],
+    content16: str,
+    latest: str,
 ) -> dict[str, Any]:
     record = records[content16]
-    mine = [{k: v for k, v in step.items() if k != "content16"} for step in told if step["content16"] == content16]
+    own_steps = [
+        {k: v for k, v in step.items() if k != "content16"} for step in all_steps if step["content16"] == content16
+    ]
     published = _moment(record["published_at"])
     flat = {name: value for name, value in record.items() if name not in {"capture", "rules", "sketch", "witnesses"}}
     return {
@@ -83,15 +89,15 @@ def _row(
         "role": "primary" if state.oped_id == state.article_id else "copy",
         "is_latest": content16 == latest,
         "listed": any(r["listed"] for r in state.indexed_texts) or state.oped_id != state.article_id,
-        "steps": mine,
-        "previous": mine[-1]["previous"],
-        "kind_of_change": mine[-1]["kind_of_change"],
-        "words_added": mine[-1]["words_added"],
-        "words_removed": mine[-1]["words_removed"],
+        "steps": own_steps,
+        "previous": own_steps[-1]["previous"],
+        "kind_of_change": own_steps[-1]["kind_of_change"],
+        "words_added": own_steps[-1]["words_added"],
+        "words_removed": own_steps[-1]["words_removed"],
         "formerly": [was for was, now in state.formerly if now == content16],
         "matches": [_match(state, match, when) for own16, match, when in state.matches if own16 == content16],
-        "first_seen": mine[0]["from"],
-        "last_seen": mine[-1]["to"],
+        "first_seen": own_steps[0]["from"],
+        "last_seen": own_steps[-1]["to"],
         "first_archived_at": _moment(state.first_archived_at),
         "gone_at": _moment(state.gone_at),
         "discovered_by": [route for route in state.discovered_by.split(",") if route],
@@ -120,7 +126,7 @@ def _match(state: ArticleState, match: Match, when: str) -> dict[str, Any]:
     }
 
 
-def _renamed(states: Iterable[ArticleState]) -> list[dict[str, Any]]:
+def deleted_rows(states: Iterable[ArticleState]) -> list[dict[str, Any]]:
     """Return marks for the rows whose content was read again under newer rules and got another name."""
     return [
         {"article_id": state.article_id, "content16": was, "_gone": True}
@@ -130,7 +136,7 @@ def _renamed(states: Iterable[ArticleState]) -> list[dict[str, Any]]:
     ]
 
 
-def _years(states: Iterable[ArticleState], rows: Iterable[dict[str, Any]]) -> list[int]:
+def partitions_of(states: Iterable[ArticleState], rows: Iterable[dict[str, Any]]) -> list[int]:
     """Return every partition in which a row of these articles is or was, by any reading of any content."""
     stated = {reading["published_at"] for state in states for reading in state.indexed_texts}
     return sorted({row["year"] for row in rows} | {year_of(_moment(when)) for when in stated})

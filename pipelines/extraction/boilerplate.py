@@ -48,8 +48,8 @@ DASHES = 3  # so many dashed lines in a row at the end are a list of headlines, 
 BIO_WORDS = 90  # a longer "bio" is prose that opens with the same words
 UNNAMED_BIO_WORDS = 40
 LABEL = 60  # characters; what may stand before a byline: a deck, a rubric
-ODD = 300  # characters; a longer block is neither a byline nor a bio
-LOOK = 3  # blocks at each end that are looked over once more for what no rule took
+MAX_BYLINE = 300  # characters; a longer block is neither a byline nor a bio
+BLOCKS_CHECKED = 3  # blocks at each end that are looked over once more for what no rule took
 ALL_LINK = 0.8
 
 
@@ -110,7 +110,7 @@ class Taken:
     bios: tuple[str, ...] = ()
     emails: tuple[str, ...] = ()
     note: str = ""
-    bio_comes_first: bool = False  # at the end of a text, bios are met last first
+    bio_comes_first: bool = False  # at the end of a text, the last bio is taken first
 
 
 Rule = Callable[[Spot], Taken | None]
@@ -120,7 +120,7 @@ NO_FIELD = Taken()  # the block goes, and no field keeps it
 def take_boilerplate(
     blocks: Sequence[Block], headline: str, profile: Profile, signed: Sequence[str] = ()
 ) -> Boilerplate:
-    """Part the argument from all that stands around it.
+    """Separate the argument from the boilerplate around it.
 
     `headline` is what the page calls it, `signed` are names that the page states outside of the body.
     """
@@ -406,18 +406,18 @@ def _is_third_person(text: str, name: str) -> bool:
 
 
 def _warn_of_leftovers(found: Boilerplate) -> None:
-    """Warn of a block that no rule took and that looks like boilerplate: a look is better than a silent mistake."""
+    """Warn of a block that no rule took and that looks like boilerplate, so that a person looks at the page."""
     for part in (found.paragraphs, found.korean):
-        last = part[-LOOK:]
-        odd = any(_looks_like_boilerplate(text) for text in {*part[:LOOK], *last})
+        last = part[-BLOCKS_CHECKED:]
+        odd = any(_looks_like_boilerplate(text) for text in {*part[:BLOCKS_CHECKED], *last})
         ends = sum(bool(DASHED.match(text)) and not PROSE_END.search(text) for text in last) >= 2
-        if odd or (ends and len(part) > LOOK and not _is_announced(part)):
+        if odd or (ends and len(part) > BLOCKS_CHECKED and not _is_announced(part)):
             found.warnings.append("edge_in_text")
             return
 
 
 def _looks_like_boilerplate(text: str) -> bool:
-    if len(text) > ODD or BIO_DENIED.match(text):
+    if len(text) > MAX_BYLINE or BIO_DENIED.match(text):
         return False
     is_bio = bool(BIO.match(text) and OCCUPATION.search(text))
     return bool(BY_LINE.match(text)) or is_bio or ("@" in text and len(text) <= LABEL)

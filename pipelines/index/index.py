@@ -46,7 +46,7 @@ INDEX_SCHEMA = "2"  # of the tables; raise it whenever they change, and every in
 LOCK = 6_170_531  # any number that nobody else takes: of the lock under which PostgreSQL is written
 SCRATCH = "sqlite://"  # an index in memory
 PUBLISHED = ("article_id", "content16", "rules8", "record_key", "published_at", "listed")
-BORN = sa.func.coalesce(ARTICLE.c.published_at, ARTICLE.c.first_seen)
+PUBLISHED_OR_SEEN = sa.func.coalesce(ARTICLE.c.published_at, ARTICLE.c.first_seen)
 GROUP = sa.func.coalesce(ARTICLE.c.oped_id, INDEXED_TEXT.c.article_id)  # a reading not yet logged stands alone
 
 
@@ -160,10 +160,10 @@ class Index:
         """Return the articles published (else first seen) since a moment and not gone: id, that, and last seen."""
         joined = ARTICLE.join(SIGHTING, SIGHTING.c.article_id == ARTICLE.c.article_id)
         query = (
-            sa.select(ARTICLE.c.article_id, BORN, sa.func.max(SIGHTING.c.fetched_at))
+            sa.select(ARTICLE.c.article_id, PUBLISHED_OR_SEEN, sa.func.max(SIGHTING.c.fetched_at))
             .select_from(joined)
-            .where(since <= BORN, ARTICLE.c.gone_at.is_(None))
-            .group_by(ARTICLE.c.article_id, BORN)
+            .where(since <= PUBLISHED_OR_SEEN, ARTICLE.c.gone_at.is_(None))
+            .group_by(ARTICLE.c.article_id, PUBLISHED_OR_SEEN)
             .order_by(ARTICLE.c.article_id)
         )
         with self._connection() as c:
@@ -200,30 +200,30 @@ class Index:
         """Make a text findable as a candidate; doing so again does no harm."""
         self.publish_all([(outcome, hashes)])
 
-    def publish_all(self, readings: Sequence[tuple[Outcome, Iterable[int]]]) -> list[int]:
+    def publish_all(self, texts: Sequence[tuple[Outcome, Iterable[int]]]) -> list[int]:
         """Make texts findable as candidates, all in one commit; return the index's number of each, in order."""
-        if not readings:
+        if not texts:
             return []
-        rows = [{name: getattr(outcome, name) for name in PUBLISHED} for outcome, _ in readings]
+        rows = [{name: getattr(outcome, name) for name in PUBLISHED} for outcome, _ in texts]
         with self._connection(writes=True) as c:
             insert(c, INDEXED_TEXT, rows)
-            ids = _reading_ids(c, {outcome.article_id for outcome, _ in readings})
+            ids = _text_ids(c, {outcome.article_id for outcome, _ in texts})
             insert(
                 c,
                 SHINGLE,
                 [
                     {"hash": _signed(value), "indexed_text": ids[outcome.article_id, outcome.content16, outcome.rules8]}
-                    for outcome, hashes in readings
+                    for outcome, hashes in texts
                     for value in hashes
                 ],
             )
-        return [ids[outcome.article_id, outcome.content16, outcome.rules8] for outcome, _ in readings]
+        return [ids[outcome.article_id, outcome.content16, outcome.rules8] for outcome, _ in texts]
 
     def unpublished(self, outcomes: Iterable[Outcome]) -> list[Outcome]:
         """Return those outcomes whose readings cannot be found yet."""
         told = list(outcomes)
         with self._connection() as c:
-            known = _reading_ids(c, {outcome.article_id for outcome in told})
+            known = _text_ids(c, {outcome.article_id for outcome in told})
         return [o for o in told if (o.article_id, o.content16, o.rules8) not in known]
 
     def clear(self) -> None:
@@ -275,11 +275,11 @@ class Index:
     def members(self) -> dict[str, Grouped]:
         """Return every article by its id, with its group."""
         with self._connection() as c:
-            rows = c.execute(sa.select(ARTICLE.c.article_id, ARTICLE.c.source, BORN, ARTICLE.c.oped_id))
+            rows = c.execute(sa.select(ARTICLE.c.article_id, ARTICLE.c.source, PUBLISHED_OR_SEEN, ARTICLE.c.oped_id))
             return {row[0]: Grouped(*row) for row in rows}
 
     def pairs(self) -> Iterator[tuple[str, str, Overlap]]:
-        """Yield every two articles that share text, with their figures."""
+        """Yield every two articles that share text, with their overlap."""
         with self._connection() as c:
             for row in c.execution_options(yield_per=1000).execute(
                 sa.select(MATCH.c.one, MATCH.c.two, MATCH.c.overlap)
@@ -346,7 +346,8 @@ def _matches(c: sa.Connection, ids: list[str]) -> dict[str, list[tuple[str, Matc
     born: dict[str, str] = {}
     for some in in_portions(others):
         born |= {
-            r[0]: r[1] for r in c.execute(sa.select(ARTICLE.c.article_id, BORN).where(ARTICLE.c.article_id.in_(some)))
+            r[0]: r[1]
+            for r in c.execute(sa.select(ARTICLE.c.article_id, PUBLISHED_OR_SEEN).where(ARTICLE.c.article_id.in_(some)))
         }
     found: dict[str, list[tuple[str, Match, str]]] = {}
     for row in rows:
@@ -357,7 +358,7 @@ def _matches(c: sa.Connection, ids: list[str]) -> dict[str, list[tuple[str, Matc
     return found
 
 
-def _reading_ids(c: sa.Connection, article_ids: Iterable[str]) -> dict[tuple[str, ...], int]:
+def _text_ids(c: sa.Connection, article_ids: Iterable[str]) -> dict[tuple[str, ...], int]:
     """Return the number of every reading of these articles, by (article_id, content16, rules8)."""
     query = sa.select(INDEXED_TEXT.c.article_id, INDEXED_TEXT.c.content16, INDEXED_TEXT.c.rules8, INDEXED_TEXT.c.id)
     rows = (
@@ -474,8 +475,8 @@ def _make_tables(engine: sa.Engine, archive_id: str, may_replace: bool) -> bool:
     with engine.begin() as c:
         _await_turn(c)
         META.create_all(c)
-        stand = {"archive_id": archive_id, "seq": "0", "schema": INDEX_SCHEMA}
-        insert(c, STATE, [{"name": name, "value": value} for name, value in stand.items()])
+        initial = {"archive_id": archive_id, "seq": "0", "schema": INDEX_SCHEMA}
+        insert(c, STATE, [{"name": name, "value": value} for name, value in initial.items()])
         found = {row.name: row.value for row in c.execute(sa.select(STATE))}
         if found["archive_id"] != archive_id:
             raise ForeignIndex(
@@ -486,7 +487,7 @@ def _make_tables(engine: sa.Engine, archive_id: str, may_replace: bool) -> bool:
         if may_replace:
             META.drop_all(c)
             META.create_all(c)
-            insert(c, STATE, [{"name": name, "value": value} for name, value in stand.items()])
+            insert(c, STATE, [{"name": name, "value": value} for name, value in initial.items()])
         return may_replace
 
 

@@ -20,7 +20,7 @@ from pipelines.sources import Source, load_sources
 from pipelines.sources.addresses import Place, place_of
 
 Texts = tuple[str, str]  # of a record: English, Korean
-TEXTS_AT_HAND = 1000
+CACHED_TEXTS = 1000
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def _own(sources: Mapping[str, Source]) -> list[str]:
 
 
 def catch_up(archive: Archive, progress: Callable[[int], None] = lambda _: None) -> int:
-    """Apply every manifest the index lacks; return the number of the last one. `progress` is told each number.
+    """Apply every manifest the index lacks; return the number of the last one. `progress` is called with each number.
 
     Texts of other workers, or all texts for a new index, are published from the sketches in their records.
     """
@@ -119,7 +119,7 @@ def texts_of(archive: Archive, record_keys: Iterable[str]) -> dict[str, Texts]:
         record = json.loads(body)
         archive.texts[key] = record["text"], record["text_ko"]
     found = {key: archive.texts[key] for key in wanted if key in archive.texts}
-    while len(archive.texts) > TEXTS_AT_HAND:
+    while len(archive.texts) > CACHED_TEXTS:
         del archive.texts[next(iter(archive.texts))]
     return found
 
@@ -137,8 +137,8 @@ def _sketch(archive: Archive, outcome: Outcome) -> list[int]:
 def rebuild_index(settings: Settings, progress: Callable[[int, int], None]) -> int:
     """Make the index anew from the log and the records; return the number of the last manifest.
 
-    May be interrupted: what was rebuilt by then stands, and whoever opens the archive next goes on. `progress` is told
-    how many manifests are done, of how many.
+    May be interrupted: the rebuilt part stays, and the next `open_archive` continues. `progress` is called with how
+    many manifests are done, of how many.
     """
     sources, store = load_sources(settings.sources), open_store(settings)
     archive_id, own = identify(store), _own(sources)

@@ -1,4 +1,4 @@
-"""Takes one manifest into the index: what it names becomes known, and groups are brought up to date.
+"""Applies one manifest to the index: what it names becomes known, and groups are brought up to date.
 
 In bulk: a manifest of a thousand outcomes costs some dozen statements, not some thousand.
 """
@@ -97,7 +97,7 @@ def _apply_contents(c: sa.Connection, seq: int, manifest: Manifest, own: Contain
         row["published_at"] = min(filter(None, (row["published_at"], o.published_at)), default=None)
     rows = [{**row, "changed": seq} for row in known.values()]
     _update(c, ARTICLE, ("article_id",), ("first_seen", "gone_at", "published_at", "changed"), rows)
-    _known_readings(c, seq, told)
+    _mark_texts_known(c, seq, told)
     urls = [(url, o.article_id) for o in told for url in dict.fromkeys((o.url, *o.aliases))]
     insert(c, ADDRESS, [{"url": url, "article_id": article_id} for url, article_id in urls])
     insert(c, MATCH, [_match(o, match) for o in told for match in o.matches])
@@ -108,7 +108,7 @@ def _match(o: Outcome, match: Match) -> dict[str, Any]:
     return {"one": one[0], "one16": one[1], "two": two[0], "two16": two[1], "overlap": asdict(match.overlap)}
 
 
-def _known_readings(c: sa.Connection, seq: int, told: Iterable[Outcome]) -> None:
+def _mark_texts_known(c: sa.Connection, seq: int, told: Iterable[Outcome]) -> None:
     rows = [
         {
             "article_id": o.article_id,
@@ -147,7 +147,7 @@ def _update(
 
 
 def _apply_reread(c: sa.Connection, seq: int, o: Outcome) -> None:
-    _known_readings(c, seq, [o])
+    _mark_texts_known(c, seq, [o])
     seen = (
         SIGHTING.c.article_id == o.article_id,
         SIGHTING.c.content16 == o.was,
@@ -188,7 +188,7 @@ def _regroup(c: sa.Connection, seq: int, touched: set[str]) -> None:
 
 
 def _united(c: sa.Connection, touched: set[str]) -> tuple[dict[str, sa.Row[Any]], dict[str, set[str]]]:
-    """Return every article that hangs together with these, and which of them a match unites, in both directions.
+    """Return every article that uniting matches connect with these, and these matches, in both directions.
 
     Only matches that unite are followed: quotations would lead through the whole archive.
     """

@@ -49,13 +49,13 @@ def decide(
     known = known_content(history, sighting.capture_key, rules8)
     page = None if known else pages[sighting.capture_key]
     if page is not None:
-        if page.trouble:
-            return [Decision(outcome_of(sighting, Verdict.FAILED, reasons=(page.trouble,), capture_key=""))], history
+        if page.problem:
+            return [Decision(outcome_of(sighting, Verdict.FAILED, reasons=(page.problem,), capture_key=""))], history
         if better_known:
             return [Decision(outcome_of(sighting, Verdict.ALIAS, target=sighting.article_id))], history
         if not page.accepted:
             return [_set_aside(sighting, page, rules8)], history
-    again, history = re_extract(sighting.article_id, history, pages, rules8)
+    rereads, history = re_extract(sighting.article_id, history, pages, rules8)
     content16 = page.content16 if page else known
     same_rules = [step for step in history if step.rules8 == rules8]
     outcome = outcome_of(
@@ -63,7 +63,7 @@ def decide(
     )
     history = with_step(history, SeenContent(sighting.fetched_at, content16, rules8, sighting.capture_key))
     decided = Decision(outcome) if page is None else _archived(outcome, page, same_rules)
-    return [*again, decided], history
+    return [*rereads, decided], history
 
 
 def _archived(outcome: Outcome, page: ReadPage, same_rules: Iterable[SeenContent]) -> Decision:
@@ -80,7 +80,7 @@ def re_extract(
 ) -> tuple[list[Decision], History]:
     """Return a REREAD for each sighting that other rules read, and the history by today's.
 
-    A sighting that today's rules refuse keeps its old reading, and is compared with nothing.
+    A sighting that today's rules refuse keeps its old content, and is compared with nothing.
     """
     decisions = []
     for step in outdated(history, rules8):
@@ -125,10 +125,10 @@ def is_listed(article: Article) -> bool:
     return "no_evidence_of_opinion" not in article.reasons
 
 
-def outcome_of(sighting: Sighting, found: Verdict, **more: object) -> Outcome:
+def outcome_of(sighting: Sighting, verdict_: Verdict, **more: object) -> Outcome:
     """Return an outcome that carries what the sighting says of address, moment and routes."""
-    told = Outcome(
-        found,
+    outcome = Outcome(
+        verdict_,
         sighting.url,
         sighting.article_id,
         iso(sighting.fetched_at),
@@ -136,7 +136,7 @@ def outcome_of(sighting: Sighting, found: Verdict, **more: object) -> Outcome:
         routes=sighting.routes,
         aliases=sighting.aliases,
     )
-    return replace(told, **more)  # type: ignore[arg-type]
+    return replace(outcome, **more)  # type: ignore[arg-type]
 
 
 def _published(article: Article) -> str:

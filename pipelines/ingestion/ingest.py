@@ -155,7 +155,7 @@ def _create(store: Store, key: str, body: bytes) -> None:
 
 
 def _matched(archive: Archive, seeking: Sequence[tuple[Decision, int]]) -> Iterator[tuple[Decision, Outcome]]:
-    """Yield each decision that is news with its outcome after its candidates were compared."""
+    """Yield each NEW or REVISED decision with its outcome after its candidates were compared."""
     batch = [number for _, number in seeking]
     for start in range(0, len(seeking), ASKED_AT_ONCE):
         some = [d for d, _ in seeking[start : start + ASKED_AT_ONCE]]
@@ -218,7 +218,7 @@ def _place(archive: Archive, url: str, article_id: str) -> Place | None:
 
 def _better_known(archive: Archive, place: Place, page: ReadPage | None) -> bool:
     """Whether a better-ranked address of the same article is archived."""
-    if page is None or page.trouble:
+    if page is None or page.problem:
         return False
     native_id, _, rank = page.place
     if rank == min(a.rank for a in place.source.addresses if native_id.startswith(a.prefix)):

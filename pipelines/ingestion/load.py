@@ -52,16 +52,16 @@ def read_in_order(store: Store, wanted: Iterable[Needed], readers: Readers) -> I
         ahead = readers.ahead.pop(needed.capture_key, None)
         fetching.append((needed, ahead or threads().submit(store.read, needed.capture_key)))
         if len(fetching) > limit:
-            reading.append(_handed_over(*fetching.popleft(), readers))
+            reading.append(_submitted(*fetching.popleft(), readers))
         if len(reading) > limit:
             yield _result(reading.popleft())
     while fetching:
-        reading.append(_handed_over(*fetching.popleft(), readers))
+        reading.append(_submitted(*fetching.popleft(), readers))
     while reading:
         yield _result(reading.popleft())
 
 
-def _handed_over(needed: Needed, fetched: Pending | Future[bytes], readers: Readers) -> Pending | ReadPage:
+def _submitted(needed: Needed, fetched: Pending | Future[bytes], readers: Readers) -> Pending | ReadPage:
     if isinstance(fetched, Pending):
         return fetched
     try:

@@ -16,7 +16,7 @@ from pipelines.model import Article, Match, Outcome, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A text that may be a copy: where it stands in the index, its two languages, its source and whose that is."""
+    """A text that may be a copy: where it stands in the index, its texts, its source, whether that is the newspaper."""
 
     indexed: IndexedText
     text: str

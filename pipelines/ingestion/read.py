@@ -48,7 +48,7 @@ class ReadPage:
     """What today's rules make of one capture.
 
     `object_key` and `object_body` are the record, or the rejection of a page that is set aside; both are empty for a
-    page that is not an op-ed. `trouble` says why the capture cannot be read; the article is then an empty rejection.
+    page that is not an op-ed. `problem` says why the capture cannot be read; the article is then an empty rejection.
     """
 
     capture_key: str
@@ -59,12 +59,12 @@ class ReadPage:
     object_key: str = ""
     object_body: bytes = field(default=b"", repr=False)
     hashes: tuple[int, ...] = field(default=(), repr=False)
-    trouble: str = ""
+    problem: str = ""
 
     @property
     def accepted(self) -> bool:
         """Whether the page is good enough for the archive."""
-        return not self.trouble and self.article.status in ARCHIVED_STATUS
+        return not self.problem and self.article.status in ARCHIVED_STATUS
 
 
 def read_page(stored: StoredCapture, sources: Mapping[str, Source], rules: Rules) -> ReadPage:
@@ -91,9 +91,9 @@ def read_page(stored: StoredCapture, sources: Mapping[str, Source], rules: Rules
     return ReadPage(stored.key, capture.url, article, named, content16, key, body, hashes)
 
 
-def unreadable(key: str, trouble: str) -> ReadPage:
+def unreadable(key: str, problem: str) -> ReadPage:
     """Return the page for a capture that cannot be read."""
-    return ReadPage(key, "", Article(status=Status.REJECT), trouble=trouble)
+    return ReadPage(key, "", Article(status=Status.REJECT), problem=problem)
 
 
 def _places(url: str, stored: StoredCapture, sources: Mapping[str, Source]) -> list[Place]:
@@ -225,14 +225,14 @@ class Pending:
 
 def _new_pool(processes: int, sources: Mapping[str, Source]) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(
-        processes, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(dict(sources),)
+        processes, multiprocessing.get_context("spawn"), initializer=_start_worker, initargs=(dict(sources),)
     )
 
 
 _worker_sources: dict[str, Source] = {}  # in a worker: the sources it was started with
 
 
-def _begin(sources: dict[str, Source]) -> None:
+def _start_worker(sources: dict[str, Source]) -> None:
     """Prepare a worker: it ignores Ctrl-C, and ends when the parent process ends, in whatever way that does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _worker_sources.update(sources)

@@ -57,12 +57,12 @@ def ingest_file(
 ) -> None:
     """Ingest one file, in parts as they fill, so that memory does not grow with it."""
     part = Part(run_id, path.name, today().isoformat(), iso(now()))
-    for waiting in _one_behind(_waiting(archive, path, report, readers)):
+    for waiting in _delayed_by_one(_parts(archive, path, report, readers)):
         named = replace(part, name=f"{part.name}-{len(report.outcomes)}")
         report.outcomes += ingest(archive, named, waiting, [], partial(show_outcome, progress), readers)
 
 
-def _one_behind(parts: Iterator[list[Sighting]]) -> Iterator[list[Sighting]]:
+def _delayed_by_one(parts: Iterator[list[Sighting]]) -> Iterator[list[Sighting]]:
     """Yield each part once the next one was copied, so that its pages are read while this one is decided and logged."""
     before: list[Sighting] = []
     for part in parts:
@@ -71,7 +71,7 @@ def _one_behind(parts: Iterator[list[Sighting]]) -> Iterator[list[Sighting]]:
     yield before
 
 
-def _waiting(archive: Archive, path: Path, report: Report, readers: Readers) -> Iterator[list[Sighting]]:
+def _parts(archive: Archive, path: Path, report: Report, readers: Readers) -> Iterator[list[Sighting]]:
     """Copy a file's captures, and yield their sightings in parts that are bounded in number and bytes."""
     found: dict[tuple[str, datetime, str], Sighting] = {}
     size = 0
@@ -128,7 +128,7 @@ def _op_eds(archive: Archive, answers: Iterable[Exchange], report: Report) -> It
     placed = [(place_of(answer.url, archive.sources.values()), answer) for answer in answers]
     seen = archive.index.seen({place.article_id for place, _ in placed if place})
     for place, answer in placed:
-        why = (
+        reason = (
             "of another site"
             if place is None
             else "of another section"
@@ -139,8 +139,8 @@ def _op_eds(archive: Archive, answers: Iterable[Exchange], report: Report) -> It
             if (place.article_id, iso(answer.fetched_at)) in seen
             else ""
         )
-        if why or place is None:
-            report.skipped[why] = report.skipped.get(why, 0) + 1
+        if reason or place is None:
+            report.skipped[reason] = report.skipped.get(reason, 0) + 1
         else:
             yield place, answer
 

@@ -179,7 +179,7 @@ def _differences(archive: Archive, compared: Iterable[_Compared], readers: Reade
 
 def _difference(compared: _Compared, page: ReadPage) -> Difference | None:
     """Compare a record with today's reading of its capture; None when they agree or the capture cannot be read."""
-    if page.trouble:
+    if page.problem:
         return None
     after = json.loads(page.object_body) if page.object_body else {}  # a page that is not an op-ed has neither
     fields = tuple(name for name in COMPARED_FIELDS if after and compared.before.get(name) != after.get(name))
