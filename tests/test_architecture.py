@@ -48,9 +48,9 @@ TWICE = {
 }
 PURE = {
     "clock", "model", "versions", "addresses", "selectors", "fingerprint", "compare", "groups", "extract", "page",
-    "blocks", "boilerplate", "phrases", "fields", "dates", "generic", "quality", "proposal", "trafilatura_reader",
-    "keys", "record", "warc", "manifests", "crawl_summary", "rows", "schema", "drift", "load", "read", "decide",
-    "match", "revisit", "diff_page",
+    "decoding", "blocks", "boilerplate", "phrases", "fields", "dates", "generic", "quality", "proposal",
+    "trafilatura_reader", "keys", "record", "warc", "manifests", "crawl_summary", "rows", "schema",
+    "drift", "load", "read", "decide", "match", "revisit", "diff_page",
 }  # fmt: skip
 
 

@@ -56,3 +56,29 @@ def test_languages_are_parted_and_a_quoted_line_stays_where_it_is() -> None:
 def test_a_syllable_weighs_more_than_a_letter() -> None:
     assert units("배") == 2.2
     assert share_of_korean("12:30") is None
+
+
+LINES = [
+    "The ferry that left the harbor at dawn carried more people than",
+    "it was built for, and the ministry that had promised to look at",
+    "its papers had not done so in the four years since the promise.",
+]
+
+
+def test_the_lines_of_a_hard_wrapped_text_are_joined() -> None:
+    body = fromstring("<div>" + "<br><br>".join(["<br>\n".join(LINES)] * 3) + "</div>")
+    assert [block.text for block in blocks_of(body)] == [" ".join(LINES)] * 3
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<br>".join(f"{line.rstrip('.')}." for line in LINES * 2),  # each line is a paragraph
+        "<br><br>".join(LINES * 2),  # lines end in a sentence, and yet two breaks part them
+        "Kim Min-ju<br>The author is a harbor pilot.<br><br>" + "<br><br>".join(LINES),
+        "<br>".join(LINES),  # nothing shows how this page parts its paragraphs
+    ],
+)
+def test_elsewhere_a_break_parts_paragraphs(markup: str) -> None:
+    body = fromstring(f"<div>{markup}</div>")
+    assert len(blocks_of(body)) == len([part for part in markup.split("<br>") if part])

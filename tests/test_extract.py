@@ -203,3 +203,40 @@ def test_a_version_changes_only_when_a_reader_would_notice() -> None:
 def test_midnight_in_seoul_is_another_day_than_in_utc() -> None:
     late = next(o for o in WORLD.opeds if o.published.hour == 0)
     assert late.published.astimezone(UTC).date() < late.published.astimezone(SEOUL).date()
+
+
+SENTENCES = "The pier was closed at noon, and nobody said why. The boats went out all the same, as they always had."
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<p hidden>Skip to the comments</p>",
+        "<p style='display: none'>Advertisement</p>",
+        "<span class='sr-only'>Opens in a new window</span>",
+        "<blockquote class='twitter-tweet'><p>A post by somebody else. And a second sentence.</p></blockquote>",
+        "<amp-video><p placeholder>The video is being loaded</p></amp-video>",
+    ],
+)
+def test_what_a_reader_does_not_see_and_the_posts_of_others_are_no_text(markup: str) -> None:
+    article = read(capture(page([*prose(1), markup, *prose(2)]), "2024-06-14T00:00:00"))
+    assert plain(tuple(article.text.split("\n\n"))) == [*prose(1), *prose(2)]
+
+
+def test_hidden_prose_stays_because_it_may_be_shown_later() -> None:
+    article = read(capture(page([*prose(1), f"<div hidden>{SENTENCES}</div>"]), "2024-06-14T00:00:00"))
+    assert SENTENCES in article.text
+
+
+@pytest.mark.parametrize("slot", ["<ins class='adsbygoogle'>", "<ins data-ad-slot='1'>", "<div class='artAd'>"])
+def test_an_advertisement_that_was_never_closed_swallows_nothing(slot: str) -> None:
+    inside = slot + "".join(f"<p>{SENTENCES} {n}.</p>" for n in range(3))
+    article = read(capture(page([*prose(1), inside]), "2024-06-14T00:00:00"))
+    assert article.text.count("The pier was closed") == 3
+
+
+def test_one_paragraph_of_prose_in_furniture_is_a_doubt() -> None:
+    body = page([*prose(1), f"<div class='artAd'>{SENTENCES}</div>"])
+    article = read(capture(body, "2024-06-14T00:00:00"))
+    assert article.status is Status.REVIEW
+    assert article.reasons == ("prose_in_furniture",)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.extraction.trafilatura_reader import MAX_BYTES, library_version, parsed, read_paragraphs, read_whole
+from pipelines.extraction.trafilatura_reader import MAX_LETTERS, library_version, parsed, read_paragraphs, read_whole
 from tests.conftest import capture, page, prose
 
 CAPTURE = capture(page(prose(1)), "2024-06-14T00:00:00")
@@ -20,7 +20,7 @@ def test_a_page_is_parsed_by_what_its_header_declares_where_that_holds() -> None
         assert "배에 관한 주장" in tree.text_content()
 
 
-@pytest.mark.parametrize("body", [b"", b"   \n", b"x" * (MAX_BYTES + 1)])
+@pytest.mark.parametrize("body", [b"", b"   \n", b"x" * (MAX_LETTERS + 1)])
 def test_what_cannot_be_a_page_is_none(body: bytes) -> None:
     assert parsed(replace(CAPTURE, payload=body)) is None
 

@@ -7,8 +7,9 @@ short linked paragraphs. So the body is brought to plain blocks first, and only 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice, pairwise
 from typing import Literal
 
 from lxml.html import HtmlElement
@@ -29,7 +30,15 @@ HANGUL = re.compile(r"[\uac00-\ud7a3\u1100-\u11ff\u3130-\u318f]")
 LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
 HANGUL_WEIGHT = 2.2  # Latin letters that one Hangul syllable is worth
 QUOTED_UNITS, LINE_UNITS = 300, 60  # a language with less in all, or a line with less, is quoted where it stands
+EDGE = -1  # instead of a number of breaks
+WRAPPED, LEAST_WRAPS = 40, 3  # letters of a line that a wrap may follow; lines, before a text counts as hard-wrapped
+LINE_END = re.compile(r"[.!?…:][’”\"')\]]*$")
 PROSE = 80  # characters from which on a block is prose, not interface
+MOST_BLOCKS, MOST_LETTERS = 5_000, 1_000_000  # of a body; the longest op-ed known has 60 blocks and 20,000 letters
+MARKS = re.compile(
+    r"[\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u064b-\u065f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]{100}"
+)
+SLOT_LOOK, SLOT_PROSE = 50, 2  # paragraphs of a slot looked at; of prose among them, from which on it is none
 LINKS, LINK_SHARE = 3, 0.8  # a block of that many links, taking that share of its letters, is a list of headlines
 
 
@@ -37,13 +46,15 @@ LINKS, LINK_SHARE = 3, 0.8  # a block of that many links, taking that share of i
 class Block:
     """One paragraph, or the place of a figure (`text` is then what its image says).
 
-    `node` is the block-level element that the text begins in; `links` are the texts of its links.
+    `node` is the block-level element that the text begins in; `links` are the texts of its links; `breaks` counts the
+    `br` that alone part it from the block before, 0 where another element's edge does.
     """
 
     kind: Kind
     text: str
     links: tuple[str, ...] = ()
     node: HtmlElement | None = field(default=None, compare=False, repr=False)
+    breaks: int = field(default=0, compare=False)
 
     @property
     def linked(self) -> float:
@@ -59,6 +70,7 @@ class _Writer:
         self.parts: list[str] = []
         self.links: list[str] = []
         self.begun: HtmlElement | None = None
+        self.breaks = 0  # `br` since the last block; below zero once another edge came between
 
     def text(self, text: str | None, element: HtmlElement | None) -> None:
         """Take in running text that stands directly in an element."""
@@ -68,18 +80,25 @@ class _Writer:
         if self.begun is None:
             self.begun = element
 
-    def cut(self) -> None:
-        if self.begun is None:
-            return self.links.clear()
+    def cut(self, at_break: bool = False) -> None:
+        """End the block at an element's edge, or at a `br`."""
+        if self.begun is not None:
+            self._write()
+        self.links.clear()
+        if not at_break:
+            self.breaks = EDGE
+        elif self.breaks != EDGE:
+            self.breaks += 1
+
+    def _write(self) -> None:
         text = collapse("".join(self.parts))
         if text:
-            block = Block("p", text, tuple(self.links), _block_level(self.begun))
+            block = Block("p", text, tuple(self.links), _block_level(self.begun), max(self.breaks, 0))
             listing = len(self.links) >= LINKS and block.linked > LINK_SHARE
             self.blocks.append(replace(block, kind="links") if listing else block)
+            self.breaks = 0
         self.parts.clear()
-        self.links.clear()
         self.begun = None
-        return None
 
     def figure(self, text: str) -> None:
         self.cut()
@@ -110,9 +129,35 @@ def blocks_of(body: HtmlElement, dropped: frozenset[HtmlElement] = frozenset()) 
         elif event == "link":
             writer.links.append(collapse("".join(element.itertext())))
         else:
-            writer.cut()
+            writer.cut(at_break=element.tag == "br")
     writer.cut()
-    return writer.blocks
+    return _unwrapped(writer.blocks)
+
+
+def _unwrapped(blocks: list[Block]) -> list[Block]:
+    """Join the lines of a hard-wrapped text: one whose paragraphs are parted by two breaks, and whose lines, parted by
+    one, end in the middle of a sentence as a rule.
+
+    Elsewhere a single break parts paragraphs, as in the newspaper's own pages.
+    """
+    lines = [(one, two) for one, two in pairwise(blocks) if two.breaks == 1 and len(one.text) >= WRAPPED]
+    in_sentence = sum(not LINE_END.search(one.text) for one, _ in lines)
+    if len(lines) < LEAST_WRAPS or 2 * in_sentence < len(lines) or not any(block.breaks > 1 for block in blocks):
+        return blocks
+    joined: list[list[Block]] = []
+    for block in blocks:
+        if block.breaks == 1 and block.kind == "p" and joined and len(joined[-1][-1].text) >= WRAPPED:
+            joined[-1].append(block)
+        else:
+            joined.append([block])
+    return [_one_block(lines) for lines in joined]
+
+
+def _one_block(lines: Sequence[Block]) -> Block:
+    if len(lines) == 1:
+        return lines[0]
+    links = tuple(link for line in lines for link in line.links)
+    return replace(lines[0], text=" ".join(line.text for line in lines), links=links)
 
 
 def _walk(body: HtmlElement, dropped: frozenset[HtmlElement]) -> Iterator[tuple[str, HtmlElement]]:
@@ -121,7 +166,7 @@ def _walk(body: HtmlElement, dropped: frozenset[HtmlElement]) -> Iterator[tuple[
     while stack:
         entering, element = stack.pop()
         if not entering:
-            if element.tag in BLOCKS:
+            if element.tag in BLOCKS and element.tag != "br":  # a break has no inside: it is one cut, not two
                 yield "cut", element
             if element is not body:
                 yield "tail", element
@@ -142,10 +187,19 @@ def _walk(body: HtmlElement, dropped: frozenset[HtmlElement]) -> Iterator[tuple[
         stack.extend((True, child) for child in reversed(element))
 
 
+def is_too_costly(blocks: Sequence[Block]) -> bool:
+    """Whether a page asks for more work than an op-ed can: too many blocks or letters, or endless combining marks."""
+    letters = sum(len(block.text) for block in blocks)
+    return len(blocks) > MOST_BLOCKS or letters > MOST_LETTERS or any(MARKS.search(block.text) for block in blocks)
+
+
 def _is_slot(element: HtmlElement) -> bool:
-    """Whether an `ins` is a slot for advertising; any other is text that was put in."""
+    """Whether an `ins` is a slot for advertising; any other, or one that was never closed, is text that was put in."""
+    if element.tag != "ins":
+        return False
     named = "ads" in element.get("class", "") or any(name.startswith("data-ad") for name in element.attrib)
-    return element.tag == "ins" and named
+    inside = islice(element.iter("p"), SLOT_LOOK) if named else ()
+    return named and sum(len(paragraph.text_content()) >= PROSE for paragraph in inside) < SLOT_PROSE
 
 
 def share_of_korean(text: str) -> float | None:

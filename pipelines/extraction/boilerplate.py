@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from pipelines.extraction.blocks import Block, split_languages
 from pipelines.extraction.page import collapse, split_names
@@ -41,6 +42,7 @@ from pipelines.extraction.phrases import (
     PROSE_END,
     SENTENCE_END,
     TRANSLATOR,
+    WALL_LINE,
 )
 from pipelines.sources import Profile
 
@@ -50,6 +52,8 @@ UNNAMED_BIO_WORDS = 40
 LABEL = 60  # characters; what may stand before a byline: a deck, a rubric
 MAX_BYLINE = 300  # characters; a longer block is neither a byline nor a bio
 BLOCKS_CHECKED = 3  # blocks at each end that are looked over once more for what no rule took
+LONGEST_PARAGRAPH = 10_000  # characters of a first paragraph that may have name and bio glued to it
+LONGEST_NOTE = 1500  # characters; what is longer is text, and the patterns of a line take time by its square
 ALL_LINK = 0.8
 
 
@@ -178,13 +182,17 @@ def _is_caption(blocks: Sequence[Block], at: int, signed: Sequence[str]) -> bool
     text = blocks[at].text
     figures = [b for b in blocks[max(at - 2, 0) : at + 3] if b.kind == "figure"]
     repeats = any(text == figure.text for figure in figures)
-    return (repeats and not _opens_byline(blocks, at, signed)) or bool(figures and CREDIT.match(text))
+    credited = bool(figures) and len(text) <= LONGEST_NOTE and bool(CREDIT.match(text))
+    return (repeats and not _opens_byline(blocks, at, signed)) or credited
 
 
 def _opens_byline(blocks: Sequence[Block], at: int, signed: Sequence[str]) -> bool:
     """Whether a block that repeats a portrait's name is the byline itself."""
-    following = next((b.text for b in blocks[at + 1 :] if b.kind == "p"), "")
-    return blocks[at].text in signed or bool(NAME_ALONE.match(blocks[at].text) and _is_bio(following, blocks[at].text))
+    text = blocks[at].text
+    if text in signed or len(text) > LONGEST_NOTE:
+        return text in signed
+    following = next((b.text for b in islice(blocks, at + 1, None) if b.kind == "p"), "")
+    return bool(NAME_ALONE.match(text) and _is_bio(following, text))
 
 
 # -- at the head ----------------------------------------------------------------------------------
@@ -202,6 +210,8 @@ def _take_head(texts: list[str], headline: str, signed: Sequence[str], found: Bo
 
 
 def _first_match(rules: Sequence[tuple[str, Rule]], spot: Spot) -> tuple[str, Taken | None]:
+    if len(spot.text) > LONGEST_NOTE:
+        return "headline", _repeated_headline(spot)
     for name, rule in rules:
         taken = rule(spot)
         if taken is not None:
@@ -255,7 +265,7 @@ def _label_before_byline(texts: list[str], found: Boilerplate) -> None:
     for at in (1, 2):
         if len(texts) <= at + 1 or found.names:
             return
-        alone = NAME_ALONE.match(texts[at])
+        alone = NAME_ALONE.match(texts[at][:LONGEST_NOTE])
         before = texts[:at]
         if alone and _is_bio(texts[at + 1], alone[1]) and all(len(text) <= 2 * LABEL for text in before):
             decks = [text for text in before if not re.fullmatch(r"\[.+\]|[A-Z\W\d]+", text)]
@@ -269,7 +279,7 @@ def _unglue(texts: list[str], found: Boilerplate) -> None:
     """Part `NAMEThe author is X. First sentence …`, as portals glue it, into name, bio and paragraph."""
     if not texts or found.bios:
         return
-    glued = NAME_THEN_BIO.match(texts[0])
+    glued = NAME_THEN_BIO.match(texts[0]) if len(texts[0]) <= LONGEST_PARAGRAPH else None
     if not glued or BIO_DENIED.match(glued[2]):
         return
     bio, rest = _first_sentence(glued[2])
@@ -386,7 +396,7 @@ def _dropped(pattern: re.Pattern[str]) -> Rule:
 
 def _is_bio(text: str, name: str) -> bool:
     """Whether a block next to a name tells of that person: place and name are the evidence."""
-    if len(text.split()) > BIO_WORDS or BIO_DENIED.match(text):
+    if len(text) > LONGEST_NOTE or len(text.split()) > BIO_WORDS or BIO_DENIED.match(text):
         return False
     if name and _is_third_person(text, name):
         return True
@@ -469,4 +479,5 @@ TAIL_RULES: tuple[tuple[str, Rule], ...] = (
     ("partner", _dropped(PARTNER)),
     ("invitation", _dropped(INVITATION)),
     ("disclaimer", _dropped(DISCLAIMER)),
+    ("wall", lambda spot: NO_FIELD if len(spot.text) <= MAX_BYLINE and WALL_LINE.match(spot.text) else None),
 )

@@ -11,6 +11,7 @@ MONTHS = {
     name: n
     for n, name in enumerate(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], 1)
 }
+LONGEST = 200  # characters of a date that are looked at: its patterns take time by the square of the length
 _CLOCK = (
     r"(?:[,\s]+(?P<half>오전|오후)?\s*(?P<h>\d{1,2}):(?P<mi>\d\d)(?::(?P<s>\d\d))?"
     r"(?:\s*(?P<noon>[ap])\.?m\b\.?)?)?"
@@ -38,7 +39,7 @@ def moment(raw: str, zone: ZoneInfo) -> datetime | None:
     >>> moment("Thu,28 Jul 2022 4:35:5 GMT+9", ZoneInfo("Asia/Seoul")).isoformat()
     '2022-07-28T04:35:05+09:00'
     """
-    raw = raw.strip()
+    raw = raw[:LONGEST].strip()
     found = _iso(raw, zone) or _rfc822(raw, zone) or _visible(raw, zone)
     return found if found and 1900 < found.year < 9999 else None  # 0001 and 9999 are "empty" to some programs
 
@@ -49,6 +50,7 @@ def day(raw: str, zone: ZoneInfo) -> date | None:
     >>> day("Dec 20,2017", ZoneInfo("Asia/Seoul"))
     datetime.date(2017, 12, 20)
     """
+    raw = raw[:LONGEST]
     known = moment(raw, zone)
     if known:
         return known.astimezone(zone).date()

@@ -11,14 +11,17 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from typing import cast
 
+from lxml.etree import XPath
 from lxml.html import HtmlElement
 
 from pipelines.extraction import fields
-from pipelines.extraction.blocks import Block, blocks_of
+from pipelines.extraction.blocks import PROSE, Block, blocks_of, is_too_costly
 from pipelines.extraction.boilerplate import take_boilerplate
 from pipelines.extraction.generic import generic_blocks
 from pipelines.extraction.page import Page, Statement, collapse, page_of
+from pipelines.extraction.phrases import PROSE_END, SENTENCE_END
 from pipelines.extraction.quality import Evidence, with_status
 from pipelines.extraction.trafilatura_reader import library_version, parsed, read_paragraphs, read_whole
 from pipelines.model import Article, Capture, Rules, Status
@@ -26,8 +29,19 @@ from pipelines.sources import Profile, Source
 from pipelines.sources.addresses import Place, is_opinion
 from pipelines.sources.selectors import select
 
-CODE = "2"  # raise it whenever the same capture would give another record
+CODE = "3"  # raise it whenever the same capture would give another record
 GENERIC = Profile(name="generic", body=())
+SWALLOWED = 2  # paragraphs of prose in an element that a profile drops, from which on it was never closed
+EMBEDS = XPath(
+    "descendant::*[contains(@class,'twitter-tweet') or contains(@class,'instagram-media') or contains(@class,'fb-post')"
+    " or contains(@class,'tiktok-embed') or contains(@class,'fb-video')"
+    " or ((@placeholder or @fallback) and not(self::input or self::textarea))]"
+)  # others' posts, and what AMP shows instead of them
+HIDDEN = XPath(
+    "descendant::*[@hidden or @aria-hidden='true' or contains(translate(@style,' ',''),'display:none')"
+    " or contains(concat(' ',@class,' '),' sr-only ') or contains(concat(' ',@class,' '),' visually-hidden ')"
+    " or contains(concat(' ',@class,' '),' screen-reader-text ') or contains(concat(' ',@class,' '),' blind ')]"
+)  # short, it is furniture for some readers; long, it is text that is shown later
 
 
 @dataclass(frozen=True)
@@ -100,6 +114,8 @@ def _read(capture: Capture, place: Place) -> Extraction:
         return _refused("other_press", source)
     tried: list[str] = []
     body = _body(page, place, capture.fetched_at, tried)
+    if is_too_costly(body.blocks):
+        return _refused("too_costly", source)
     if body.profile is None:
         page = replace(page)  # the generic reading thinned the tree: forget where elements were
     return _reading(capture, place, page, body, tuple(tried))
@@ -117,6 +133,8 @@ def _reading(capture: Capture, place: Place, page: Page, body: Body, tried: tupl
     authors, signed_in = fields.authors(boilerplate, outside, page, profile, source)
     if boilerplate.bios and not authors:
         boilerplate.warnings.append("bio_without_name")
+    if _holds_prose(body.nodes, profile):
+        boilerplate.warnings.append("prose_in_furniture")
     dates = fields.dates(page, profile, place)
     section = fields.section(page, profile)
     label = title.value if title and title.value != boilerplate.headline else ""  # a title that only says what it is
@@ -182,6 +200,9 @@ def _body(page: Page, place: Place, when: datetime, tried: list[str]) -> Body:
             tried.append(f"{profile.name}: {selector}: {'empty' if nodes else 'not on the page'}")
     tried.append("generic: no profile fits, so trafilatura found the text")
     whole = page.tree.find("body")
+    blocks = blocks_of(whole if whole is not None else page.tree)
+    if is_too_costly(blocks):
+        return Body(blocks)
     lines = read_whole(page.tree)
     return Body(generic_blocks(blocks_of(whole if whole is not None else page.tree), lines))
 
@@ -204,8 +225,24 @@ def _outermost(nodes: list[HtmlElement]) -> list[HtmlElement]:
 
 
 def _dropped(node: HtmlElement, profile: Profile) -> list[tuple[str, HtmlElement]]:
-    selectors = (*profile.drop, *profile.bio, *profile.related)
-    return [(selector, element) for selector in selectors for element in select(node, selector)]
+    """Return what is not text inside a body: by the profile, and what no site means as text."""
+    known = [(selector, element) for selector in (*profile.bio, *profile.related) for element in select(node, selector)]
+    furniture = [(selector, element) for selector in profile.drop for element in select(node, selector)]
+    known += [(selector, element) for selector, element in furniture if _prose_in(element) < SWALLOWED]
+    embeds = (("embed", element) for element in cast("list[HtmlElement]", EMBEDS(node)))
+    hidden = (("hidden", e) for e in cast("list[HtmlElement]", HIDDEN(node)) if len(e.text_content()) < PROSE)
+    return [*known, *embeds, *hidden]
+
+
+def _holds_prose(nodes: list[HtmlElement], profile: Profile) -> bool:
+    """Whether what the profile drops holds prose: it was never closed, or it is text that looks like furniture."""
+    return any(_prose_in(e) for node in nodes for selector in profile.drop for e in select(node, selector))
+
+
+def _prose_in(element: HtmlElement) -> int:
+    """Return how many paragraphs of two sentences or more an element holds."""
+    prose = (b for b in blocks_of(element) if b.kind == "p" and len(b.text) >= PROSE and PROSE_END.search(b.text))
+    return sum(bool(SENTENCE_END.search(block.text)) for block in prose)
 
 
 def _related(page: Page, profile: Profile) -> Iterator[str]:

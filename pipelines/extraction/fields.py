@@ -28,6 +28,7 @@ ORGANISATION = re.compile(
     re.IGNORECASE,
 )
 SIGNED_BY = ("[rel=author]", "[itemprop=author]", ".byline a", ".author a", ".author-name", ".byline", ".author")
+LONGEST_BYLINE = 500  # characters of a byline that are looked at
 Moment = tuple[datetime, Statement]
 
 
@@ -66,7 +67,7 @@ def _without_site(title: str, page: Page, source: Source) -> str:
 def signed_outside(page: Page, profile: Profile, source: Source) -> tuple[list[str], str]:
     """Return the names that the page states outside of the body, and where: its byline, else its metadata."""
     byline = page.first(*profile.byline)
-    names = _people(_in_byline(byline.value), source) if byline else []
+    names = _people(_in_byline(byline.value[:LONGEST_BYLINE]), source) if byline else []
     if names and byline:
         return names, byline.provenance
     said = [one for one in people(page) if is_person(one.value, source)]
@@ -80,7 +81,8 @@ def signed_outside(page: Page, profile: Profile, source: Source) -> tuple[list[s
 def _signed_anywhere(page: Page, source: Source) -> tuple[list[str], str]:
     for selector in SIGNED_BY:
         for element in page.select(selector):  # the first that names somebody: further down are other articles
-            names = _people(split_names(_untitled(collapse(" ".join(element.itertext())))), source)
+            byline = collapse(" ".join(element.itertext()))[:LONGEST_BYLINE]
+            names = _people(split_names(_untitled(byline)), source)
             if names:
                 return names, selector
     return [], ""

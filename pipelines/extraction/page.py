@@ -8,15 +8,18 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any, cast
 
 from lxml.etree import XPath
 from lxml.html import HtmlElement
 
+from pipelines.extraction.decoding import as_browsers_show
 from pipelines.sources.selectors import select
 
+MOST_AUTHORS, LONGEST_NAME = 50, 300  # in JSON-LD; a hostile page lists a million
 ARTICLE_TYPES = re.compile(r"(Article|Posting|Report|Review)$")
-_NO_TEXT = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200b\u2060\ufeff\ud800-\udfff]")  # not: white space
+_NO_TEXT = re.compile("[\x00-\x08\x0e-\x1b\x7f\u200b\u2060\ufeff\ud800-\udfff]")  # not: white space
 _SIMPLE = re.compile(r"(?P<tag>[a-z][a-z0-9]*)?(?:#(?P<id>[\w-]+)|\.(?P<class>[\w-]+))?")
 _WITH_ID, _WITH_CLASS = XPath("descendant::*[@id]"), XPath("descendant::*[@class]")
 _COMMA_BEFORE_END = re.compile(r",\s*([}\]])")
@@ -111,7 +114,7 @@ def collapse(text: str) -> str:
     >>> collapse(" a\\u00a0 b\\u200b\\x1b\\n")
     'a b'
     """
-    return " ".join(_NO_TEXT.sub("", text).split())
+    return " ".join(_NO_TEXT.sub("", as_browsers_show(text)).split())
 
 
 def people(page: Page) -> list[Statement]:
@@ -119,8 +122,12 @@ def people(page: Page) -> list[Statement]:
     authors = page.linked.get("author")
     listed = authors if isinstance(authors, list) else [authors]
     persons = (a for a in listed if not (isinstance(a, dict) and "rganization" in str(a.get("@type"))))
-    names = [a.get("name") if isinstance(a, dict) else a for a in persons]
-    found = [Statement(collapse(html.unescape(n)), "json-ld") for n in names if isinstance(n, str) and n.strip()]
+    names = [a.get("name") if isinstance(a, dict) else a for a in islice(persons, MOST_AUTHORS)]
+    found = [
+        Statement(collapse(html.unescape(n[:LONGEST_NAME])), "json-ld")
+        for n in names
+        if isinstance(n, str) and n.strip()
+    ]
     if not found:
         meta = page.meta("author", "article:author", "dable:author")
         found = [meta] if meta and "://" not in meta.value else []

@@ -74,6 +74,20 @@ DISCLAIMER = re.compile(
     r"|by the (?:author|writer|columnist|contributor))\b.{0,300}$",
     re.DOTALL,
 )
+WALL_LINE = re.compile(
+    r"\W*(?:please )?(?:to (?:continue|keep) reading(?: (?:this|the) (?:article|story|column|editorial))?"
+    r"(?:\W*|[,:] ?(?:please|subscribe|sign|log|register|join|become|create|start|choose|buy)\b.*)"
+    r"|(?:subscribe|sign (?:in|up)|log ?in|register|join)(?: now| today)?(?: or [\w ]{2,20}?)?,? (?:to|and|for) "
+    r"(?:(?:continue|keep) reading|continue\W*$|read|unlock|access|get full access|see the rest)\b.*"
+    r"|already an? (?:\w+ )?(?:member|subscriber)(?:\?|[.,]? (?:sign|log) ?in\b).*"
+    r"|(?:this|the) (?:article|story|column|editorial|content) is (?:available )?(?:only )?(?:for|to) (?:\w+ )?"
+    r"(?:subscribers|members)(?: only)?\W*"
+    r"|(?:for )?(?:subscribers?|members?) only\W*"
+    r"|read (?:the )?(?:full|rest of (?:the|this)|whole) (?:story|article|column|editorial)\b.{0,25}"
+    r"|.{0,60}(?:구독|로그인|회원 ?가입)(?:이|을|를)? ?(?:하세요|하시면|하셔야|하신|해 ?주세요|필요합니다|후 ).{0,40}"
+    r"|.{0,40}(?:구독자|회원|유료)(?:에게만| ?전용).{0,40})$",
+    re.IGNORECASE,
+)  # a line that stops the reader
 CREDIT = re.compile(
     r".*(?:\[[A-Z][A-Z0-9 /’'.&,-]*\]|[\[(](?:Yonhap|AP|AFP|Reuters|연합뉴스|[A-Z]+=연합뉴스)[\])])$|Photo by .{3,60}$",
     re.DOTALL,

@@ -10,10 +10,11 @@ from lxml.html import HtmlElement
 
 from pipelines.extraction.blocks import PROSE, Block, units
 from pipelines.extraction.boilerplate import Boilerplate
+from pipelines.extraction.decoding import smells
 from pipelines.extraction.fields import OPINION, Dates
 from pipelines.extraction.generic import FURNITURE
 from pipelines.extraction.page import Page
-from pipelines.extraction.phrases import COPYRIGHT, INVITATION
+from pipelines.extraction.phrases import COPYRIGHT, INVITATION, WALL_LINE
 from pipelines.model import Article, Capture, Status
 from pipelines.sources import Profile, Source
 
@@ -127,6 +128,8 @@ def _uncertain(article: Article, seen: Evidence, short: bool) -> Iterator[Reason
         ("beginning_missing", short and _lacks_its_beginning(article, seen.page)),
     ]
     yield from ((Status.REVIEW, reason) for reason, holds in warnings if holds)
+    words = "\n".join((article.headline, article.deck, article.text, article.text_ko))
+    yield from ((Status.REVIEW, reason) for reason in smells(words))
     yield from ((Status.REVIEW, warning) for warning in dict.fromkeys(seen.boilerplate.warnings))
 
 
@@ -152,7 +155,9 @@ def _is_walled(seen: Evidence) -> bool:
     closed = free is False or (isinstance(free, str) and free.strip().lower() == "false")
     shown = seen.profile is not None and any(seen.page.select(selector) for selector in seen.profile.wall)
     asked = any(WALL.search(block.text) for block in seen.blocks[-3:] if len(block.text) < 2 * PROSE)
-    return closed or shown or asked
+    taken = any(rule == "wall" for rule, _ in seen.boilerplate.removed)
+    left = (text for text in (*seen.boilerplate.paragraphs, *seen.boilerplate.korean) if len(text) < 2 * PROSE)
+    return closed or shown or asked or taken or any(WALL_LINE.match(text) for text in left)
 
 
 def _beside(seen: Evidence) -> Iterator[str]:

@@ -12,34 +12,35 @@ from lxml.html import Element as new_element
 from lxml.html import HtmlElement, HTMLParser, document_fromstring
 
 from pipelines.extraction.blocks import PROSE
+from pipelines.extraction.decoding import Decoded, decode
 from pipelines.extraction.page import collapse
 from pipelines.model import Capture
 
 if TYPE_CHECKING:
     from trafilatura.settings import Extractor
 
-MAX_BYTES = 10_000_000  # of a page; the largest news page measured has 3 MB
+MAX_LETTERS = 10_000_000  # of a page; the largest news page measured has 3 MB
 UNREAD = ("script", "style", "svg", "nav", "footer", "aside", "iframe", "template")
 MIN_PROSE = 0.5  # of a reading: with less of it, the quick reading took the page's furniture for its text
 
 
 def parsed(capture: Capture) -> HtmlElement | None:
-    """Parse a page once. Unknown or broken input gives None, never an error.
+    """Parse a page once. Unknown or broken input gives None, never an error."""
+    return parse(decode(capture.payload, capture.header("content-type")))
 
-    UTF-8 that an HTTP header promises is believed when it holds; everything else is left to the library, which looks
-    at what the page says and at its bytes.
-    """
+
+def parse(decoded: Decoded) -> HtmlElement | None:
+    """Parse a page's characters; see `parsed`."""
     from trafilatura.utils import load_html
 
-    if not capture.payload.strip() or len(capture.payload) > MAX_BYTES:
+    if not decoded.text.strip() or len(decoded.text) > MAX_LETTERS:
         return None
-    declared = capture.header("content-type").lower().partition("charset=")[2].strip(" \"';")
-    if declared in {"utf-8", "utf8"}:
+    if "<?xml" not in decoded.text[:100]:  # lxml refuses text that declares an encoding
         try:
-            return document_fromstring(capture.payload.decode("utf-8-sig"), parser=HTMLParser(huge_tree=False))
-        except (UnicodeDecodeError, ValueError, ParserError):
-            pass  # the header lies, or the page declares its own encoding
-    tree: HtmlElement | None = load_html(capture.payload)
+            return document_fromstring(decoded.text, parser=HTMLParser(huge_tree=False))
+        except (ValueError, ParserError):
+            pass
+    tree: HtmlElement | None = load_html(decoded.text)  # it repairs what lxml alone does not read
     return tree
 
 

@@ -1,0 +1,118 @@
+"""Pages are hostile: whatever their shape, the time to read one grows no faster than its size.
+
+A shape is a function from a number of repetitions to a page. Each is read at n and at 4 n; the second may take five
+times as long as the first. `make test-long` goes up to 5 MB.
+"""
+
+import time
+from collections.abc import Callable
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from pipelines.extraction.dates import day, moment
+from pipelines.extraction.extract import extract
+from pipelines.sources.addresses import place_of
+from tests.conftest import C_URL, LONG, SOURCES, capture, page, prose
+
+SIZE = 1_250_000 if LONG else 100_000  # bytes at n; 4 n is 5 MB in the long form
+LIMIT = 20.0  # seconds for any page
+FASTEST = 0.15  # seconds; below that, the clock says nothing
+TEXT = "".join(f"<p>{line}</p>" for line in prose(1))
+
+
+def around(inside: str, head: str = "", after: str = "") -> bytes:
+    body = f"<a class='article-publish-date'>Published: 13 Jun. 2024, 20:09</a><div id='article_body'>{inside}</div>"
+    return f"<html><head><title>A ferry</title>{head}</head><body>{body}{after}</body></html>".encode()
+
+
+def many(piece: str) -> Callable[[int], bytes]:
+    """Return the shape of a body that repeats a piece of markup."""
+    return lambda size: around(TEXT + piece * (size // len(piece.encode())))
+
+
+def one(piece: str) -> Callable[[int], bytes]:
+    """Return the shape of one paragraph that repeats a piece of text."""
+    return lambda size: around(f"{TEXT}<p>{piece * (size // len(piece.encode()))}</p>")
+
+
+def first(piece: str) -> Callable[[int], bytes]:
+    """Return the shape of a first paragraph that repeats a piece of text."""
+    return lambda size: around(f"<p>{piece * (size // len(piece.encode()))}</p>{TEXT}")
+
+
+def byline(piece: str) -> Callable[[int], bytes]:
+    inside = f"<b class='article-byline'>{{}}</b>{TEXT}"
+    return lambda size: around("").replace(b"<div id", f"{inside.format(piece * (size // len(piece)))}<div id".encode())
+
+
+SHAPES: dict[str, Callable[[int], bytes]] = {
+    "words between breaks": many("word<br>"),
+    "stars": many("<p>***</p>"),
+    "dashed lines": many("<p>- abc -</p>"),
+    "names": many("<p>Kim Min-ju</p>"),
+    "names at once": one("Kim Min-ju "),
+    "dots in a byline": byline("a.b+"),
+    "brackets in a byline": byline("["),
+    "combining marks": one("a\u0315\u0300"),
+    "many marks on one letter": one("\u0315\u0300"),
+    "capitals": first("Aa "),
+    "by lines": many("<p>By Kim Min-ju, writer</p>"),
+    "bios": many("<p>The author is a writer.</p>"),
+    "one endless word": one("a"),
+    "one endless capital": first("A"),
+    "quotation marks": one("“"),
+    "white space": one(" \t"),
+    "links": many("<a href='/1'>Headline one</a> "),
+    "list items": many("<li>item"),
+    "nested elements": many("<div>"),
+    "nested spans": many("<span>a"),
+    "unclosed bold": many("<b>bold"),
+    "images": many("<img alt='A pier'>"),
+    "comments": many("<!-- x -->"),
+    "attributes": lambda size: around(f"<p {'a=1 ' * (size // 4)}>text</p>{TEXT}"),
+    "one long attribute": lambda size: around(f"<p class='{'a ' * (size // 2)}'>text</p>{TEXT}"),
+    "entities": one("&amp;"),
+    "Korean": one("배가 "),
+    "two languages": many("<p>A line</p><p>한 줄이다</p>"),
+    "metas": lambda size: around(TEXT, head="<meta name='a' content='b'>" * (size // 27)),
+    "JSON-LD": lambda size: around(
+        TEXT, head=f"<script type='application/ld+json'>[{'{},' * (size // 3)}{{}}]</script>"
+    ),
+    "authors in JSON-LD": lambda size: around(
+        TEXT,
+        head="<script type='application/ld+json'>"
+        + '{"@type":"NewsArticle","author":["' + "Kim Min-ju, " * (size // 12) + '"]}</script>',
+    ),
+    "a table": many("<tr><td>a</td></tr>"),
+    "copyright lines": many("<p>Copyright 2024</p>"),
+    "mail addresses": one("a@b.c "),
+    "text beside the body": lambda size: around(TEXT, after="<p>Another paragraph of text.</p>" * (size // 33)),
+    "no profile": lambda size: page(["A sentence of an op-ed. " * 8] * (size // 200)).replace(b"article_body", b"x"),
+    "no profile, short lines": lambda size: page(["A line."] * (size // 14)).replace(b"article_body", b"x"),
+}  # fmt: skip
+
+
+def seconds(body: bytes) -> float:
+    place = place_of(C_URL, SOURCES.values())
+    assert place
+    began = time.process_time()
+    extract(capture(body, "2024-06-14T00:00:00"), place)
+    return time.process_time() - began
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", SHAPES)
+def test_time_grows_no_faster_than_the_page(name: str) -> None:
+    few = min(seconds(SHAPES[name](SIZE)) for _ in range(2))
+    lots = seconds(SHAPES[name](4 * SIZE))
+    assert lots <= LIMIT
+    assert lots <= 5 * max(few, FASTEST), f"{few:.2f} s at {SIZE:,} bytes, {lots:.2f} s at four times"
+
+
+@pytest.mark.parametrize("text", ["a" * 200_000, "1 " * 100_000, "Jun " * 50_000, "12:" * 70_000, "2024-" * 40_000])
+def test_a_long_date_is_looked_at_briefly(text: str) -> None:
+    began = time.process_time()
+    moment(text, ZoneInfo("Asia/Seoul"))
+    day(text, ZoneInfo("Asia/Seoul"))
+    assert time.process_time() - began < 0.2
