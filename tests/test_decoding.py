@@ -76,5 +76,5 @@ def test_c1_controls_are_what_was_meant() -> None:
 
 @pytest.mark.parametrize("name", ["hex", "rot13", "zlib", "punycode", "idna", "undefined", "unicode_escape", "no-such"])
 def test_an_encoding_that_browsers_do_not_know_counts_as_none(name: str) -> None:
-    for body in (b"<p>caf\xe9", f'<meta charset="{name}"><p>caf\xe9'.encode("latin-1")):
-        assert "café" in decode(body, f"text/html; charset={name}").text
+    for body in (b"<p>\xe9t\xe9", f'<meta charset="{name}"><p>\xe9t\xe9'.encode("latin-1")):
+        assert "été" in decode(body, f"text/html; charset={name}").text

@@ -43,8 +43,8 @@ class Decoded:
 def decode(payload: bytes, content_type: str) -> Decoded:
     """Return the characters of a page; `content_type` is its HTTP header. Never raises.
 
-    >>> decode(b"caf\\xe9", "text/html; charset=iso-8859-1").text
-    'café'
+    >>> decode(b"\\xe9t\\xe9", "text/html; charset=iso-8859-1").text
+    'été'
     >>> decode("배".encode("euc-kr"), "text/html; charset=euc-kr").text
     '배'
     """
@@ -91,7 +91,7 @@ def _guess(payload: bytes) -> Decoded:
 def smells(text: str) -> list[str]:
     """Return the reasons to doubt that a text was decoded right: codes, in a fixed order.
 
-    >>> smells("It\u00e2\u20ac\u2122s fine"), smells("caf\ufffd"), smells("A &rsquo; too many, AT&T; and R&D")
+    >>> smells("It\u00e2\u20ac\u2122s fine"), smells("\ufffd"), smells("A &rsquo; too many, AT&T; and R&D")
     (['mojibake'], ['bad_bytes'], ['entity_in_text'])
     """
     found = {
