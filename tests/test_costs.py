@@ -17,7 +17,7 @@ from tests.conftest import C_URL, LONG, SOURCES, capture, page, prose
 
 SIZE = 1_250_000 if LONG else 100_000  # bytes at n; 4 n is 5 MB in the long form
 LIMIT = 20.0  # seconds for any page
-FASTEST = 0.15  # seconds; below that, the clock says nothing
+FASTEST = 0.3  # seconds; below that, the clock says nothing
 TEXT = "".join(f"<p>{line}</p>" for line in prose(1))
 
 
@@ -105,7 +105,7 @@ def seconds(body: bytes) -> float:
 @pytest.mark.parametrize("name", SHAPES)
 def test_time_grows_no_faster_than_the_page(name: str) -> None:
     few = min(seconds(SHAPES[name](SIZE)) for _ in range(2))
-    lots = seconds(SHAPES[name](4 * SIZE))
+    lots = min(seconds(SHAPES[name](4 * SIZE)) for _ in range(2))
     assert lots <= LIMIT
     assert lots <= 5 * max(few, FASTEST), f"{few:.2f} s at {SIZE:,} bytes, {lots:.2f} s at four times"
 
