@@ -62,7 +62,7 @@ def reach(settings: Settings, role: str = "writer") -> Settings:
 
 
 def running_pid(folder: Path) -> int | None:
-    """Return the store's process id, or None; a recycled id is recognised by its command line."""
+    """Return the process id of the store if it runs, else None; a process with another command line is not ours."""
     try:
         pid = int((folder / "pid").read_text())
         os.kill(pid, 0)

@@ -38,7 +38,8 @@ MOST_BLOCKS, MOST_LETTERS = 5_000, 1_000_000  # of a body; the longest op-ed kno
 MARKS = re.compile(
     r"[\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u064b-\u065f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]{100}"
 )
-SLOT_LOOK, SLOT_PROSE = 50, 2  # paragraphs of a slot looked at; of prose among them, from which on it is none
+SWALLOWED = 2  # paragraphs of prose in furniture, from which on it was never closed, and its content is text
+SLOT_LOOK = 50  # paragraphs of an advertising slot that are looked at
 LINKS, LINK_SHARE = 3, 0.8  # a block of that many links, taking that share of its letters, is a list of headlines
 
 
@@ -199,7 +200,7 @@ def _is_slot(element: HtmlElement) -> bool:
         return False
     named = "ads" in element.get("class", "") or any(name.startswith("data-ad") for name in element.attrib)
     inside = islice(element.iter("p"), SLOT_LOOK) if named else ()
-    return named and sum(len(paragraph.text_content()) >= PROSE for paragraph in inside) < SLOT_PROSE
+    return named and sum(len(paragraph.text_content()) >= PROSE for paragraph in inside) < SWALLOWED
 
 
 def share_of_korean(text: str) -> float | None:

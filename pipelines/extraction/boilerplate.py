@@ -210,9 +210,9 @@ def _take_head(texts: list[str], headline: str, signed: Sequence[str], found: Bo
 
 
 def _first_match(rules: Sequence[tuple[str, Rule]], spot: Spot) -> tuple[str, Taken | None]:
-    if len(spot.text) > LONGEST_NOTE:
-        return "headline", _repeated_headline(spot)
     for name, rule in rules:
+        if len(spot.text) > LONGEST_NOTE and rule is not _repeated_headline:
+            continue
         taken = rule(spot)
         if taken is not None:
             return name, taken

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from html.entities import html5
 
-from w3lib.encoding import html_body_declared_encoding, http_content_type_encoding, read_bom, resolve_encoding
+from w3lib.encoding import html_body_declared_encoding, http_content_type_encoding, read_bom
 
 REPLACEMENT = "\ufffd"
 FEW = 0.1  # of all characters beyond ASCII: with more bad ones, the declaration is wrong for the page
@@ -63,7 +63,7 @@ def decode(payload: bytes, content_type: str) -> Decoded:
         decoded = unicode if name == "utf-8" else _decoded(payload, name)
         if _few(decoded):
             return decoded
-    guessed = _guess(payload)
+    guessed = _guess(payload, unicode)
     return guessed if not declared or guessed.bad == 0 else _decoded(payload, declared[0])
 
 
@@ -77,15 +77,15 @@ def _few(decoded: Decoded) -> bool:
     return decoded.bad <= max(ALWAYS_FEW, FEW * len(_BEYOND_ASCII.findall(decoded.text)))
 
 
-def _guess(payload: bytes) -> Decoded:
+def _guess(payload: bytes, unicode: Decoded) -> Decoded:
     """Return undeclared bytes as UTF-8 if they are that, as CP949 if that gives Hangul, else as windows-1252."""
-    for encoding in ("utf-8", "cp949"):
-        decoded = _decoded(payload, encoding)
-        beyond = len(_BEYOND_ASCII.findall(decoded.text))
-        fits = encoding == "utf-8" or len(_HANGUL.findall(decoded.text)) >= HANGUL_SHARE * beyond
-        if decoded.bad == 0 and fits:
-            return decoded
-    return _decoded(payload, resolve_encoding("windows-1252") or "cp1252")
+    if unicode.bad == 0:
+        return unicode
+    korean = _decoded(payload, "cp949")
+    beyond = len(_BEYOND_ASCII.findall(korean.text))
+    if korean.bad == 0 and len(_HANGUL.findall(korean.text)) >= HANGUL_SHARE * beyond:
+        return korean
+    return _decoded(payload, "cp1252")
 
 
 def smells(text: str) -> list[str]:

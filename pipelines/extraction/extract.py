@@ -17,7 +17,7 @@ from lxml.etree import XPath
 from lxml.html import HtmlElement
 
 from pipelines.extraction import fields
-from pipelines.extraction.blocks import PROSE, Block, blocks_of, is_too_costly
+from pipelines.extraction.blocks import PROSE, SWALLOWED, Block, blocks_of, is_too_costly
 from pipelines.extraction.boilerplate import take_boilerplate
 from pipelines.extraction.generic import generic_blocks
 from pipelines.extraction.page import Page, Statement, collapse, page_of
@@ -31,7 +31,6 @@ from pipelines.sources.selectors import select
 
 CODE = "3"  # raise it whenever the same capture would give another record
 GENERIC = Profile(name="generic", body=())
-SWALLOWED = 2  # paragraphs of prose in an element that a profile drops, from which on it was never closed
 EMBEDS = XPath(
     "descendant::*[contains(@class,'twitter-tweet') or contains(@class,'instagram-media') or contains(@class,'fb-post')"
     " or contains(@class,'tiktok-embed') or contains(@class,'fb-video')"
@@ -53,6 +52,7 @@ class Body:
     profile: Profile | None = None
     selector: str = "generic"
     dropped: list[tuple[str, HtmlElement]] = field(default_factory=list)
+    prose_in_furniture: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def _read(capture: Capture, place: Place) -> Extraction:
         return _refused("other_press", source)
     tried: list[str] = []
     body = _body(page, place, capture.fetched_at, tried)
-    if is_too_costly(body.blocks):
+    if body is None:
         return _refused("too_costly", source)
     if body.profile is None:
         page = replace(page)  # the generic reading thinned the tree: forget where elements were
@@ -133,7 +133,7 @@ def _reading(capture: Capture, place: Place, page: Page, body: Body, tried: tupl
     authors, signed_in = fields.authors(boilerplate, outside, page, profile, source)
     if boilerplate.bios and not authors:
         boilerplate.warnings.append("bio_without_name")
-    if _holds_prose(body.nodes, profile):
+    if body.prose_in_furniture:
         boilerplate.warnings.append("prose_in_furniture")
     dates = fields.dates(page, profile, place)
     section = fields.section(page, profile)
@@ -185,26 +185,30 @@ def _witnesses(dates: fields.Dates, **said: str) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((field_, witness) for field_, witness in said.items() if witness))
 
 
-def _body(page: Page, place: Place, when: datetime, tried: list[str]) -> Body:
-    """Return the body by the first selector that hits text; by the generic reading when none does."""
+def _body(page: Page, place: Place, when: datetime, tried: list[str]) -> Body | None:
+    """Return the body by the first selector that hits text; by the generic reading if none does; None if reading it
+    is too much work."""
     source = place.source
     for profile in source.profiles_at(when):
         for selector in profile.body:
             nodes = _outermost(page.select(selector))
-            dropped = [found for node in nodes for found in _dropped(node, profile)]
+            looked = [_dropped(node, profile) for node in nodes]
+            dropped = [each for some, _ in looked for each in some]
             without = frozenset(element for _, element in dropped)
             blocks = [block for node in nodes for block in blocks_of(node, without)]
             if any(block.kind == "p" for block in blocks) or (blocks and _is_cartoon(page, profile, place)):
                 tried.append(f"{profile.name}: {selector}: hit")
-                return Body(blocks, nodes, profile, selector, dropped)
+                if is_too_costly(blocks):
+                    return None
+                return Body(blocks, nodes, profile, selector, dropped, any(prose for _, prose in looked))
             tried.append(f"{profile.name}: {selector}: {'empty' if nodes else 'not on the page'}")
     tried.append("generic: no profile fits, so trafilatura found the text")
-    whole = page.tree.find("body")
-    blocks = blocks_of(whole if whole is not None else page.tree)
-    if is_too_costly(blocks):
-        return Body(blocks)
-    lines = read_whole(page.tree)
-    return Body(generic_blocks(blocks_of(whole if whole is not None else page.tree), lines))
+    found = page.tree.find("body")
+    whole = page.tree if found is None else found
+    if is_too_costly(blocks_of(whole)):
+        return None
+    lines = read_whole(page.tree)  # thins the tree, so the blocks are read anew
+    return Body(generic_blocks(blocks_of(whole), lines))
 
 
 def _elsewhere(source: Source, capture: Capture) -> Profile:
@@ -224,19 +228,15 @@ def _outermost(nodes: list[HtmlElement]) -> list[HtmlElement]:
     return [node for node in nodes if not any(parent in found for parent in node.iterancestors())]
 
 
-def _dropped(node: HtmlElement, profile: Profile) -> list[tuple[str, HtmlElement]]:
-    """Return what is not text inside a body: by the profile, and what no site means as text."""
+def _dropped(node: HtmlElement, profile: Profile) -> tuple[list[tuple[str, HtmlElement]], bool]:
+    """Return what is not text inside a body, by the profile and on any site; and whether furniture holds prose: it was
+    never closed, or it is text that looks like furniture."""
     known = [(selector, element) for selector in (*profile.bio, *profile.related) for element in select(node, selector)]
-    furniture = [(selector, element) for selector in profile.drop for element in select(node, selector)]
-    known += [(selector, element) for selector, element in furniture if _prose_in(element) < SWALLOWED]
+    furniture = [(selector, e, _prose_in(e)) for selector in profile.drop for e in select(node, selector)]
+    known += [(selector, element) for selector, element, prose in furniture if prose < SWALLOWED]
     embeds = (("embed", element) for element in cast("list[HtmlElement]", EMBEDS(node)))
     hidden = (("hidden", e) for e in cast("list[HtmlElement]", HIDDEN(node)) if len(e.text_content()) < PROSE)
-    return [*known, *embeds, *hidden]
-
-
-def _holds_prose(nodes: list[HtmlElement], profile: Profile) -> bool:
-    """Whether what the profile drops holds prose: it was never closed, or it is text that looks like furniture."""
-    return any(_prose_in(e) for node in nodes for selector in profile.drop for e in select(node, selector))
+    return [*known, *embeds, *hidden], any(prose for _, _, prose in furniture)
 
 
 def _prose_in(element: HtmlElement) -> int:

@@ -17,7 +17,7 @@ from pipelines.index.index import Index, open_index
 from pipelines.model import CONTENT, Outcome, Verdict
 from pipelines.settings import Settings
 from pipelines.sources import Source, load_sources
-from pipelines.sources.addresses import Place, place_of
+from pipelines.sources.addresses import Place, place_naming
 
 Texts = tuple[str, str]  # of a record: English, Korean
 CACHED_TEXTS = 1000
@@ -126,8 +126,9 @@ def texts_of(archive: Archive, record_keys: Iterable[str]) -> dict[str, Texts]:
 
 def places_of(archive: Archive, article_id: str) -> list[Place]:
     """Return every place known for an article, the best-ranked address first."""
-    known = (place_of(url, archive.sources.values()) for url in archive.index.addresses(article_id))
-    return sorted((p for p in known if p and p.article_id == article_id), key=lambda place: place.rank)
+    urls = archive.index.addresses(article_id)
+    known = (place_naming(url, article_id, archive.sources.values()) for url in urls)
+    return sorted(filter(None, known), key=lambda place: place.rank)
 
 
 def _sketch(archive: Archive, outcome: Outcome) -> list[int]:

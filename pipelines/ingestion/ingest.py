@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Self
 
 from pipelines.archive import manifests
 from pipelines.archive.keys import article_of
 from pipelines.archive.store import Store, threads
 from pipelines.archive.warc import read_capture
+from pipelines.clock import iso, now, today
 from pipelines.errors import AlreadyArchived, NotArchived, UnreadableWarc
 from pipelines.index.index import IndexedText
 from pipelines.index.opened import Archive, commit, places_of, texts_of
@@ -24,7 +26,7 @@ from pipelines.ingestion.load import Needed, needed_by, outdated, pages_for
 from pipelines.ingestion.match import Candidate, match
 from pipelines.ingestion.read import Readers, ReadPage
 from pipelines.model import Outcome, Sighting, Verdict
-from pipelines.sources.addresses import Place, place_of, split_id
+from pipelines.sources.addresses import Place, place_naming, split_id
 
 OnOutcome = Callable[[Outcome], None]
 ORPHANED = ("left-by-an-earlier-run",)  # the route of a capture that a crash left behind
@@ -40,6 +42,11 @@ class Part:
     day: str
     logged_at: str
     crawls: tuple[str, ...] = ()
+
+    @classmethod
+    def of_today(cls, run: str, name: str) -> Self:
+        """Return a part that is logged now, under today's day in Seoul."""
+        return cls(run, name, today().isoformat(), iso(now()))
 
 
 def ingest(
@@ -81,7 +88,7 @@ def decisions_on(archive: Archive, sightings: Sequence[Sighting], readers: Reade
     """Yield what comes of each sighting, in order: load, read, decide."""
     known = archive.index.histories({s.article_id for s in sightings})
     histories = {article_id: tuple(steps) for article_id, steps in known.items()}
-    places = [_place(archive, s.url, s.article_id) for s in sightings]
+    places = [place_naming(s.url, s.article_id, archive.sources.values()) for s in sightings]
     rules8s = [readers.rules_of(place.source).rules8 if place else "" for place in places]
     needs = [
         needed_by(s, histories.get(s.article_id, ()), rules8) if place else []
@@ -208,12 +215,6 @@ def _sighting_of(archive: Archive, key: str) -> Sighting | Outcome:
     except (NotArchived, UnreadableWarc) as error:
         return Outcome(Verdict.FAILED, "", article_id, routes=ORPHANED, reasons=(str(error),))
     return Sighting(article_id, capture.url, capture.fetched_at, key, ORPHANED)
-
-
-def _place(archive: Archive, url: str, article_id: str) -> Place | None:
-    """Return what an address names, provided that it names this article."""
-    place = place_of(url, archive.sources.values())
-    return place if place and place.article_id == article_id else None
 
 
 def _better_known(archive: Archive, place: Place, page: ReadPage | None) -> bool:

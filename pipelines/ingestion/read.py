@@ -26,7 +26,7 @@ from pipelines.extraction.extract import extract, rules_of
 from pipelines.extraction.quality import NOT_OPINION
 from pipelines.model import ARCHIVED_STATUS, Article, Rules, Status
 from pipelines.sources import Source
-from pipelines.sources.addresses import Place, place_of, split_id
+from pipelines.sources.addresses import place_naming, split_id
 from pipelines.versions import content_sha256
 
 CAPTURES_A_TASK = 8  # captures that a worker reads at a time: each message costs as much as a tenth of a page
@@ -73,10 +73,11 @@ def read_page(stored: StoredCapture, sources: Mapping[str, Source], rules: Rules
         capture = read_capture(stored.body, stored.key)
     except UnreadableWarc as error:
         return unreadable(stored.key, str(error))
-    known = [*_places(capture.url, stored, sources), *_places(stored.url, stored, sources)]
-    if not known:
+    # the capture's own address where it is known, so that the record is a function of the capture alone
+    named = (place_naming(url, stored.article_id, sources.values()) for url in (capture.url, stored.url))
+    place = next(filter(None, named), None)
+    if place is None:
         return unreadable(stored.key, f"no source knows an address of {stored.article_id}")
-    place = known[0]  # the capture's own address where it is known: the record is a function of the capture alone
     article = extract(capture, place)
     key, body, content16 = "", b"", content_sha256(article)[:16]
     hashes: tuple[int, ...] = ()
@@ -87,18 +88,13 @@ def read_page(stored: StoredCapture, sources: Mapping[str, Source], rules: Rules
     elif not NOT_OPINION & set(article.reasons):
         key = quarantine_key(place.article_id, capture.payload_sha256, rules)
         body = to_json(rejection(article, place, capture, stored.key, rules))
-    named = (place.native_id, place.canonical_url, place.rank)
-    return ReadPage(stored.key, capture.url, article, named, content16, key, body, hashes)
+    where = (place.native_id, place.canonical_url, place.rank)
+    return ReadPage(stored.key, capture.url, article, where, content16, key, body, hashes)
 
 
 def unreadable(key: str, problem: str) -> ReadPage:
     """Return the page for a capture that cannot be read."""
     return ReadPage(key, "", Article(status=Status.REJECT), problem=problem)
-
-
-def _places(url: str, stored: StoredCapture, sources: Mapping[str, Source]) -> list[Place]:
-    place = place_of(url, sources.values())
-    return [place] if place and place.article_id == stored.article_id else []
 
 
 class Readers:

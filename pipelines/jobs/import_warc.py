@@ -14,7 +14,7 @@ from pipelines.archive.keys import capture_key
 from pipelines.archive.store import threads
 from pipelines.archive.warc import Exchange, capture_of, exchanges
 from pipelines.catalogue.delta import publish
-from pipelines.clock import iso, new_run_id, now, today
+from pipelines.clock import iso, new_run_id
 from pipelines.errors import UnreadableWarc, WrongUsage
 from pipelines.index.opened import Archive, opened
 from pipelines.ingestion.ingest import Part, ingest
@@ -56,7 +56,7 @@ def ingest_file(
     archive: Archive, path: Path, run_id: str, progress: Progress, report: Report, readers: Readers
 ) -> None:
     """Ingest one file, in parts as they fill, so that memory does not grow with it."""
-    part = Part(run_id, path.name, today().isoformat(), iso(now()))
+    part = Part.of_today(run_id, path.name)
     for waiting in _delayed_by_one(_parts(archive, path, report, readers)):
         named = replace(part, name=f"{part.name}-{len(report.outcomes)}")
         report.outcomes += ingest(archive, named, waiting, [], partial(show_outcome, progress), readers)

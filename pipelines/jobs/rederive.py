@@ -15,7 +15,7 @@ from typing import Any
 
 from pipelines.archive.warc import read_capture
 from pipelines.catalogue.delta import publish
-from pipelines.clock import iso, new_run_id, now, today
+from pipelines.clock import new_run_id
 from pipelines.errors import NotArchived, WrongUsage
 from pipelines.extraction.extract import rules_of
 from pipelines.index.opened import Archive, open_archive, places_of
@@ -94,7 +94,7 @@ def rederive(
         articles = articles_to_re_extract(archive, source, ids)
         found = _watched(differences(archive, articles, readers), progress)
         if write and articles:
-            part = Part(new_run_id(), "rederive", today().isoformat(), iso(now()))
+            part = Part.of_today(new_run_id(), "rederive")
             report.outcomes = log_rereads(archive, part, articles, readers, lambda a: progress("written", a))
             report.published = publish(archive, settings)
     return found, report
@@ -106,7 +106,7 @@ def retry(settings: Settings, source: str, write: bool, progress: Progress) -> t
     with Readers(archive.sources, archive.processes) as readers:
         found = _watched(quarantined(archive, source, readers), progress)
         if write and any(not difference.refused for difference in found):
-            part = Part(new_run_id(), "retry", today().isoformat(), iso(now()))
+            part = Part.of_today(new_run_id(), "retry")
             report.outcomes = ingest_accepted(archive, part, found, readers, lambda a: progress("archived", a))
             report.published = publish(archive, settings)
     return found, report

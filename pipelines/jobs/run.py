@@ -83,9 +83,9 @@ def _crawl_all(
 
 
 def revisit_due(settings: Settings, environment: Mapping[str, str], progress: Progress, at: datetime) -> Report:
-    """Look again at what is 1, 3, 7 and 30 days old, with conditional requests; archive corrections, publish.
+    """Revisit pages that are 1, 3, 7 and 30 days old, with conditional requests; archive corrections, publish.
 
-    Asks for nothing twice: an address is owed one look at each age, and a look that was missed is made up for.
+    Asks for nothing twice: a page is due once at each age, and a check that was missed is done by the next run.
     """
     archive, report, run_id, until = open_archive(settings), Report(), new_run_id(), today().isoformat()
     for name, urls in sorted(addresses_due(archive, at).items()):

@@ -208,7 +208,7 @@ def ingest_settled_orphans() -> dict[str, int]:
     Younger captures may belong to a crawl at work, whose own run ingests them under the right day.
     """
     archive = _archive()
-    part = Part(new_run_id(), "left", today().isoformat(), iso(now()))
+    part = Part.of_today(new_run_id(), "left")
     before = (now() - SETTLED).astimezone(UTC).strftime(STAMP)
     settled = (key for key in archive.store.keys("captures/") if key.rpartition("/")[2] < before)
     return _counted(ingest_orphans(archive, part, settled, _tell), _unmetered)
@@ -228,7 +228,7 @@ def re_extract_share(share: Share, source: str, run: str) -> dict[str, int]:
     """Re-extract a share of the archive by today's rules, and log what changed."""
     archive, shard = _archive(), Shard(share["number"], share["of"])
     articles = [a for a in articles_to_re_extract(archive, source, []) if shard.holds(a)]
-    part = Part(run, f"rederive{shard.suffix}", today().isoformat(), iso(now()))
+    part = Part.of_today(run, f"rederive{shard.suffix}")
     with Readers(archive.sources, archive.processes) as readers:
         done = log_rereads(archive, part, articles, readers, partial(logger.info, "re-extracted %s"))
     return _counted(done, _unmetered)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from pipelines.catalogue.delta import compact, publish
-from pipelines.clock import iso, new_run_id, now, today
+from pipelines.clock import new_run_id
 from pipelines.index.opened import opened
 from pipelines.ingestion.ingest import Part, ingest_orphans
 from pipelines.jobs.report import Progress, Report, show_outcome
@@ -18,7 +18,7 @@ def upkeep(settings: Settings, progress: Progress, dry: bool = False) -> Report:
     Lists all captures of the archive, which no daily run does.
     """
     report = Report()
-    part = Part(new_run_id(), "left", today().isoformat(), iso(now()))
+    part = Part.of_today(new_run_id(), "left")
     with opened(settings, dry) as archive:
         orphans = archive.store.keys("captures/")
         report.outcomes = ingest_orphans(archive, part, orphans, partial(show_outcome, progress))

@@ -57,6 +57,12 @@ def place_of(url: str, sources: Iterable[Source]) -> Place | None:
     return None
 
 
+def place_naming(url: str, article_id: str, sources: Iterable[Source]) -> Place | None:
+    """Return what an address names, or None when that is not this article."""
+    place = place_of(url, sources)
+    return place if place and place.article_id == article_id else None
+
+
 def _place(canonical: str, source: Source) -> Place | None:
     for address in source.addresses:
         found = address.pattern.search(canonical)
