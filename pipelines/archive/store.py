@@ -72,7 +72,7 @@ class MemoryStore:
 
 
 class FolderStore:
-    """A bucket in a folder. An object is written to a temporary file, then linked: there is no half-written object."""
+    """A bucket in a folder. An object is written to a temporary file, then linked, so it is whole or absent."""
 
     def __init__(self, root: Path) -> None:
         self.root = root

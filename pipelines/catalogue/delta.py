@@ -143,7 +143,7 @@ def _publish_runs(store: Store, where: Location, seq: int) -> None:
 
 
 def open_table(where: Location) -> DeltaTable | None:
-    """Open a table for reading, or None when nothing was published yet. Raises `StoreUnavailable`."""
+    """Return a table, open for reading, or None if nothing was published yet. Raises `StoreUnavailable`."""
     from deltalake import DeltaTable
     from deltalake.exceptions import TableNotFoundError
 
@@ -153,7 +153,7 @@ def open_table(where: Location) -> DeltaTable | None:
 
 
 def compact(settings: Settings, hours: int = 168) -> dict[str, int]:
-    """Write each table's small files together; remove those that no version of the last `hours` needs.
+    """Join each table's small files; remove files that only versions older than `hours` need.
 
     Returns how many files were written together and how many removed. Raises `StalePublisher`, as publishing does.
     """
@@ -192,12 +192,12 @@ def query(where: Location, sql: str) -> list[dict[str, Any]]:
 
 
 def articles_table(where: Location) -> DeltaTable:
-    """Open the table of articles for writing, making it where there is none."""
+    """Open the table of articles for writing; create it if it does not exist."""
     return _table(where, article_schema(), ["year"], RECORD_SCHEMA)
 
 
 def runs_table(where: Location) -> DeltaTable:
-    """Open the table of runs for writing, making it where there is none."""
+    """Open the table of runs for writing; create it if it does not exist."""
     return _table(where, run_schema(), [], MANIFEST_SCHEMA)
 
 
