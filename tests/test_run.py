@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.table import Table
 
 from pipelines.archive import embedded
 from pipelines.archive.store import open_store
+from pipelines.cli.progress import console
 from pipelines.clock import today
 from pipelines.settings import Settings
 from tests.conftest import ROOT, Command, World, command, environment_of, state
@@ -232,3 +234,13 @@ def test_the_embedded_store_starts_by_itself_and_stops_when_told(
         assert "export AWS_ACCESS_KEY_ID=" in opeds("store", "key", settings=settings).out
     finally:
         assert "is stopped" in opeds("store", "stop", settings=settings).out
+
+
+def test_what_others_wrote_is_shown_letter_by_letter() -> None:
+    table = Table()
+    table.add_row("A vote :x: at 10:30")
+    with console.capture() as shown:
+        console.print("root:x:0:0")
+        console.print(table)
+    assert "root:x:0:0" in shown.get()
+    assert "A vote :x: at 10:30" in shown.get()

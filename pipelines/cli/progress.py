@@ -12,9 +12,9 @@ from rich.console import Console
 
 SECONDS = 5.0  # between two plain lines of long reading
 EVERY = 25  # outcomes between two plain lines where there is no terminal
-console = Console(highlight=False)
+console = Console(highlight=False, emoji=False)  # a headline that says `:x:` is shown so
 if not console.is_terminal:
-    console = Console(highlight=False, width=140)  # a file or a pipe has no edge to wrap at
+    console = Console(highlight=False, emoji=False, width=140)  # a file or a pipe has no edge to wrap at
 
 
 class Watcher:
