@@ -7,8 +7,10 @@ import time
 from collections import Counter
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Self
 
-from scrapy import Request
+from scrapy import Request, signals
+from scrapy.core.downloader import Slot
 from scrapy.crawler import Crawler
 from scrapy.downloadermiddlewares.retry import RetryMiddleware
 from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
@@ -91,12 +93,26 @@ class StopWhenRefused:
 class PatientRetry(RetryMiddleware):
     """Waits as long as `Retry-After` says, with everything else meant for that host, before it tries again."""
 
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """Listen to the downloader: it sends the next request before a middleware sees the answer to the last."""
+        made = super().from_crawler(crawler)
+        crawler.signals.connect(made.response_downloaded, signal=signals.response_downloaded)
+        return made
+
+    def response_downloaded(self, response: Response, request: Request) -> None:
+        """Keep the host's slot closed as long as the host asks us to: it asked us, not one request, to wait."""
+        slot = self._downloader_slots().get(request.meta.get("download_slot", ""))
+        seconds = retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
+        if slot and seconds and response.status in self.retry_http_codes:
+            slot.lastseen = time.monotonic() + seconds
+            slot.delay = slot.delay or 0.01  # a slot without delay never looks at the clock
+
     async def process_response(self, request: Request, response: Response) -> Request | Response:  # type: ignore[override]
         """Return the answer, or after the wait a request for another try."""
         again = super().process_response(request, response)
         if again is not response:
             seconds = retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
-            self._hold(request, seconds)
             until = time.monotonic() + seconds
             while not self._closing() and time.monotonic() < until:
                 await asyncio.sleep(min(1.0, seconds))
@@ -107,13 +123,9 @@ class PatientRetry(RetryMiddleware):
         slot = self.crawler.engine._slot if self.crawler.engine else None
         return slot is None or slot.closing is not None
 
-    def _hold(self, request: Request, seconds: float) -> None:
-        """Keep the host's slot closed meanwhile: it asked us, not one request, to wait."""
+    def _downloader_slots(self) -> dict[str, Slot]:
         assert self.crawler.engine is not None
-        slot = self.crawler.engine.downloader.slots.get(request.meta.get("download_slot", ""))
-        if slot and seconds:
-            slot.lastseen = time.monotonic() + seconds
-            slot.delay = slot.delay or 0.01  # a slot without delay never looks at the clock
+        return self.crawler.engine.downloader.slots
 
 
 def retry_after(header: bytes | None, now: datetime) -> float:

@@ -104,10 +104,12 @@ def seconds(body: bytes) -> float:
 @pytest.mark.long
 @pytest.mark.parametrize("name", SHAPES)
 def test_time_grows_no_faster_than_the_page(name: str) -> None:
-    few = min(seconds(SHAPES[name](SIZE)) for _ in range(2))
-    lots = min(seconds(SHAPES[name](4 * SIZE)) for _ in range(2))
-    assert lots <= LIMIT
-    assert lots <= 5 * max(few, FASTEST), f"{few:.2f} s at {SIZE:,} bytes, {lots:.2f} s at four times"
+    few = lots = float("inf")
+    for _ in range(5):  # the machine has other work too, which can only make a time longer
+        few, lots = min(few, seconds(SHAPES[name](SIZE))), min(lots, seconds(SHAPES[name](4 * SIZE)))
+        if lots <= min(LIMIT, 5 * max(few, FASTEST)):
+            return
+    pytest.fail(f"{few:.2f} s at {SIZE:,} bytes, {lots:.2f} s at four times")
 
 
 @pytest.mark.parametrize("text", ["a" * 200_000, "1 " * 100_000, "Jun " * 50_000, "12:" * 70_000, "2024-" * 40_000])
