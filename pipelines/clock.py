@@ -24,6 +24,17 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def published_key(moment: datetime | None, day: date | None) -> datetime | None:
+    """Return what orders op-eds: the moment of publication, else the last second of its day in Seoul, else None.
+
+    >>> iso(published_key(None, date(2026, 6, 1)))
+    '2026-06-01T14:59:59Z'
+    """
+    if moment or not day:
+        return moment
+    return datetime(day.year, day.month, day.day, 23, 59, 59, tzinfo=SEOUL)
+
+
 def now() -> datetime:
     """Return this instant: the outermost steps ask for it, nothing else does."""
     return datetime.now(UTC)

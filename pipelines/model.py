@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from functools import cached_property
+
+from pipelines.clock import published_key
 
 
 class Status(StrEnum):
@@ -75,6 +77,17 @@ class Author:
 
 
 @dataclass(frozen=True, slots=True)
+class Removed:
+    """Text that stood among the article's and is in no field: which `rule` took it, by which selector, pattern or
+    element; its first 80 characters; how many letters and digits it has."""
+
+    rule: str
+    by: str
+    text: str
+    letters: int
+
+
+@dataclass(frozen=True, slots=True)
 class Article:
     """What a reader would call the op-ed, as one capture shows it. Field by field: docs/schema.md."""
 
@@ -85,6 +98,8 @@ class Article:
     kind: str = "unknown"
     authors: tuple[Author, ...] = ()
     published_at: datetime | None = None
+    published_day: date | None = None
+    published_precision: str = "none"
     modified_at: datetime | None = None
     published_raw: str = ""
     date_source: str = ""
@@ -94,6 +109,7 @@ class Article:
     captions: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
     related: tuple[str, ...] = ()
+    embeds: tuple[str, ...] = ()
     correction_note: str = ""
     translator_note: str = ""
     print_edition: str = ""
@@ -102,13 +118,22 @@ class Article:
     copyright: str = ""
     rights_signals: tuple[str, ...] = ()
     witnesses: tuple[tuple[str, str], ...] = ()
+    removed: tuple[Removed, ...] = ()
     coverage: float = 0.0
+    unaccounted: int = 0
+    restored: int = 0
+    reader_agreement: float = 0.0
     profile: str = ""
 
     @property
     def word_count(self) -> int:
         """Words of the English text; of the Korean one when there is no English."""
         return len((self.text or self.text_ko).split())
+
+    @property
+    def published_key(self) -> datetime | None:
+        """What orders op-eds, see `published_key`."""
+        return published_key(self.published_at, self.published_day)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +222,7 @@ class Outcome:
     rules8: str = ""
     capture_key: str = ""
     record_key: str = ""
-    published_at: str = ""
+    published_at: str = ""  # UTC; `published_key`, so the end of the day in Seoul where no time of day is known
     listed: bool = True
     was: str = ""  # REREAD: the content16 under older rules
     target: str = ""  # ALIAS: the article the address leads to

@@ -219,6 +219,7 @@ def prose(seed: int, paragraphs: int = 6) -> list[str]:
 
 
 C_URL = "https://koreajoongangdaily.joins.com/news/2024-06-13/opinion/editorials/A-ferry/2068163"
+A_URL = "https://koreajoongangdaily.joins.com/news/article/article.aspx?aid=3042020"
 DAUM_URL = "https://v.daum.net/v/20240613230000001"
 
 

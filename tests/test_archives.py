@@ -48,7 +48,7 @@ def test_publishing_changes_no_row_and_names_the_schema(old: Settings) -> None:
     before = state(old)
     publish(open_archive(old), old)
     assert state(old) == before
-    for name, schema in (("articles", "opeds/article/1"), ("runs", "opeds/run/1")):
+    for name, schema in (("articles", "opeds/article/2"), ("runs", "opeds/run/1")):
         table = open_table(location(old, name))
         assert table is not None
         assert table.metadata().configuration[SCHEMA_PROPERTY] == schema

@@ -3,7 +3,16 @@
 import pytest
 from lxml.html import fromstring
 
-from pipelines.extraction.blocks import blocks_of, share_of_korean, split_languages, units
+from pipelines.extraction.blocks import (
+    Cut,
+    blocks_and_rest,
+    blocks_of,
+    pieces_in,
+    share_of_korean,
+    split_languages,
+    units,
+)
+from pipelines.extraction.ledger import Piece
 
 
 @pytest.mark.parametrize(
@@ -38,7 +47,10 @@ def test_an_image_is_a_block_of_its_own_that_says_what_its_text_says() -> None:
 def test_what_is_dropped_leaves_the_text_behind_it() -> None:
     body = fromstring("<div><p>one</p><aside>advert</aside>two</div>")
     (aside,) = body.iter("aside")
-    assert [b.text for b in blocks_of(body, frozenset({aside}))] == ["one", "two"]
+    cuts = {aside: Cut("drop", "aside")}
+    blocks, rest = blocks_and_rest(body, cuts)
+    assert [block.text for block in blocks] == ["one", "two"]
+    assert list(pieces_in(rest[0], cuts)) == [Piece("drop", "aside", "advert", own="advert")]
 
 
 def test_nesting_deeper_than_pythons_stack_is_walked() -> None:

@@ -44,7 +44,7 @@ def test_a_glued_bio_ends_where_its_sentence_ends(bio: str, first: str) -> None:
     article = portal(f"Kim Min-ju{bio} {first} {TEXT[0]}", *TEXT[1:])
     assert authors(article) == [("Kim Min-ju", bio)]
     assert article.text.split("\n\n")[0] == f"{first} {TEXT[0]}"
-    assert ("edge_in_text" in article.reasons) == first.startswith("She ")
+    assert ("boilerplate_in_text" in article.reasons) == first.startswith("She ")
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_what_stands_under_a_name_is_a_bio(bio: str) -> None:
     article = newspaper("Kim Min-ju", bio, *TEXT)
     assert (authors(article), article.text.split("\n\n")) == ([("Kim Min-ju", bio)], TEXT)
     article = newspaper(*TEXT, "Kim Min-ju", bio)
-    assert article.status == "ok" or "edge_in_text" in article.reasons
+    assert article.status == "ok" or "boilerplate_in_text" in article.reasons
 
 
 def test_two_authors_with_a_bio_each_or_one_for_both() -> None:
@@ -161,8 +161,8 @@ def test_what_a_paper_adds_behind_the_text_goes(line: str) -> None:
 
 
 def test_what_no_rule_took_and_looks_like_an_edge_is_told() -> None:
-    assert "edge_in_text" in newspaper(*TEXT[:-1], "The author is a pilot in Mokpo.", TEXT[-1]).reasons
-    assert "edge_in_text" in newspaper(*TEXT, "- A pier of one’s own", "- Tides of March").reasons
+    assert "boilerplate_in_text" in newspaper(*TEXT[:-1], "The author is a pilot in Mokpo.", TEXT[-1]).reasons
+    assert "boilerplate_in_text" in newspaper(*TEXT, "- A pier of one’s own", "- Tides of March").reasons
 
 
 def test_inserted_words_are_text_and_deleted_ones_are_not() -> None:
@@ -216,7 +216,7 @@ def test_clocks_of_twelve_hours_and_korean_dates(stamp: str, iso: str) -> None:
 def test_what_a_template_puts_beside_the_body_is_no_lost_text(beside: str) -> None:
     body = page(TEXT).replace(b"<div id='article_body'>", b"<div class='w'><div id='article_body'>")
     body = body.replace(b"</body>", f"{beside}</div></body>".encode())
-    assert "text_beside_body" not in read(capture(body, "2024-06-14T00:00:00")).reasons
+    assert "text_beside_region" not in read(capture(body, "2024-06-14T00:00:00")).reasons
 
 
 def test_the_pages_own_json_ld_wins_over_a_recommended_articles() -> None:

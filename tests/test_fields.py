@@ -8,7 +8,7 @@ from pipelines.extraction.fields import dates, headline, is_person, kind, sectio
 from pipelines.extraction.page import Page, page_of
 from pipelines.sources import Profile
 from pipelines.sources.addresses import Place, place_of
-from tests.conftest import C_URL, DAUM_URL, SOURCES
+from tests.conftest import A_URL, C_URL, DAUM_URL, SOURCES
 
 KJD = SOURCES["kjd"]
 PROFILE = Profile("p", ("#body",), headline=("h1",), date=(".date",), section=(".crumb",))
@@ -37,17 +37,17 @@ def test_what_is_not_a_person(name: str) -> None:
 
 def test_witnesses_that_name_another_day_are_kept_apart() -> None:
     head = "<meta property='article:published_time' content='2026-06-01T10:00:00+09:00'>"
-    found = dates(page("<i class='date'>2 Jun. 2026, 10:00</i>", head), PROFILE, place(C_URL))
+    found = dates(page("<i class='date'>2 Jun. 2026, 10:00</i>", head), PROFILE, place(A_URL), [])
     assert found.published
-    assert (found.published[0].day, [when.day for when, _ in found.others]) == (1, [2])
+    assert (found.published[0].day.day, [said.day.day for said, _ in found.others]) == (1, [2])
 
 
 def test_a_page_that_states_no_moment_has_none() -> None:
-    assert dates(page("<i class='date'>yesterday</i>"), PROFILE, place(C_URL)).published is None
+    assert dates(page("<i class='date'>yesterday</i>"), PROFILE, place(A_URL), []).published is None
 
 
 def test_an_id_that_states_the_moment_is_the_last_witness() -> None:
-    found = dates(page(""), PROFILE, place(DAUM_URL))
+    found = dates(page(""), PROFILE, place(DAUM_URL), [])
     assert found.published
     assert found.published[1].provenance == "address"
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.model import Author, Status
+from pipelines.model import Article, Author, Status
 from tests.conftest import C_URL, CASES, capture, page
 from tests.test_pages import FOLDERS, loaded, read
 
@@ -69,6 +69,11 @@ def surroundings(page: str, dice: random.Random) -> str:
     return page.replace("</body>", f"{more}</body>")
 
 
+def without_account(article: Article) -> Article:
+    """Return the article without what it says of the text that was taken out."""
+    return replace(article, removed=(), coverage=0.0)
+
+
 HARMLESS: list[Mutation] = [attributes, white_space, wrappers, order_of_metas, advertising, comments, surroundings]
 
 
@@ -80,7 +85,7 @@ def test_what_leaves_the_text_alone_leaves_the_article_alone(mutation: Mutation)
     wrong = []
     for one in dice.sample(SOUND * 4, CASES // 7):
         page = mutation(one.payload.decode(), dice)
-        if read(replace(one, payload=page.encode())) != read(one):
+        if without_account(read(replace(one, payload=page.encode()))) != without_account(read(one)):
             wrong.append(one.url)
     assert not wrong
 

@@ -1,7 +1,7 @@
 """Every folder below tests/pages is a page and what a careful reader makes of it; all text is invented."""
 
 import json
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ def told(article: Article, field: str) -> Any:
         return value.split("\n\n") if value else []
     if field == "authors":
         return [{"name": author.name, "bio": author.bio} for author in value]
-    return value.isoformat() if isinstance(value, datetime) else list(value) if isinstance(value, tuple) else value
+    return value.isoformat() if isinstance(value, date) else list(value) if isinstance(value, tuple) else value
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: f"{folder.parent.name}/{folder.name}")

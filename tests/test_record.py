@@ -34,7 +34,7 @@ def test_a_record_names_its_capture_and_its_rules() -> None:
         "payload_sha256": CAPTURE.payload_sha256,
     }
     assert made["rules"]["sha256"] == RULES.sha256
-    assert made["schema"] == "opeds/article/1"
+    assert made["schema"] == "opeds/article/2"
 
 
 def test_a_rejection_is_the_reading_under_another_schema() -> None:
@@ -42,4 +42,4 @@ def test_a_rejection_is_the_reading_under_another_schema() -> None:
     article = extract(CAPTURE, PLACE)
     kept, refused = record(article, PLACE, CAPTURE, "k", RULES), rejection(article, PLACE, CAPTURE, "k", RULES)
     assert {**refused, "schema": kept["schema"]} == kept
-    assert refused["schema"] == "opeds/rejection/1"
+    assert refused["schema"] == "opeds/rejection/2"

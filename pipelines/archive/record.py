@@ -13,8 +13,8 @@ from pipelines.model import Article, Capture, Rules
 from pipelines.sources.addresses import Place
 from pipelines.versions import content_sha256
 
-RECORD_SCHEMA = "opeds/article/1"
-REJECTION_SCHEMA = "opeds/rejection/1"
+RECORD_SCHEMA = "opeds/article/2"
+REJECTION_SCHEMA = "opeds/rejection/2"
 
 
 def described(article: Article, place: Place) -> dict[str, Any]:
@@ -29,6 +29,7 @@ def described(article: Article, place: Place) -> dict[str, Any]:
         "source": place.source.name,
         "canonical_url": place.canonical_url,
         "published_at": article.published_at.isoformat() if article.published_at else None,
+        "published_day": article.published_day.isoformat() if article.published_day else None,
         "modified_at": article.modified_at.isoformat() if article.modified_at else None,
         "word_count": article.word_count,
         "witnesses": witnesses,

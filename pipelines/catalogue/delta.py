@@ -179,15 +179,22 @@ def _applied(table: DeltaTable) -> int:
 
 
 def query(where: Location, sql: str) -> list[dict[str, Any]]:
-    """Run SQL over a table, which it calls `t`; one that is not there yet gives no rows."""
+    """Run SQL over a table, which it calls `t`; one that is not there yet gives no rows.
+
+    A column that a table of an earlier version of ours lacks is null in all of its rows.
+    """
     import pyarrow as pa
     from deltalake import QueryBuilder
 
     opened = open_table(where)
     if opened is None:
         return []
+    wanted = article_schema().names if where.uri.endswith("/articles") else run_schema().names
+    missing = [name for name in wanted if name not in {column.name for column in opened.schema().fields}]
+    nulls = "".join(f", NULL AS {name}" for name in missing)
+    whole = f"WITH t AS (SELECT *{nulls} FROM stored) {sql}"  # noqa: S608  # of our own names only
     with _explained():
-        rows: list[dict[str, Any]] = pa.table(QueryBuilder().register("t", opened).execute(sql)).to_pylist()
+        rows: list[dict[str, Any]] = pa.table(QueryBuilder().register("stored", opened).execute(whole)).to_pylist()
     return rows
 
 
@@ -202,7 +209,7 @@ def runs_table(where: Location) -> DeltaTable:
 
 
 def _table(where: Location, columns: pa.Schema, partition_by: list[str], version: str) -> DeltaTable:
-    from deltalake import DeltaTable
+    from deltalake import DeltaTable, Schema
 
     table = open_table(where)
     with _explained():
@@ -215,6 +222,10 @@ def _table(where: Location, columns: pa.Schema, partition_by: list[str], version
                 configuration={"delta.enableChangeDataFeed": "true"},
                 storage_options=dict(where.options),
             )
+        there = {column.name for column in table.schema().fields}
+        missing = [column for column in Schema.from_arrow(columns).fields if column.name not in there]
+        if missing:  # a table of an earlier version of ours
+            table.alter.add_columns(missing)
         if table.metadata().configuration.get(SCHEMA_PROPERTY) != version:  # it cannot be set when a table is made
             table.alter.set_table_properties({SCHEMA_PROPERTY: version}, raise_if_not_exists=False)
     return table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from pipelines.archive import manifests
@@ -13,13 +13,14 @@ from pipelines.catalogue import delta
 from pipelines.catalogue.delta import location
 from pipelines.catalogue.drift import Drift, Observation, drift
 from pipelines.catalogue.rows import run_row
-from pipelines.clock import SEOUL
+from pipelines.clock import SEOUL, published_key
 from pipelines.errors import NotArchived, WrongUsage
 from pipelines.settings import Settings
 from pipelines.sources import load_sources
 from pipelines.sources.addresses import split_id
 
 Row = dict[str, Any]
+NO_DATE = datetime.min.replace(tzinfo=UTC)
 NO_CATALOGUE = "nothing is published yet: `opeds run --day 2026-06-01` or `opeds ingest FILE.warc.gz` comes first"
 
 
@@ -44,9 +45,10 @@ def list_opeds(settings: Settings, wanted: Wanted) -> list[Row]:
     latest = query_table(
         settings,
         "articles",
-        "SELECT oped_id, article_id, content16, headline, kind, authors, published_at, word_count, status, role, "
-        "source, canonical_url, listed, steps FROM t WHERE is_latest ORDER BY published_at DESC, article_id",
+        "SELECT oped_id, article_id, content16, headline, kind, authors, published_at, published_day, word_count, "
+        "status, role, source, canonical_url, listed, steps FROM t WHERE is_latest ORDER BY article_id",
     )
+    latest.sort(key=lambda row: published_key(row["published_at"], row["published_day"]) or NO_DATE, reverse=True)
     versions = query_table(settings, "articles", "SELECT article_id, count(*) AS n FROM t GROUP BY article_id")
     counts = {row["article_id"]: row["n"] for row in versions}
     places: dict[str, list[Row]] = {}
@@ -69,7 +71,7 @@ def _primary_first(rows: list[Row]) -> list[Row]:
 
 
 def _fits(row: Row, wanted: Wanted, places: Sequence[Row]) -> bool:
-    day = row["published_at"].astimezone(SEOUL).date() if row["published_at"] else None
+    day = row["published_day"] or (row["published_at"].astimezone(SEOUL).date() if row["published_at"] else None)
     names = " ".join(author["name"] for author in row["authors"] or ()).casefold()
     return (
         (wanted.since is None or (day is not None and day >= wanted.since))

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import islice
 from typing import Any
 
 from pipelines.archive import manifests
 from pipelines.archive.store import Store, read_many
-from pipelines.clock import SEOUL
+from pipelines.clock import SEOUL, published_key
 from pipelines.copies.compare import Side, relation
 from pipelines.errors import NotArchived
 from pipelines.index.index import ArticleState
 from pipelines.model import Match, Verdict
 from pipelines.sources.addresses import split_id
 from pipelines.versions import Change, change, steps
+
+NESTED = frozenset({"capture", "rules", "sketch", "witnesses", "removed"})  # in the record; flat, or not, in the table
+OLD_SCHEMA = "opeds/article/1"
 
 
 def rows_of(store: Store, states: Sequence[ArticleState]) -> Iterator[dict[str, Any]]:
@@ -72,10 +75,13 @@ def _row(
         {k: v for k, v in step.items() if k != "content16"} for step in all_steps if step["content16"] == content16
     ]
     published = _moment(record["published_at"])
-    flat = {name: value for name, value in record.items() if name not in {"capture", "rules", "sketch", "witnesses"}}
+    day = date.fromisoformat(record["published_day"]) if record.get("published_day") else None
+    flat = {name: value for name, value in record.items() if name not in NESTED}
     return {
         **flat,
         "published_at": published,
+        "published_day": day,
+        "coverage": record["coverage"] if record["schema"] != OLD_SCHEMA else None,  # it meant another thing
         "modified_at": _moment(record["modified_at"]),
         "witnesses": [{"field": name, "witness": said} for name, said in record["witnesses"].items()],
         "sketch": record["sketch"]["hashes"],
@@ -102,7 +108,7 @@ def _row(
         "gone_at": _moment(state.gone_at),
         "discovered_by": [route for route in state.discovered_by.split(",") if route],
         "aliases": [url for url in state.aliases if url != record["canonical_url"]],
-        "year": year_of(published),
+        "year": year_of(published_key(published, day)),
     }
 
 

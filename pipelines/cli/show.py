@@ -38,7 +38,7 @@ def print_list(rows: Sequence[dict[str, Any]]) -> None:
         by = ", ".join(author["name"] for author in row["authors"] or ())
         versions = str(row["versions"]) if row["versions"] > 1 else ""
         table.add_row(
-            _local(row["published_at"]),
+            _published(row),
             row["kind"],
             escape(row["headline"]),
             escape(by),
@@ -174,6 +174,11 @@ def print_drift(found: Sequence[Drift]) -> None:
             console.print(f"  {escape(url)}", soft_wrap=True)
     if any(one.serious for one in found):
         console.print("`opeds doctor SOURCE` says which selectors still hold")
+
+
+def _published(row: dict[str, Any]) -> str:
+    """Return when an op-ed was published, as exactly as is known."""
+    return _local(row["published_at"]) if row["published_at"] or not row["published_day"] else str(row["published_day"])
 
 
 def _local(moment: datetime | None) -> str:

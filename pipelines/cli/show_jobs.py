@@ -156,6 +156,8 @@ def _around(before: object, after: object) -> tuple[str, str]:
 
 def print_explanation(reading: Extraction) -> None:
     """Print how a reading came about, from the page to its status."""
+    from pipelines.extraction.ledger import number_of_letters
+
     article = reading.article
     colour = {"ok": "green", "review": "yellow"}.get(article.status.value, "red")
     console.print(
@@ -169,13 +171,26 @@ def print_explanation(reading: Extraction) -> None:
         value = getattr(article, field_, "")
         if field_ == "text":
             paragraphs = len([p for p in f"{article.text}\n\n{article.text_ko}".split("\n\n") if p])
-            value = f"{article.word_count} words, {paragraphs} paragraphs, coverage {article.coverage}"
+            value = f"{article.word_count} words, {paragraphs} paragraphs, coverage {article.coverage:.0%}"
         elif field_ == "authors":
             value = ", ".join(author.name for author in article.authors)
         console.print(f"  {field_:24} {escape(_short(str(value)))}  [dim]{escape(witness)}[/]", soft_wrap=True)
-    console.print(f"[bold]taken off[/]  ({len(reading.removed)} blocks)")
-    for rule, text in reading.removed:
-        console.print(f"  {rule:24} {escape(_short(text))}", soft_wrap=True)
+    for title, pieces in (
+        ("in a field", [piece for piece in reading.pieces if piece.field]),
+        ("removed", [piece for piece in reading.pieces if not piece.field]),
+    ):
+        console.print(f"[bold]{title}[/]  ({len(pieces)} pieces)")
+        for piece in pieces:
+            rule = f"{piece.rule} {piece.by}".strip()
+            number = f"{number_of_letters(piece.text):,} letters"
+            console.print(
+                f"  {escape(_short(rule)):24} [dim]{number:>12}[/]  {escape(_short(piece.text))}", soft_wrap=True
+            )
+    kept = number_of_letters(article.text + article.text_ko)
+    console.print(
+        f"[bold]letters[/]  {kept:,} in the text, {article.restored:,} of them put back where trafilatura left them"
+        f" out; {article.unaccounted:,} not accounted for"
+    )
 
 
 def _short(text: str) -> str:

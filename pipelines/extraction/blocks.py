@@ -7,13 +7,14 @@ short linked paragraphs. So the body is brought to plain blocks first, and only 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice, pairwise
 from typing import Literal
 
 from lxml.html import HtmlElement
 
+from pipelines.extraction.ledger import PROSE, Piece
 from pipelines.extraction.page import collapse
 
 Kind = Literal["p", "figure", "links"]
@@ -22,18 +23,19 @@ BLOCKS = frozenset(
     "address article aside blockquote body br caption center dd details div dl dt fieldset figcaption figure footer "
     "form h1 h2 h3 h4 h5 h6 header hr li main nav ol p pre section table tbody td tfoot th thead tr ul".split()
 )
+MACHINE = frozenset(("script", "style"))  # no reader's text
 UNSEEN = frozenset(
-    "script style noscript template iframe object embed svg button select textarea audio video canvas "
-    "del s strike".split()
+    "noscript template iframe object embed svg math button select textarea audio video canvas del s strike".split()
 )
+DROP_CAP = re.compile(r"drop-?_?cap|first-?letter|initial-?(?:cap|letter)", re.IGNORECASE)
 HANGUL = re.compile(r"[\uac00-\ud7a3\u1100-\u11ff\u3130-\u318f]")
 LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
 HANGUL_WEIGHT = 2.2  # Latin letters that one Hangul syllable is worth
 QUOTED_UNITS, LINE_UNITS = 300, 60  # a language with less in all, or a line with less, is quoted where it stands
+WORDS = frozenset("AI")  # capitals that are words of their own
 EDGE = -1  # instead of a number of breaks
 WRAPPED, LEAST_WRAPS = 40, 3  # letters of a line that a wrap may follow; lines, before a text counts as hard-wrapped
 LINE_END = re.compile(r"[.!?…:][’”\"')\]]*$")
-PROSE = 80  # characters from which on a block is prose, not interface
 MOST_BLOCKS, MOST_LETTERS = 5_000, 1_000_000  # of a body; the longest op-ed known has 60 blocks and 20,000 letters
 MARKS = re.compile(
     r"[\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u064b-\u065f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]{100}"
@@ -41,6 +43,16 @@ MARKS = re.compile(
 SWALLOWED = 2  # paragraphs of prose in furniture, from which on it was never closed, and its content is text
 SLOT_LOOK = 50  # paragraphs of an advertising slot that are looked at
 LINKS, LINK_SHARE = 3, 0.8  # a block of that many links, taking that share of its letters, is a list of headlines
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Why an element of the body is no text: the rule, the selector or element it goes by, and the field that holds
+    it, if one does."""
+
+    rule: str
+    by: str
+    field: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +84,44 @@ class _Writer:
         self.links: list[str] = []
         self.begun: HtmlElement | None = None
         self.breaks = 0  # `br` since the last block; below zero once another edge came between
+        self.capital = False  # the text so far is a drop cap, and its word goes on in what follows
 
-    def text(self, text: str | None, element: HtmlElement | None) -> None:
+    def enter(self, element: HtmlElement, tag: str) -> None:
+        """Take in an element's beginning and the text that follows it."""
+        if tag in BLOCKS:
+            self.cut(at_break=tag == "br")
+        elif tag == "img":
+            self.figure(element.get("alt") or "")
+        elif tag == "a":
+            self.links.append(collapse("".join(element.itertext())))
+        elif tag == "q":
+            self.text("“", element)  # what a browser shows
+        if element.text:
+            self.text(element.text, element)
+
+    def leave(self, element: HtmlElement, tag: str) -> None:
+        """Take in an element's end."""
+        if tag == "q":
+            self.text("”", element)
+        if len(self.parts) == 1:
+            self._note_drop_cap(element)
+        if tag in BLOCKS and tag != "br":  # a break has no inside: it is one cut, not two
+            self.cut()
+
+    def text(self, text: str, element: HtmlElement | None) -> None:
         """Take in running text that stands directly in an element."""
-        if not text or (self.begun is None and text.isspace()):
+        if (self.begun is None or self.capital) and text.isspace():
             return
-        self.parts.append(text)
+        self.parts.append(text.lstrip() if self.capital and self.parts[0].strip() not in WORDS else text)
+        self.capital = False
         if self.begun is None:
             self.begun = element
 
     def cut(self, at_break: bool = False) -> None:
         """End the block at an element's edge, or at a `br`."""
+        if self.capital:
+            self.parts.append(" " * (self.parts[0].strip() in WORDS and not at_break))
+            return
         if self.begun is not None:
             self._write()
         self.links.clear()
@@ -105,6 +144,17 @@ class _Writer:
         self.cut()
         self.blocks.append(Block("figure", collapse(text)))
 
+    def end(self) -> None:
+        """Write what is left."""
+        self.capital = False
+        self.cut()
+
+    def _note_drop_cap(self, element: HtmlElement) -> None:
+        """Note that one letter alone begins the word that follows, by its class."""
+        letter = self.parts[0].strip()
+        if len(letter) == 1 and letter.isupper() and DROP_CAP.search(element.get("class", "")):
+            self.capital = True
+
 
 def _block_level(element: HtmlElement | None) -> HtmlElement | None:
     while element is not None and element.tag not in BLOCKS:
@@ -112,27 +162,74 @@ def _block_level(element: HtmlElement | None) -> HtmlElement | None:
     return element
 
 
-def blocks_of(body: HtmlElement, dropped: frozenset[HtmlElement] = frozenset()) -> list[Block]:
-    """Return the blocks of a body node; elements in `dropped` are left out, the text after them is not.
+def blocks_of(body: HtmlElement) -> list[Block]:
+    """Return the blocks of a body node.
 
     >>> from lxml.html import fromstring
     >>> [b.text for b in blocks_of(fromstring("<div><div>One</div>Two<br>Three <a>four</a><p>Five</p></div>"))]
     ['One', 'Two', 'Three four', 'Five']
     """
+    return blocks_and_rest(body, {})[0]
+
+
+def blocks_and_rest(body: HtmlElement, cuts: Mapping[HtmlElement, Cut]) -> tuple[list[Block], list[HtmlElement]]:
+    """Return the blocks of a body node, and the elements whose text is in none of them.
+
+    These are the ones in `cuts`, and what a browser does not show as text; the text after them is not left out.
+    Iterative: pages nested 5,000 deep exist.
+    """
     writer = _Writer()
-    for event, element in _walk(body, dropped):
-        if event == "text":
-            writer.text(element.text, element)
-        elif event == "tail":
+    rest: list[HtmlElement] = []
+    stack: list[tuple[bool, HtmlElement]] = [(True, body)]
+    while stack:
+        entering, element = stack.pop()
+        tag = element.tag
+        if entering and _is_shown(element, tag, cuts):
+            writer.enter(element, tag)
+            stack.append((False, element))
+            stack.extend((True, child) for child in reversed(element))
+            continue
+        if not entering:
+            writer.leave(element, tag)
+        elif isinstance(tag, str) and tag not in MACHINE:
+            rest.append(element)
+            for image in element.iter("img") if element in cuts else ():
+                writer.figure(image.get("alt") or "")
+        if element is not body and element.tail:
             writer.text(element.tail, element.getparent())
-        elif event == "image":
-            writer.figure(element.get("alt") or "")
-        elif event == "link":
-            writer.links.append(collapse("".join(element.itertext())))
-        else:
-            writer.cut(at_break=element.tag == "br")
-    writer.cut()
-    return _unwrapped(writer.blocks)
+    writer.end()
+    return _unwrapped(writer.blocks), rest
+
+
+def _is_shown(element: HtmlElement, tag: object, cuts: Mapping[HtmlElement, Cut]) -> bool:
+    if not isinstance(tag, str) or tag in MACHINE or tag in UNSEEN or element in cuts:
+        return False
+    return tag != "ins" or not _is_slot(element)
+
+
+def pieces_in(element: HtmlElement, cuts: Mapping[HtmlElement, Cut]) -> Iterator[Piece]:
+    """Yield the text of an element that is left out, one piece for each element inside that has a reason of its own."""
+    said: list[tuple[Cut, list[str], list[str]]] = []
+    stack: list[tuple[str | HtmlElement, int, bool]] = [(element, -1, False)]
+    while stack:
+        part, owner, linked = stack.pop()
+        if isinstance(part, str):
+            said[owner][1].append(part)
+            said[owner][2].extend([] if linked else [part])
+            continue
+        if isinstance(part.tag, str) and part.tag not in MACHINE:
+            if part in cuts or owner < 0:
+                owner = len(said)
+                said.append((cuts.get(part) or Cut("slot" if part.tag == "ins" else "unseen", part.tag), [], []))
+            linked = linked or part.tag == "a"
+            for child in reversed(part):
+                stack.append(((" " if child.tag in BLOCKS else "") + (child.tail or ""), owner, linked))
+                stack.append((child, owner, linked))
+            stack.append(((" " if part.tag in BLOCKS else "") + (part.text or ""), owner, linked))
+    for cut, words, own in said:
+        text = collapse("".join(words))
+        if text:
+            yield Piece(cut.rule, cut.by, text, cut.field, collapse("".join(own)))
 
 
 def _unwrapped(blocks: list[Block]) -> list[Block]:
@@ -161,37 +258,11 @@ def _one_block(lines: Sequence[Block]) -> Block:
     return replace(lines[0], text=" ".join(line.text for line in lines), links=links)
 
 
-def _walk(body: HtmlElement, dropped: frozenset[HtmlElement]) -> Iterator[tuple[str, HtmlElement]]:
-    """Yield what a reader meets, in order. Iterative: pages nested 5,000 deep exist."""
-    stack: list[tuple[bool, HtmlElement]] = [(True, body)]
-    while stack:
-        entering, element = stack.pop()
-        if not entering:
-            if element.tag in BLOCKS and element.tag != "br":  # a break has no inside: it is one cut, not two
-                yield "cut", element
-            if element is not body:
-                yield "tail", element
-            continue
-        if not isinstance(element.tag, str) or element.tag in UNSEEN or element in dropped or _is_slot(element):
-            yield from (("image", image) for image in element.iter("img")) if element in dropped else ()
-            if element is not body:
-                yield "tail", element
-            continue
-        if element.tag in BLOCKS:
-            yield "cut", element
-        if element.tag == "img":
-            yield "image", element
-        if element.tag == "a":
-            yield "link", element
-        yield "text", element
-        stack.append((False, element))
-        stack.extend((True, child) for child in reversed(element))
-
-
-def is_too_costly(blocks: Sequence[Block]) -> bool:
+def is_too_costly(blocks: Sequence[Block], pieces: Sequence[Piece] = ()) -> bool:
     """Whether a page asks for more work than an op-ed can: too many blocks or letters, or endless combining marks."""
-    letters = sum(len(block.text) for block in blocks)
-    return len(blocks) > MOST_BLOCKS or letters > MOST_LETTERS or any(MARKS.search(block.text) for block in blocks)
+    number = sum(len(block.text) for block in blocks) + sum(len(piece.text) for piece in pieces)
+    many = len(blocks) > MOST_BLOCKS or len(pieces) > MOST_BLOCKS or number > MOST_LETTERS
+    return many or any(MARKS.search(block.text) for block in blocks)
 
 
 def _is_slot(element: HtmlElement) -> bool:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from pipelines.extraction.blocks import Block, split_languages
+from pipelines.extraction.ledger import Piece
 from pipelines.extraction.page import collapse, split_names
 from pipelines.extraction.phrases import (
     ABBREVIATIONS,
@@ -55,14 +56,28 @@ BLOCKS_CHECKED = 3  # blocks at each end that are looked over once more for what
 LONGEST_PARAGRAPH = 10_000  # characters of a first paragraph that may have name and bio glued to it
 LONGEST_NOTE = 1500  # characters; what is longer is text, and the patterns of a line take time by its square
 ALL_LINK = 0.8
+FIELD_OF = {
+    "headline": "headline",
+    "deck": "deck",
+    "byline": "authors",
+    "bio": "authors",
+    "byline and bio": "authors",
+    "email": "emails",
+    "caption": "captions",
+    "related": "related",
+    "copyright": "copyright",
+    "print_edition": "print_edition",
+    "translator_note": "translator_note",
+    "correction_note": "correction_note",
+}  # which field holds what a rule took; the others keep nothing
 
 
 @dataclass
 class Boilerplate:
     """What was taken off the text, field by field, and the paragraphs that stay, English and Korean.
 
-    `removed` names every block that left the text: (rule, text), in the order of the rules. `warnings` are reasons for
-    a person to look at the page.
+    `pieces` holds every block that left the text, in the order of the rules. `warnings` are reasons for a person to
+    look at the page.
     """
 
     paragraphs: list[str] = field(default_factory=list)
@@ -78,7 +93,7 @@ class Boilerplate:
     translator_note: str = ""
     print_edition: str = ""
     copyright: str = ""
-    removed: list[tuple[str, str]] = field(default_factory=list)
+    pieces: list[Piece] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     def add(self, rule: str, text: str, taken: Taken) -> None:
@@ -88,7 +103,12 @@ class Boilerplate:
         self.emails += taken.emails
         if taken.note:
             setattr(self, taken.note, text)
-        self.removed.append((rule, text))
+        self.take(rule, text)
+
+    def take(self, rule: str, text: str, by: str = "") -> None:
+        """Note that a rule took a block. Its wording is known, so that prose can only follow its first sentence."""
+        further = "" if by or rule in FIELD_OF else _first_sentence(text)[1]
+        self.pieces.append(Piece(rule, by, text, FIELD_OF.get(rule, ""), further))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +152,7 @@ def take_boilerplate(
     argument = _without_furniture(blocks, profile, found, signed)
     if profile.title_in_text and re.search(profile.title_in_text, headline) and argument:
         found.headline = argument.pop(0).text
-        found.removed.append(("headline", found.headline))
+        found.take("headline", found.headline)
     texts = [block.text for block in argument]
     linked = {block.text for block in argument if block.linked > ALL_LINK}
     _take_head(texts, headline, signed, found)
@@ -162,19 +182,21 @@ def _without_furniture(
     A caption stands next to an image, and repeats what that says or ends with a credit. Furniture is a site's own
     sentence, known word by word, and the only thing that is cut in the middle of a text.
     """
-    furniture = [re.compile(pattern) for pattern in profile.furniture]
+    furniture = [(pattern, re.compile(pattern)) for pattern in profile.furniture]
     paragraphs: list[Block] = []
     for at, block in enumerate(blocks):
         if block.kind == "links":
             found.related += block.links
-            found.removed.append(("related", block.text))
+            found.take("related", block.text)
         elif block.kind == "p" and block.text not in found.captions and _is_caption(blocks, at, signed):
             found.captions.append(block.text)
-            found.removed.append(("caption", block.text))
-        elif block.kind == "p" and any(pattern.fullmatch(block.text) for pattern in furniture):
-            found.removed.append(("furniture", block.text))
+            found.take("caption", block.text)
         elif block.kind == "p":
-            paragraphs.append(block)
+            known = next((name for name, pattern in furniture if pattern.fullmatch(block.text)), "")
+            if known:
+                found.take("furniture", block.text, by=known)
+            else:
+                paragraphs.append(block)
     return paragraphs
 
 
@@ -270,7 +292,8 @@ def _label_before_byline(texts: list[str], found: Boilerplate) -> None:
         if alone and _is_bio(texts[at + 1], alone[1]) and all(len(text) <= 2 * LABEL for text in before):
             decks = [text for text in before if not re.fullmatch(r"\[.+\]|[A-Z\W\d]+", text)]
             found.deck = " ".join(decks)
-            found.removed += [("label before byline", text) for text in before]
+            for text in before:
+                found.take("deck" if text in decks else "label", text)
             del texts[:at]
             return
 
@@ -287,9 +310,10 @@ def _unglue(texts: list[str], found: Boilerplate) -> None:
         more, rest = _first_sentence(rest)
         bio = f"{bio} {more}"
     if rest and len(bio.split()) <= BIO_WORDS:
-        found.add("byline and bio", f"{glued[1]} {bio}", Taken(names=tuple(split_names(glued[1])), bios=(bio,)))
+        head = texts[0].removesuffix(rest)
+        found.add("byline and bio", head, Taken(names=tuple(split_names(glued[1])), bios=(bio,)))
         if re.match(r"(?:He|She|They) ", rest):
-            found.warnings.append("edge_in_text")  # of the author still, or of the argument already?
+            found.warnings.append("boilerplate_in_text")  # of the author still, or of the argument already?
         texts[0] = rest
 
 
@@ -346,7 +370,7 @@ def _name_at_tail(spot: Spot) -> Taken | None:
         return None
     if _among(alone[1], spot.signed):
         return NO_FIELD
-    bio_is_behind = bool(spot.known.removed) and spot.known.removed[-1][0] == "bio"
+    bio_is_behind = bool(spot.known.pieces) and spot.known.pieces[-1].rule == "bio"
     return Taken(names=_persons(alone[1])) if bio_is_behind and not spot.known.names else None
 
 
@@ -368,7 +392,7 @@ def _take_headlines(texts: list[str], linked: set[str], profile: Profile, found:
     count = max(alone, dashed if proved and not above.endswith(":") and 2 * prose < max(dashed, 1) else 0)
     for text in texts[len(texts) - count :]:
         found.related.append(text.lstrip("-–▶• "))
-        found.removed.append(("related", text))
+        found.take("related", text)
     del texts[len(texts) - count :]
 
 
@@ -422,7 +446,7 @@ def _warn_of_leftovers(found: Boilerplate) -> None:
         odd = any(_looks_like_boilerplate(text) for text in {*part[:BLOCKS_CHECKED], *last})
         ends = sum(bool(DASHED.match(text)) and not PROSE_END.search(text) for text in last) >= 2
         if odd or (ends and len(part) > BLOCKS_CHECKED and not _is_announced(part)):
-            found.warnings.append("edge_in_text")
+            found.warnings.append("boilerplate_in_text")
             return
 
 

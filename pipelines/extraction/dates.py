@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from email.utils import parsedate_to_datetime
 from zoneinfo import ZoneInfo
 
@@ -13,22 +14,70 @@ MONTHS = {
 }
 LONGEST = 200  # characters of a date that are looked at: its patterns take time by the square of the length
 _CLOCK = (
-    r"(?:[,\s]+(?P<half>오전|오후)?\s*(?P<h>\d{1,2}):(?P<mi>\d\d)(?::(?P<s>\d\d))?"
+    r"(?:\s*\([월화수목금토일]\))?(?:(?:[,\s]+|(?<=\d)T)(?:at\s+)?(?P<half>오전|오후)?\s*"
+    r"(?P<h>\d{1,2})(?::(?P<mi>\d\d)(?::(?P<s>\d\d))?|\s*시(?:\s*(?P<min>\d{1,2})\s*분)?|(?=\s*[ap]\.?m\b))"
     r"(?:\s*(?P<noon>[ap])\.?m\b\.?)?)?"
 )
 _FORMS = tuple(
     re.compile(form, re.IGNORECASE)
     for form in (
         r"(?P<y>\d{4})(?P<mo>\d\d)(?P<d>\d\d)(?:(?P<h>\d\d)(?P<mi>\d\d)(?P<s>\d\d)?)?(?!\d)",  # 20240626200145
-        r"(?P<y>\d{4})\s*[.년/-]\s*(?P<mo>\d{1,2})\s*[.월/-]\s*(?P<d>\d{1,2})(?:\s*[.일])?"
+        r"(?P<y>\d{4})\s*[.년/-]\s*(?P<mo>\d{1,2})\s*[.월/-]\s*(?P<d>\d{1,2})(?!\d)(?:\s*[.일])?"
         + _CLOCK,  # 2024. 6. 26. 20:01
         r"(?P<d>\d{1,2})\s+(?P<month>[a-z]{3})[a-z]*\.?,?\s+(?P<y>\d{4})" + _CLOCK,  # 13 Jun. 2024, 20:09
-        r"(?P<h>\d{1,2}):(?P<mi>\d\d)(?::(?P<s>\d\d))?,?\s+(?P<month>[a-z]{3})[a-z]*\.?\s+(?P<d>\d{1,2}),"
+        r"(?P<h>\d{1,2}):(?P<mi>\d\d)(?::(?P<s>\d\d))?(?:\s*(?P<noon>[ap])\.?m\b\.?)?,?\s+(?P<month>[a-z]{3})[a-z]*\.?\s+(?P<d>\d{1,2}),"
         r"\s*(?P<y>\d{4})",  # 07:00 September 15, 2023
         r"(?P<month>[a-z]{3})[a-z]*\.?\s+(?P<d>\d{1,2}),\s*(?P<y>\d{4})" + _CLOCK,  # Dec 20,2017
     )
 )
 _SEOUL_RSS = re.compile(r"(\d{1,2} [A-Za-z]{3} \d{4} \d{1,2}:\d{1,2}:\d{1,2}) (?:GMT|UTC)?\+0?9(?::?00)?$")
+_OFFSET = re.compile(r"\s*\(?(?:(?:GMT|UTC)\s*)?(?P<sign>[+-])(?P<hours>\d{1,2}):?(?P<minutes>\d\d)?\b")
+_NAMED_ZONE = re.compile(r"\s*\(?(?P<zone>[A-Z]{1,4})\b")
+ZONES: dict[str, int | str] = {
+    "KST": 9, "JST": 9, "UTC": 0, "GMT": 0, "Z": 0, "EST": -5, "EDT": -4, "PST": -8, "PDT": -7, "CET": 1, "CEST": 2,
+    "BST": 1, "HKT": 8, "SGT": 8, "AEST": 10, "ET": "America/New_York", "PT": "America/Los_Angeles",
+}  # fmt: skip  # hours east of Greenwich; a name of several zones, such as `CST`, is none
+_PUBLISHED = r"published|posted|first published|published on|기사\s*입력|입력|등록|발행"
+_MODIFIED = r"updated|last updated|modified|last modified|revised|edited|최종\s*수정|수정|업데이트"
+_LABEL = re.compile(rf"(?<!\w)(?:(?P<published>{_PUBLISHED})|(?P<modified>{_MODIFIED}))(?!\w)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What a text says of a moment: the day, and the moment itself if it says the time of day and we know the zone.
+
+    `precision` is `second`, `minute` or `day`.
+    """
+
+    day: date
+    moment: datetime | None
+    precision: str
+
+
+def stated(raw: str, zone: ZoneInfo | None) -> Stated | None:
+    """Return the day and moment that a text states, None when it states no day.
+
+    A stamp without a zone is in `zone`; where that is None, its time of day means nothing, and the day remains.
+
+    >>> stated("2024.06.26(수) 오후 8시 1분", ZoneInfo("Asia/Seoul")).moment.isoformat()
+    '2024-06-26T20:01:00+09:00'
+    >>> stated("Dec 20,2017", ZoneInfo("Asia/Seoul")).precision
+    'day'
+    """
+    raw = raw[:LONGEST].strip()
+    local = zone or UTC
+    found = _iso(raw, local) or _rfc822(raw, local) or _visible(raw, local)
+    if found is None:
+        days = (_day_of(m) for form in _FORMS if (m := form.search(raw)))
+        only = next((day for day in days if day), None)
+        return Stated(only, None, "day") if only and _is_real(only) else None
+    when, says_seconds, says_zone = found
+    if not _is_real(when.date()):
+        return None
+    if zone is None and not says_zone:
+        return Stated(when.date(), None, "day")
+    known = when if says_zone and zone is None else when.astimezone(zone)
+    return Stated(known.date(), when, "second" if says_seconds else "minute")
 
 
 def moment(raw: str, zone: ZoneInfo) -> datetime | None:
@@ -39,9 +88,8 @@ def moment(raw: str, zone: ZoneInfo) -> datetime | None:
     >>> moment("Thu,28 Jul 2022 4:35:5 GMT+9", ZoneInfo("Asia/Seoul")).isoformat()
     '2022-07-28T04:35:05+09:00'
     """
-    raw = raw[:LONGEST].strip()
-    found = _iso(raw, zone) or _rfc822(raw, zone) or _visible(raw, zone)
-    return found if found and 1900 < found.year < 9999 else None  # 0001 and 9999 are "empty" to some programs
+    found = stated(raw, zone)
+    return found.moment if found else None
 
 
 def day(raw: str, zone: ZoneInfo) -> date | None:
@@ -50,12 +98,34 @@ def day(raw: str, zone: ZoneInfo) -> date | None:
     >>> day("Dec 20,2017", ZoneInfo("Asia/Seoul"))
     datetime.date(2017, 12, 20)
     """
+    found = stated(raw, zone)
+    return found.day if found else None
+
+
+def by_label(raw: str) -> dict[str, str]:
+    """Return which part of a line says when it was published, and which when it was modified.
+
+    A line without labels is about the publication.
+
+    >>> by_label("Updated: 28 Jun. 2024, 09:10 Published: 27 Jun. 2024, 19:58")
+    {'modified': '28 Jun. 2024, 09:10', 'published': '27 Jun. 2024, 19:58'}
+    """
     raw = raw[:LONGEST]
-    known = moment(raw, zone)
-    if known:
-        return known.astimezone(zone).date()
-    found = next((m for m in (form.search(raw) for form in _FORMS) if m), None)
-    return _day_of(found) if found else None
+    labels = list(_LABEL.finditer(raw))
+    if not labels:
+        return {"published": raw}
+    ends = [*(label.start() for label in labels[1:]), len(raw)]
+    told: dict[str, str] = {}
+    for label, end in zip(labels, ends, strict=True):
+        text = raw[label.end() : end].strip(" \t:|·,-–—")
+        if text:
+            told.setdefault(str(label.lastgroup), text)
+    return told
+
+
+def _is_real(day: date) -> bool:
+    """Whether a day is none of those that programs write for "empty"."""
+    return 1900 < day.year < 9999 and not date(1969, 12, 31) <= day <= date(1970, 1, 1)
 
 
 def from_epoch(milliseconds: float) -> datetime:
@@ -63,38 +133,59 @@ def from_epoch(milliseconds: float) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
-def _iso(raw: str, zone: ZoneInfo) -> datetime | None:
+Found = tuple[datetime, bool, bool]
+"""A moment, and whether its text says seconds, and a zone."""
+
+
+def _iso(raw: str, zone: tzinfo) -> Found | None:
     if not re.match(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d", raw):
         return None
     try:
         found = datetime.fromisoformat(re.sub(r"([+-]\d\d)(\d\d)$", r"\1:\2", raw.replace(" ", "T", 1)))
     except ValueError:
         return None
-    return found if found.tzinfo else found.replace(tzinfo=zone)
+    says_seconds = bool(re.match(r".{16}:\d\d", raw))
+    return (found, says_seconds, True) if found.tzinfo else (found.replace(tzinfo=zone), says_seconds, False)
 
 
-def _rfc822(raw: str, zone: ZoneInfo) -> datetime | None:
+def _rfc822(raw: str, zone: tzinfo) -> Found | None:
     odd = _SEOUL_RSS.search(raw)
     try:
         if odd:  # the library reads this form too, but silently loses its zone
-            return datetime.strptime(odd[1], "%d %b %Y %H:%M:%S").replace(tzinfo=zone)
+            seoul = timezone(timedelta(hours=9))
+            return datetime.strptime(odd[1], "%d %b %Y %H:%M:%S").replace(tzinfo=seoul), True, True
         if re.match(r"[A-Za-z]{3},", raw):
             found = parsedate_to_datetime(raw)
-            return found if found.tzinfo else found.replace(tzinfo=zone)
+            return (found, True, True) if found.tzinfo else (found.replace(tzinfo=zone), True, False)
     except (ValueError, TypeError):
         pass
     return None
 
 
-def _visible(raw: str, zone: ZoneInfo) -> datetime | None:
+def _visible(raw: str, zone: tzinfo) -> Found | None:
     for form in _FORMS:
         found = form.search(raw)
         if found and found["h"]:
-            that_day = _day_of(found)
-            hour, minute, second = _hour(found), int(found["mi"]), int(found["s"] or 0)
+            parts, that_day, hour = found.groupdict(), _day_of(found), _hour(found)
+            minute, second = int(parts["mi"] or parts.get("min") or 0), int(parts["s"] or 0)
             if that_day and hour < 24 and minute < 60 and second < 60:
-                return datetime(that_day.year, that_day.month, that_day.day, hour, minute, second, tzinfo=zone)
+                said = _zone_at(raw, found.end())
+                when = datetime(that_day.year, that_day.month, that_day.day, hour, minute, second, tzinfo=said or zone)
+                return when, bool(parts["s"]), bool(said)
     return None
+
+
+def _zone_at(raw: str, at: int) -> tzinfo | None:
+    """Return the zone that is named behind a time of day."""
+    offset = _OFFSET.match(raw, at)
+    if offset and int(offset["hours"]) <= 14:
+        minutes = 60 * int(offset["hours"]) + int(offset["minutes"] or 0)
+        return timezone(timedelta(minutes=minutes if offset["sign"] == "+" else -minutes))
+    named = _NAMED_ZONE.match(raw, at)
+    zone = ZONES.get(named["zone"]) if named else None
+    if isinstance(zone, str):
+        return ZoneInfo(zone)
+    return timezone(timedelta(hours=zone)) if zone is not None else None
 
 
 def _hour(found: re.Match[str]) -> int:

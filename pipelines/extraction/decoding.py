@@ -69,8 +69,10 @@ def decode(payload: bytes, content_type: str) -> Decoded:
 
 def _decoded(payload: bytes, encoding: str) -> Decoded:
     text = payload.decode(encoding, "replace")
-    already = payload.count(REPLACEMENT.encode()) if encoding == "utf-8" else 0  # written so by the page itself
-    return Decoded(text, encoding, text.count(REPLACEMENT) - already)
+    bad = text.count(REPLACEMENT)
+    if bad and encoding == "utf-8":
+        bad -= payload.count(REPLACEMENT.encode())  # written so by the page itself
+    return Decoded(text, encoding, bad)
 
 
 def _few(decoded: Decoded) -> bool:

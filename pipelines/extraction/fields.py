@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
+from itertools import islice
+from typing import cast
+from zoneinfo import ZoneInfo
 
+from lxml.etree import XPath
 from lxml.html import HtmlElement
 
 from pipelines.extraction.boilerplate import Boilerplate
-from pipelines.extraction.dates import moment
+from pipelines.extraction.dates import Stated, by_label, stated
 from pipelines.extraction.page import Page, Statement, collapse, people, split_names
 from pipelines.model import Author, Capture
 from pipelines.sources import Profile, Source
-from pipelines.sources.addresses import Place, time_in
-from pipelines.sources.selectors import select
+from pipelines.sources.addresses import Place, day_in, time_in
 
 KINDS = ("editorial", "column", "fountain", "letter", "cartoon")
 OPINION = re.compile(
@@ -28,17 +31,24 @@ ORGANISATION = re.compile(
     re.IGNORECASE,
 )
 SIGNED_BY = ("[rel=author]", "[itemprop=author]", ".byline a", ".author a", ".author-name", ".byline", ".author")
+DATE_LINES = XPath("descendant::text()[contains(., '20') and string-length(.) < 120]")
+DATE_LINE = re.compile(r"(?:first )?(?:published|posted|입력|등록|기사입력)\b\W", re.IGNORECASE)
+DATES_LOOKED_AT = 20  # of one kind on a page
 LONGEST_BYLINE = 500  # characters of a byline that are looked at
-Moment = tuple[datetime, Statement]
+Witnessed = tuple[Stated, Statement]
 
 
 @dataclass(frozen=True)
 class Dates:
-    """When it was published and changed; `others` are witnesses of publication that name another day."""
+    """When it was published and changed; `others` are witnesses of publication that name another day.
 
-    published: Moment | None
-    modified: Moment | None
-    others: tuple[Moment, ...] = ()
+    `raw` is what the page says of the publication, understood or not.
+    """
+
+    published: Witnessed | None
+    modified: Witnessed | None
+    others: tuple[Witnessed, ...] = ()
+    raw: str = ""
 
 
 def headline(page: Page, profile: Profile, source: Source) -> Statement | None:
@@ -140,36 +150,74 @@ def is_person(name: str, source: Source) -> bool:
     )
 
 
-def dates(page: Page, profile: Profile, place: Place) -> Dates:
-    """Return the moments that the page states, by the best provenance; None where nothing states one."""
-    zone = place.source.timezone
-    told = list(_moments(_published(page, profile, place), place.source))
-    changed = next(_moments(_modified(page, profile), place.source), None)
-    others = tuple(one for one in told if one[0].astimezone(zone).date() != told[0][0].astimezone(zone).date())
-    return Dates(told[0] if told else None, changed, others)
+def dates(page: Page, profile: Profile, place: Place, lines: Sequence[str]) -> Dates:
+    """Return when it was published and modified, by the best provenance; None where nothing states it.
+
+    `lines` are lines of the page that were taken off the text: one of them may be the only witness. A time of day is
+    taken from the first witness that names the day of the best one and knows it.
+    """
+    zone = place.source.timezone if place.article_id else None  # of no known site: a stamp without zone has none
+    said = {"published": list(_published(page)), "modified": list(_modified(page, profile))}
+    for statement in (page.first(*profile.date), *(Statement(line, "text") for line in lines)):
+        for name, text in (by_label(statement.value) if statement else {}).items():
+            said[name].append(Statement(text, statement.provenance if statement else ""))
+    said["published"] += _last_witnesses(page, profile, place)
+    published, modified = (list(_understood(said[name], zone)) for name in ("published", "modified"))
+    best = published[0][0].day if published else None
+    chosen = next((one for one in published if one[0].day == best and one[0].moment), next(iter(published), None))
+    others = tuple(one for one in published if best and _disagrees(one, best))
+    raw = next((one.value for one in said["published"] if re.search(r"\d", one.value)), "")
+    return Dates(chosen, next(iter(modified), None), others, chosen[1].value if chosen else raw)
 
 
-def _published(page: Page, profile: Profile, place: Place) -> Iterator[Statement | None]:
-    """Yield who may know the moment of publication, the best witness first."""
-    yield page.meta("og:regDate")
-    yield page.json_ld("datePublished")
-    yield page.meta("article:published_time")
-    yield page.first(*profile.date)
-    from_id = time_in(place)
-    yield Statement(from_id.isoformat(), "address") if from_id else None
+def _disagrees(one: Witnessed, day: date) -> bool:
+    """Whether a witness names another day. The one in an address may be that of the printed paper, a day off."""
+    said, statement = one
+    apart = abs((said.day - day).days)
+    return apart > 1 if statement.provenance == "address" and said.moment is None else apart > 0
 
 
-def _modified(page: Page, profile: Profile) -> Iterator[Statement | None]:
-    yield page.json_ld("dateModified")
-    yield page.meta("article:modified_time")
-    yield page.first(*profile.modified)
+def _published(page: Page) -> Iterator[Statement]:
+    """Yield who may know when it was published, the best witness first."""
+    metas = (page.meta("og:regDate"), page.json_ld("datePublished"), page.meta("article:published_time"))
+    yield from (said for said in metas if said)
 
 
-def _moments(said: Iterator[Statement | None], source: Source) -> Iterator[Moment]:
+def _last_witnesses(page: Page, profile: Profile, place: Place) -> Iterator[Statement]:
+    """Yield who may know it where nobody else does: an unknown layout's own dates, and the address."""
+    if not profile.body:
+        yield from _dated_anywhere(page)
+    when, day = time_in(place), day_in(place)
+    if when:
+        yield Statement(when.isoformat(), "address")
+    if day:
+        yield Statement(day, "address")
+
+
+def _dated_anywhere(page: Page) -> Iterator[Statement]:
+    for selector in ("[itemprop=datePublished]", "time[pubdate]", "time[datetime]"):
+        for element in islice(page.select(selector), DATES_LOOKED_AT):
+            if not any(parent.tag in {"aside", "nav", "footer"} for parent in element.iterancestors()):
+                said = element.get("datetime") or element.get("content") or element.text_content()
+                yield Statement(collapse(said[:LONGEST_BYLINE]), selector)
+                break
+    for text in islice(cast("list[str]", DATE_LINES(page.tree)), DATES_LOOKED_AT):
+        told = by_label(collapse(text[:LONGEST_BYLINE]))
+        if DATE_LINE.match(text.strip()) and "published" in told:
+            yield Statement(told["published"], "text")
+            return
+
+
+def _modified(page: Page, profile: Profile) -> Iterator[Statement]:
+    said = (page.json_ld("dateModified"), page.meta("article:modified_time"), page.first(*profile.modified))
+    yield from (one for one in said if one)
+
+
+def _understood(said: Iterable[Statement], zone: ZoneInfo | None) -> Iterator[Witnessed]:
     for statement in said:
-        when = moment(statement.value, source.timezone) if statement else None
-        if when and statement:
-            yield when.astimezone(source.timezone), statement
+        found = stated(statement.value, zone)
+        if found:
+            yield found, statement
 
 
 def section(page: Page, profile: Profile) -> str:
@@ -189,13 +237,6 @@ def kind(section: str, place: Place, boilerplate: Boilerplate, signed: bool) -> 
     if place.source.own and (boilerplate.paragraphs or boilerplate.korean):
         return "editorial", "text"
     return "unknown", ""
-
-
-def captions(nodes: Sequence[HtmlElement], profile: Profile, boilerplate: Boilerplate) -> tuple[str, ...]:
-    """Return the captions of the body's images, each once."""
-    found = (element for node in nodes for selector in profile.caption for element in select(node, selector))
-    texts = [collapse(" ".join(element.itertext())) for element in found]
-    return tuple(dict.fromkeys([*filter(None, texts), *boilerplate.captions]))
 
 
 def images(nodes: Sequence[HtmlElement]) -> tuple[str, ...]:

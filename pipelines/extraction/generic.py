@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 from lxml.html import HtmlElement
 
-from pipelines.extraction.blocks import PROSE, Block
+from pipelines.extraction.blocks import Block
+from pipelines.extraction.ledger import PROSE
 
 MIN_TEXT = 60  # characters of a block that is put back although the library left it out
 SAME_LAYOUT = 3  # so many long paragraphs with one layout signature make it the article's
@@ -27,18 +28,20 @@ FURNITURE = re.compile(
 Layout = tuple[object, ...]
 
 
-def generic_blocks(blocks: Sequence[Block], lines: Sequence[str]) -> list[Block]:
-    """Return those of a page's blocks that are its article, given the lines that the library found.
+def generic_blocks(blocks: Sequence[Block], lines: Sequence[str]) -> tuple[list[Block], list[Block]]:
+    """Return those of a page's blocks that are its article, given the lines that the library found; and which of them
+    it had left out.
 
     Lines that are not blocks of the page (rows of tables) stay where they stood.
     """
     found = _placed(blocks, lines)
     kept = sorted({at for at, _ in found if at >= 0})
     if not kept:
-        return [Block("p", line) for line in lines]
+        return [Block("p", line) for line in lines], []
+    restored = _left_out(blocks, kept)
     places = [(at, 0, block) for at, block in found]
-    places += [(at, 1, blocks[at]) for at in _left_out(blocks, kept)]
-    return [block for _, _, block in sorted(places, key=lambda place: place[:2])]
+    places += [(at, 1, blocks[at]) for at in restored]
+    return [block for _, _, block in sorted(places, key=lambda place: place[:2])], [blocks[at] for at in restored]
 
 
 def _placed(blocks: Sequence[Block], lines: Sequence[str]) -> list[tuple[int, Block]]:

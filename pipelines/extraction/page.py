@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +20,11 @@ from pipelines.sources.selectors import select
 
 MOST_AUTHORS, LONGEST_NAME = 50, 300  # in JSON-LD; a hostile page lists a million
 ARTICLE_TYPES = re.compile(r"(Article|Posting|Report|Review)$")
-_NO_TEXT = re.compile("[\x00-\x08\x0e-\x1b\x7f\u200b\u2060\ufeff\ud800-\udfff]")  # not: white space
+_NO_TEXT = re.compile(
+    "[\x00-\x08\x0e-\x1b\x7f\xad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]"
+)  # not: white space
+_JOINER = re.compile("(?<=[A-Za-z가-힣])[\u200c\u200d](?=[A-Za-z가-힣])")  # where there is nothing to join
+_SLICE = re.compile(r".{1,2000}(?=\s|\Z)|.{1,2000}", re.DOTALL)
 _SIMPLE = re.compile(r"(?P<tag>[a-z][a-z0-9]*)?(?:#(?P<id>[\w-]+)|\.(?P<class>[\w-]+))?")
 _WITH_ID, _WITH_CLASS = XPath("descendant::*[@id]"), XPath("descendant::*[@class]")
 _COMMA_BEFORE_END = re.compile(r",\s*([}\]])")
@@ -106,15 +111,29 @@ def page_of(tree: HtmlElement) -> Page:
 
 
 def collapse(text: str) -> str:
-    """Return text with white space collapsed, no-break ones included, and without characters that are not text.
+    """Return text in NFC with white space collapsed, no-break ones included, and without what is not text.
 
-    Zero-width and control characters go (an escape sequence would steer a reader's terminal), and half surrogate
-    pairs, which JSON may hold but no file can.
+    Zero-width and control characters go (an escape sequence would steer a reader's terminal, a direction mark his
+    eyes), soft hyphens, and half surrogate pairs, which JSON may hold but no file can.
 
     >>> collapse(" a\\u00a0 b\\u200b\\x1b\\n")
     'a b'
     """
-    return " ".join(_NO_TEXT.sub("", as_browsers_show(text)).split())
+    plain = " ".join(text.split())
+    if plain.isascii() and plain.isprintable():
+        return plain
+    return " ".join(composed(as_browsers_show(text)).split())
+
+
+def composed(text: str) -> str:
+    """Return text without characters that are not text, letters and their marks composed (NFC).
+
+    Slice by slice: the time to compose grows by the square of a run of marks.
+    """
+    text = _NO_TEXT.sub("", text)
+    if text.isascii():
+        return text
+    return _SLICE.sub(lambda found: unicodedata.normalize("NFC", found[0]), _JOINER.sub("", text))
 
 
 def people(page: Page) -> list[Statement]:

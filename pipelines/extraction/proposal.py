@@ -10,9 +10,10 @@ from collections.abc import Iterable, Sequence
 from lxml.html import HtmlElement
 
 from pipelines.extraction import fields
-from pipelines.extraction.blocks import PROSE, Block, blocks_of
+from pipelines.extraction.blocks import Block, blocks_of
 from pipelines.extraction.dates import moment
 from pipelines.extraction.generic import FURNITURE, generic_blocks
+from pipelines.extraction.ledger import PROSE
 from pipelines.extraction.page import collapse, page_of
 from pipelines.extraction.trafilatura_reader import parsed, read_whole
 from pipelines.model import Capture
@@ -47,7 +48,7 @@ def _candidates(tree: HtmlElement, source: Source) -> list[tuple[str, str]]:
     page = page_of(tree)
     whole = tree.find("body")
     blocks = blocks_of(whole if whole is not None else tree)
-    body = _container(generic_blocks(blocks, read_whole(tree)))
+    body = _container(generic_blocks(blocks, read_whole(tree))[0])
     if body is None:
         return []
     title = fields.headline(page, Profile("", ()), source)

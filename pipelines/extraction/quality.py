@@ -8,17 +8,19 @@ from dataclasses import dataclass, replace
 
 from lxml.html import HtmlElement
 
-from pipelines.extraction.blocks import PROSE, Block, units
+from pipelines.extraction.blocks import units
 from pipelines.extraction.boilerplate import Boilerplate
 from pipelines.extraction.decoding import smells
 from pipelines.extraction.fields import OPINION, Dates
 from pipelines.extraction.generic import FURNITURE
+from pipelines.extraction.ledger import PROSE, Piece
 from pipelines.extraction.page import Page
 from pipelines.extraction.phrases import COPYRIGHT, INVITATION, WALL_LINE
+from pipelines.extraction.region import Region
 from pipelines.model import Article, Capture, Status
 from pipelines.sources import Profile, Source
 
-MIN_COVERAGE = 0.9  # of our blocks in trafilatura's reading of them; it drops some words, never a tenth of an op-ed
+MIN_AGREEMENT = 0.9  # of our text with trafilatura's reading of it; it drops some words, never a tenth of an op-ed
 MIN_BLOCKS, MIN_UNITS = 3, 800  # of an op-ed; a Hangul syllable counts for 2.2 Latin letters
 ROOTS = ("#root", "#app", "#__next", "#__nuxt")  # where scripts put a page that is made by them
 GALLERY = 5  # pictures
@@ -55,13 +57,17 @@ class Evidence:
     page: Page
     capture: Capture
     source: Source
-    profile: Profile | None
-    nodes: Sequence[HtmlElement]
-    blocks: Sequence[Block]
+    region: Region
     dates: Dates
     section: str
     address_says: bool  # that it is opinion
     boilerplate: Boilerplate
+    pieces: Sequence[Piece]
+
+    @property
+    def profile(self) -> Profile | None:
+        """The layout that fits the page."""
+        return self.region.profile
 
 
 def with_status(article: Article, seen: Evidence) -> Article:
@@ -83,7 +89,7 @@ Reason = tuple[Status, str]
 def _no_article(article: Article, seen: Evidence, short: bool) -> Iterator[Reason]:
     if seen.section and not OPINION.search(seen.section) and not seen.address_says:
         yield Status.REJECT, "other_section"
-    pictures = sum(block.kind == "figure" for block in seen.blocks)
+    pictures = sum(block.kind == "figure" for block in seen.region.blocks)
     if pictures >= GALLERY and short and article.kind != "cartoon":
         yield Status.REJECT, "photo_gallery"
     titles = f"{article.headline} {seen.page.tree.findtext('.//title') or ''}"
@@ -112,25 +118,31 @@ def _drifted(seen: Evidence) -> Iterator[Reason]:
 def _uncertain(article: Article, seen: Evidence, short: bool) -> Iterator[Reason]:
     text = _words(article)
     beside = seen.profile is not None and any(True for _ in _beside(seen))
-    future = bool(article.published_at and article.published_at > seen.capture.fetched_at)
+    today = seen.capture.fetched_at.astimezone(seen.source.timezone).date()
+    at, day = article.published_at, article.published_day
+    future = at > seen.capture.fetched_at if at else bool(day and day > today)
     otherwise = bool(seen.section and not OPINION.search(seen.section) and seen.address_says)
     warnings = [
         ("no_headline", not article.headline),
-        ("no_date", article.published_at is None),
+        ("no_date", article.published_day is None),
         ("short", article.kind not in SHORT_KINDS and short),
         ("no_evidence_of_opinion", seen.source.evidence and article.kind == "unknown"),
         ("from_the_future", future),
         ("dates_disagree", bool(seen.dates.others)),
         ("section_says_otherwise", otherwise),
-        ("reader_disagrees", seen.profile is not None and bool(text) and article.coverage < MIN_COVERAGE),
+        ("reader_disagrees", seen.profile is not None and bool(text) and article.reader_agreement < MIN_AGREEMENT),
+        ("letters_unaccounted", article.unaccounted > 0),
+        ("lost_in_parsing", any(piece.rule == "parser" for piece in seen.pieces)),
+        ("prose_removed", any(piece.holds_prose and piece.rule != "parser" for piece in seen.pieces)),
         ("interface_in_text", bool(INTERFACE.search(text))),
-        ("text_beside_body", beside),
+        ("text_beside_region", beside),
         ("beginning_missing", short and _lacks_its_beginning(article, seen.page)),
     ]
     yield from ((Status.REVIEW, reason) for reason, holds in warnings if holds)
     words = "\n".join((article.headline, article.deck, article.text, article.text_ko))
     yield from ((Status.REVIEW, reason) for reason in smells(words))
-    yield from ((Status.REVIEW, warning) for warning in dict.fromkeys(seen.boilerplate.warnings))
+    warned = dict.fromkeys((*seen.region.warnings, *seen.boilerplate.warnings))
+    yield from ((Status.REVIEW, warning) for warning in warned)
 
 
 def is_short(article: Article) -> bool:
@@ -154,16 +166,16 @@ def _is_walled(seen: Evidence) -> bool:
     free = seen.page.linked.get("isAccessibleForFree")
     closed = free is False or (isinstance(free, str) and free.strip().lower() == "false")
     shown = seen.profile is not None and any(seen.page.select(selector) for selector in seen.profile.wall)
-    asked = any(WALL.search(block.text) for block in seen.blocks[-3:] if len(block.text) < 2 * PROSE)
-    taken = any(rule == "wall" for rule, _ in seen.boilerplate.removed)
+    asked = any(WALL.search(block.text) for block in seen.region.blocks[-3:] if len(block.text) < 2 * PROSE)
+    taken = any(piece.rule == "wall" for piece in seen.boilerplate.pieces)
     left = (text for text in (*seen.boilerplate.paragraphs, *seen.boilerplate.korean) if len(text) < 2 * PROSE)
     return closed or shown or asked or taken or any(WALL_LINE.match(text) for text in left)
 
 
 def _beside(seen: Evidence) -> Iterator[str]:
     """Yield prose next to the body that is not in it: a second container, or a body that ended too early."""
-    within = {*seen.nodes, *(parent for node in seen.nodes for parent in node.iterancestors())}
-    for node in seen.nodes:
+    within = {*seen.region.nodes, *(parent for node in seen.region.nodes for parent in node.iterancestors())}
+    for node in seen.region.nodes:
         parent = node.getparent()
         for sibling in parent if parent is not None and parent.tag not in {"body", "main"} else ():
             if sibling in within or sibling.tag not in {"p", "div", "section"}:

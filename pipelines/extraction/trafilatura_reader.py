@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from copy import deepcopy
 from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from lxml.etree import ParserError, SubElement, strip_elements
+from lxml.etree import ElementDefaultClassLookup, ParserError, SubElement, strip_elements
 from lxml.html import Element as new_element
-from lxml.html import HtmlElement, HTMLParser, document_fromstring
+from lxml.html import HtmlComment, HtmlElement, HTMLParser, document_fromstring
 
-from pipelines.extraction.blocks import PROSE
 from pipelines.extraction.decoding import Decoded, decode
+from pipelines.extraction.ledger import PROSE
 from pipelines.extraction.page import collapse
 from pipelines.model import Capture
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from trafilatura.settings import Extractor
 
 MAX_LETTERS = 10_000_000  # of a page; the largest news page measured has 3 MB
+ALIKE = ElementDefaultClassLookup(element=HtmlElement, comment=HtmlComment)  # no Python call for each element
+ENDS = re.compile(r"</(?:[bB][oO][dD][yY]|[hH][tT][mM][lL])\s*>")  # lxml loses what follows, browsers show it
 UNREAD = ("script", "style", "svg", "nav", "footer", "aside", "iframe", "template")
 MIN_PROSE = 0.5  # of a reading: with less of it, the quick reading took the page's furniture for its text
 
@@ -35,12 +39,15 @@ def parse(decoded: Decoded) -> HtmlElement | None:
 
     if not decoded.text.strip() or len(decoded.text) > MAX_LETTERS:
         return None
-    if "<?xml" not in decoded.text[:100]:  # lxml refuses text that declares an encoding
+    source = ENDS.sub("", decoded.text)
+    if "<?xml" not in source[:100]:  # lxml refuses text that declares an encoding
         try:
-            return document_fromstring(decoded.text, parser=HTMLParser(huge_tree=False))
+            parser = HTMLParser(huge_tree=False)
+            parser.set_element_class_lookup(ALIKE)
+            return document_fromstring(source, parser=parser)
         except (ValueError, ParserError):
             pass
-    tree: HtmlElement | None = load_html(decoded.text)  # it repairs what lxml alone does not read
+    tree: HtmlElement | None = load_html(source)  # it repairs what lxml alone does not read
     return tree
 
 
@@ -59,12 +66,23 @@ def read_paragraphs(paragraphs: Iterable[str]) -> list[str]:
 def read_whole(tree: HtmlElement) -> list[str]:
     """Return the lines of any page's text as trafilatura finds them, without knowledge of the page.
 
-    Scripts, drawings and menus are taken out of the tree first: the library copies and searches it several times.
+    Scripts, drawings and menus are taken out of a copy of its body first: the library copies and searches it several
+    times. If that leaves no prose, the article may stand in an element that was never closed, and all of the page is
+    read.
     """
-    strip_elements(tree, *UNREAD, with_tail=False)
-    lines = _lines(tree, fast=True)
-    prose = sum(len(line) for line in lines if len(line) >= PROSE)
-    return lines if prose >= MIN_PROSE * sum(map(len, lines)) else _lines(tree, fast=False)
+    body = tree.find("body")
+    thinned = tree.makeelement("html")
+    thinned.append(deepcopy(tree if body is None else body))
+    strip_elements(thinned, *UNREAD, with_tail=False)
+    lines = _lines(thinned, fast=True)
+    prose = _prose(lines)
+    if prose < MIN_PROSE * sum(map(len, lines)):
+        lines = _lines(thinned, fast=False)
+    return lines if prose else _lines(deepcopy(tree), fast=True)
+
+
+def _prose(lines: list[str]) -> int:
+    return sum(len(line) for line in lines if len(line) >= PROSE)
 
 
 def _lines(tree: HtmlElement, fast: bool) -> list[str]:

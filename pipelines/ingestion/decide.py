@@ -140,4 +140,4 @@ def outcome_of(sighting: Sighting, verdict_: Verdict, **more: object) -> Outcome
 
 
 def _published(article: Article) -> str:
-    return iso(article.published_at) if article.published_at else ""
+    return iso(article.published_key) if article.published_key else ""

@@ -224,8 +224,13 @@ def save_pages(found: Examination, folder: Path) -> list[Path]:
     return made
 
 
+ACCOUNT = frozenset({"removed", "coverage", "unaccounted", "restored", "reader_agreement"})  # of the letters of a page
+
+
 def _spelled(reading: Extraction) -> dict[str, Any]:
     article = asdict(reading.article)
     article |= {name: [p for p in article[name].split("\n\n") if p] for name in ("text", "text_ko")}
-    article |= {n: v.isoformat() if (v := article[n]) else None for n in ("published_at", "modified_at")}
-    return {name: value for name, value in article.items() if name not in {"witnesses", "coverage"}}
+    article |= {
+        n: v.isoformat() if (v := article[n]) else None for n in ("published_at", "published_day", "modified_at")
+    }
+    return {name: value for name, value in article.items() if name not in {"witnesses", *ACCOUNT}}

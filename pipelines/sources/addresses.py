@@ -8,7 +8,7 @@ from datetime import datetime
 from fnmatch import fnmatch
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
-from pipelines.sources import Source
+from pipelines.sources import Address, Source
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,8 @@ def _place(canonical: str, source: Source) -> Place | None:
     for address in source.addresses:
         found = address.pattern.search(canonical)
         if found:
-            native = address.prefix + "-".join(part for part in found.groupdict().values() if part)
+            parts = (part for name, part in found.groupdict().items() if part and name != "day")
+            native = address.prefix + "-".join(parts)
             return Place(source, f"{source.name}-{native}", native, canonical, address.rank)
     return None
 
@@ -84,13 +85,32 @@ def split_id(article_id: str) -> tuple[str, str]:
 
 def time_in(place: Place) -> datetime | None:
     """Return the moment of publication that the id itself states, where a source's ids do."""
-    form = next((address.time for address in place.source.addresses if address.rank == place.rank), "")
-    if not form:
+    address = _address_of(place)
+    if address is None or not address.time:
         return None
     try:
-        return datetime.strptime(place.native_id[:14], form).replace(tzinfo=place.source.timezone)
+        return datetime.strptime(place.native_id.removeprefix(address.prefix)[:14], address.time).replace(
+            tzinfo=place.source.timezone
+        )
     except ValueError:
         return None
+
+
+def day_in(place: Place) -> str:
+    """Return the day that the address itself names beside the id, `YYYY-MM-DD`; empty where it names none.
+
+    >>> from pipelines.sources import load_sources
+    >>> kjd = load_sources().values()
+    >>> day_in(place_of("https://koreajoongangdaily.joins.com/news/2024-06-13/opinion/columns/A-ferry/2068163", kjd))
+    '2024-06-13'
+    """
+    address = _address_of(place)
+    found = address.pattern.search(place.canonical_url) if address else None
+    return (found.groupdict().get("day") or "").replace("/", "-") if found else ""
+
+
+def _address_of(place: Place) -> Address | None:
+    return next((address for address in place.source.addresses if address.rank == place.rank), None)
 
 
 def is_opinion(place: Place) -> bool:

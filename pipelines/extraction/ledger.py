@@ -1,0 +1,131 @@
+"""The account of a region's letters: each ends in the text, in a field, or among what was taken out and by which rule.
+
+The letters of the region are counted as it was parsed, those of the article from the article, so that a piece that
+gets lost on the way is seen.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import cast
+
+from lxml.etree import XPath
+from lxml.html import HtmlElement
+
+from pipelines.extraction.decoding import as_browsers_show
+from pipelines.extraction.page import collapse, composed
+from pipelines.model import Removed
+
+PROSE = 80  # characters from which on a block is prose, not interface
+SHOWN = 80  # characters of a removed piece that the record keeps
+LEAST_PARSED = 15  # characters: white space and references make a text longer than it is parsed
+BEYOND = "beside the text found"  # the rule for pages that no profile fits
+LEAST, LEAST_WORDS = 25, 5  # characters and words of a text whose loss is looked for
+TEXT_NODES = XPath("descendant-or-self::*[not(self::script or self::style)]/text()")
+_TAG = re.compile(r"<[/!?]?[a-zA-Z](?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*>|<[!?][^<>]*>")
+_OPENS = re.compile(r"<(?:!--|(?:script|style)(?=[\s/>]))", re.IGNORECASE)
+_CLOSES = {
+    "<!--": re.compile("-->"),
+    "<script": re.compile(r"</script[^>]*>", re.IGNORECASE),
+    "<style": re.compile(r"</style[^>]*>", re.IGNORECASE),
+}
+_SENTENCE = re.compile(r"[.!?…。][’”\"')\]]*(?:\s|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Text of the region that is not of the article's text: by which `rule`, and by which selector, pattern or element.
+
+    `field` is the article's field that holds it, empty if none does. `own` is what of it is the page's own words
+    outside links: empty where nothing can be lost, because a source file spells the text out, or it stands in the text
+    a second time.
+    """
+
+    rule: str
+    by: str
+    text: str
+    field: str = ""
+    own: str = ""
+
+    @property
+    def holds_prose(self) -> bool:
+        """Whether a reader would miss it: prose that no field keeps."""
+        return not self.field and is_prose(self.own)
+
+
+def is_prose(text: str) -> bool:
+    """Whether a text has a whole sentence and is too long for interface.
+
+    >>> is_prose("Subscribe to our newsletter"), is_prose("It rained. " * 9)
+    (False, True)
+    """
+    return len(text) >= PROSE and bool(_SENTENCE.search(text))
+
+
+def letters(*texts: str) -> Counter[str]:
+    """Count letters and digits of texts that were collapsed, one by one."""
+    counted = Counter("".join(texts))
+    return Counter({sign: number for sign, number in counted.items() if sign.isalnum()})
+
+
+def number_of_letters(text: str) -> int:
+    """Return how many letters and digits a text has."""
+    return sum(map(str.isalnum, text))
+
+
+def removed(pieces: Iterable[Piece]) -> tuple[Removed, ...]:
+    """Return what is in no field, as the record keeps it. On a page that no profile fits, what stood beside the text
+    found is one entry for each run of blocks."""
+    entries: list[Removed] = []
+    for piece in pieces:
+        if piece.field or not piece.text:
+            continue
+        number = number_of_letters(piece.text)
+        last = entries[-1] if entries else None
+        if last and piece.rule == last.rule == BEYOND:
+            text = f"{last.text} {piece.text}"[:SHOWN]
+            entries[-1] = Removed(piece.rule, piece.by, text, last.letters + number)
+        else:
+            entries.append(Removed(piece.rule, piece.by, piece.text[:SHOWN], number))
+    return tuple(entries)
+
+
+def lost_in_parsing(source: str, tree: HtmlElement) -> list[str]:
+    """Return the texts of a page's source that its parsed tree does not have: markup that was never closed, or is
+    none, swallowed them.
+
+    `source` is the page's characters. A text is what stands between two tags, and short ones are not looked for: they
+    may be markup gone wrong.
+    """
+    texts = [text for text in _TAG.split(_without_machine_text(source)) if _is_sentence_like(text)]
+    if not texts:
+        return []
+    parsed = {_plain(text) for text in cast("list[str]", TEXT_NODES(tree)) if len(text) >= LEAST_PARSED}
+    missing = [text for text in texts if _plain(html.unescape(text)) not in parsed]
+    return [collapse(html.unescape(text)) for text in missing]
+
+
+def _is_sentence_like(text: str) -> bool:
+    return len(text) >= LEAST and len(text.split(None, LEAST_WORDS)) >= LEAST_WORDS
+
+
+def _without_machine_text(source: str) -> str:
+    """Return a page without its comments, scripts and styles, as far as they are closed: each is looked for once."""
+    kept, at = [], 0
+    never: set[str] = set()
+    while found := _OPENS.search(source, at):
+        opened = found[0].lower()
+        closed = None if opened in never else _CLOSES[opened].search(source, found.end())
+        if closed is None:
+            never.add(opened)
+        kept.append(source[at : found.start() if closed else found.end()])
+        at = closed.end() if closed else found.end()
+    return "<!>".join((*kept, source[at:]))
+
+
+def _plain(text: str) -> str:
+    return "".join(composed(as_browsers_show(text)).split())
