@@ -71,6 +71,8 @@ SHAPES: dict[str, Callable[[int], bytes]] = {
     "images": many("<img alt='A pier'>"),
     "comments": many("<!-- x -->"),
     "unclosed comments": many("<!-- x "),
+    "comments closed once": lambda size: around(TEXT + "<!-- x " * (size // 7) + "-->"),
+    "scripts closed once": lambda size: around(TEXT + "<script x " * (size // 10) + "<p>a</p><b></script>"),
     "unclosed scripts": many("<script x"),
     "unclosed styles": many("<p>a<style>"),
     "unclosed tags": many("<p The pier "),

@@ -22,17 +22,23 @@ from pipelines.model import Removed
 
 PROSE = 80  # characters from which on a block is prose, not interface
 SHOWN = 80  # characters of a removed piece that the record keeps
+LOOK = 5_000  # characters into a comment or script that are looked at for what it swallowed
 LEAST_PARSED = 15  # characters: white space and references make a text longer than it is parsed
 BEYOND = "beside the text found"  # the rule for pages that no profile fits
 LEAST, LEAST_WORDS = 25, 5  # characters and words of a text whose loss is looked for
 TEXT_NODES = XPath("descendant-or-self::*[not(self::script or self::style)]/text()")
-_TAG = re.compile(r"<[/!?]?[a-zA-Z](?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*>|<[!?][^<>]*>")
+_TAG = re.compile(r"<[/!?]?[a-zA-Z](?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*>|<(?:!(?!\[CDATA)|\?)[^<>]*>")
 _OPENS = re.compile(r"<(?:!--|(?:script|style)(?=[\s/>]))", re.IGNORECASE)
 _CLOSES = {
     "<!--": re.compile("-->"),
     "<script": re.compile(r"</script[^>]*>", re.IGNORECASE),
     "<style": re.compile(r"</style[^>]*>", re.IGNORECASE),
 }
+_SWALLOWED = {
+    "<!--": re.compile("<!--"),
+    "<script": re.compile(r"</p>\s*<script|<p>[^<]*</p>\s*<", re.IGNORECASE),
+    "<style": re.compile("<p>", re.IGNORECASE),
+}  # what stands in one that was never closed, up to the end of the next
 _SENTENCE = re.compile(r"[.!?…。][’”\"')\]]*(?:\s|$)")
 
 
@@ -116,12 +122,14 @@ def _is_sentence_like(text: str) -> bool:
 def _without_machine_text(source: str) -> str:
     """Return a page without its comments, scripts and styles, as far as they are closed: each is looked for once."""
     kept, at = [], 0
-    never: set[str] = set()
+    ends: dict[str, re.Match[str] | None] = {}
     while found := _OPENS.search(source, at):
         opened = found[0].lower()
-        closed = None if opened in never else _CLOSES[opened].search(source, found.end())
-        if closed is None:
-            never.add(opened)
+        closed = ends.get(opened)
+        if opened not in ends or (closed and closed.start() < found.end()):
+            closed = ends[opened] = _CLOSES[opened].search(source, found.end())
+        if closed and _SWALLOWED[opened].search(source, found.end(), min(closed.start(), found.end() + LOOK)):
+            closed = None  # it was never closed: this is the end of another one
         kept.append(source[at : found.start() if closed else found.end()])
         at = closed.end() if closed else found.end()
     return "<!>".join((*kept, source[at:]))

@@ -73,6 +73,13 @@ class Page:
                 found.setdefault(name, []).append(element)
         return found
 
+    def named(self, pattern: re.Pattern[str]) -> Iterator[HtmlElement]:
+        """Yield the elements whose class or id a pattern finds."""
+        for names in (self._ids, self._classes):
+            for name, elements in names.items():
+                if pattern.search(name):
+                    yield from elements
+
     def first(self, *selectors: str) -> Statement | None:
         """Return the text of the first element that one of the selectors finds, alternatives in order."""
         for selector in selectors:

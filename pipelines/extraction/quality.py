@@ -6,17 +6,14 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from lxml.html import HtmlElement
-
 from pipelines.extraction.blocks import units
 from pipelines.extraction.boilerplate import Boilerplate
 from pipelines.extraction.decoding import smells
 from pipelines.extraction.fields import OPINION, Dates
-from pipelines.extraction.generic import FURNITURE
 from pipelines.extraction.ledger import PROSE, Piece
 from pipelines.extraction.page import Page
-from pipelines.extraction.phrases import COPYRIGHT, INVITATION, WALL_LINE
-from pipelines.extraction.region import Region
+from pipelines.extraction.phrases import WALL_LINE
+from pipelines.extraction.region import Region, text_beside
 from pipelines.model import Article, Capture, Status
 from pipelines.sources import Profile, Source
 
@@ -43,7 +40,6 @@ WALL = re.compile(
     re.IGNORECASE,
 )
 SCRIPTED = re.compile(r"enable javascript|javascript (?:is )?(?:required|disabled)", re.IGNORECASE)
-NOT_TEXT = re.compile(r"newsletter|mailbox|reproduced|redistribut|comment|unauthorized|reserved", re.IGNORECASE)
 INTERFACE = re.compile(
     r"글자크기|타임톡|파란원을|Translated by kakao|무단\s*전재|To write comments, please log in|Standards Board Policy"
     r"|print dictionary print|\(0/250자\)"
@@ -117,7 +113,7 @@ def _drifted(seen: Evidence) -> Iterator[Reason]:
 
 def _uncertain(article: Article, seen: Evidence, short: bool) -> Iterator[Reason]:
     text = _words(article)
-    beside = seen.profile is not None and any(True for _ in _beside(seen))
+    beside = seen.profile is not None and next(text_beside(seen.page, seen.region), None) is not None
     today = seen.capture.fetched_at.astimezone(seen.source.timezone).date()
     at, day = article.published_at, article.published_day
     future = at > seen.capture.fetched_at if at else bool(day and day > today)
@@ -170,31 +166,6 @@ def _is_walled(seen: Evidence) -> bool:
     taken = any(piece.rule == "wall" for piece in seen.boilerplate.pieces)
     left = (text for text in (*seen.boilerplate.paragraphs, *seen.boilerplate.korean) if len(text) < 2 * PROSE)
     return closed or shown or asked or taken or any(WALL_LINE.match(text) for text in left)
-
-
-def _beside(seen: Evidence) -> Iterator[str]:
-    """Yield prose next to the body that is not in it: a second container, or a body that ended too early."""
-    within = {*seen.region.nodes, *(parent for node in seen.region.nodes for parent in node.iterancestors())}
-    for node in seen.region.nodes:
-        parent = node.getparent()
-        for sibling in parent if parent is not None and parent.tag not in {"body", "main"} else ():
-            if sibling in within or sibling.tag not in {"p", "div", "section"}:
-                continue
-            text = " ".join(sibling.itertext()).strip() if sibling.tag == "p" else _paragraph_in(sibling)
-            if len(text) >= PROSE and re.search(r"[.!?][’”\"')]*$", text) and not _is_furniture(sibling, text):
-                yield text
-
-
-def _is_furniture(element: HtmlElement, text: str) -> bool:
-    named = f"{element.get('class', '')} {element.get('id', '')}"
-    wording = INTERFACE.search(text) or COPYRIGHT.match(text) or INVITATION.match(text) or NOT_TEXT.search(text)
-    return bool(FURNITURE.search(named) or wording)
-
-
-def _paragraph_in(element: HtmlElement) -> str:
-    """Return the first paragraph of prose in a container, or an empty string."""
-    texts = (" ".join(p.itertext()).strip() for p in element.iter("p"))
-    return next((text for text in texts if len(text) >= 2 * PROSE), "")
 
 
 def _lacks_its_beginning(article: Article, page: Page) -> bool:

@@ -18,8 +18,8 @@ from lxml.html import HtmlElement
 
 from pipelines.extraction import fields
 from pipelines.extraction.blocks import SWALLOWED, Block, Cut, blocks_and_rest, blocks_of, is_too_costly, pieces_in
-from pipelines.extraction.generic import generic_blocks
-from pipelines.extraction.ledger import BEYOND, PROSE, TEXT_NODES, Piece
+from pipelines.extraction.generic import FURNITURE, MOSTLY_LINK, generic_blocks
+from pipelines.extraction.ledger import BEYOND, PROSE, TEXT_NODES, Piece, is_prose
 from pipelines.extraction.page import Page, collapse
 from pipelines.extraction.phrases import PROSE_END, SENTENCE_END
 from pipelines.extraction.trafilatura_reader import read_whole
@@ -44,7 +44,15 @@ ADVERTISING = re.compile(
 )
 PULL_QUOTE = re.compile(r"pull[-_]?quote|quote[-_]?box|callout|highlight", re.IGNORECASE)
 QUOTE_LENGTH, QUOTES_LOOKED_AT = (25, 400), 20  # characters of a sentence that a page shows twice; blocks
+ELSEWHERE = tuple("headline deck byline bio section date modified caption related wall copyright".split())
+FURNITURE_WORDS = re.compile(
+    r"newsletter|mailbox|reproduced|redistribut|\bcomments?\b|unauthorized|reserved|cookies?\b|privacy policy"
+    r"|terms of (?:use|service)|Standards Board Policy|print dictionary print|\(0/250자\)|글자크기|타임톡|파란원을"
+    r"|kakao i|무단\s*전재",
+    re.IGNORECASE,
+)  # of blocks outside the body
 MAY_SWALLOW = frozenset({"caption", "drop", "advertising"})  # rules whose elements may never have been closed
+ASIDE, LOOKED_INTO = ("nav", "aside", "figure", "figcaption"), 20  # outside of the region; elements of a kind
 MOST_ARTICLES = 20  # on one page, that are told apart
 NOT_READ = ("nav", "footer", "aside")  # where no profile fits
 
@@ -97,7 +105,7 @@ def _profiled(page: Page, nodes: list[HtmlElement], profile: Profile, selector: 
     pieces: list[Piece] = []
     for node in nodes:
         if node not in own:
-            pieces.append(Piece("another article", selector, collapse(node.text_content())))
+            pieces += pieces_in(node, {node: Cut("another article", selector)})
             continue
         cuts, swallowed = _cuts(node, profile)
         warnings += ["prose_in_furniture"] if swallowed else []
@@ -170,6 +178,45 @@ def _not_text(node: HtmlElement, profile: Profile) -> Iterator[tuple[HtmlElement
             yield element, Cut("advertising", named)
 
 
+def text_beside(page: Page, region: Region) -> Iterator[str]:
+    """Yield prose of the page that is neither in the region nor explained: a second container, or a body that ended too
+    early. Furniture explains it, by tag or name; so do the profile's other fields, links, and known wordings."""
+    assert region.profile is not None
+    known = Cut("known", "")
+    cuts = dict.fromkeys((*region.nodes, *_explained(page, region.profile)), known)
+    body = page.tree.find("body")
+    blocks, _ = blocks_and_rest(page.tree if body is None else body, cuts)
+    summaries = {_plain(said.value) for said in (page.meta("og:description"), page.meta("description")) if said}
+    inside = ""
+    for block in blocks:
+        if (
+            block.kind != "p"
+            or block.linked > MOSTLY_LINK
+            or not is_prose(block.text)
+            or FURNITURE_WORDS.search(block.text)
+        ):
+            continue
+        inside = inside or _plain(region.whole_text)
+        text = _plain(block.text)
+        if text not in inside and text not in summaries:
+            yield block.text
+
+
+def _explained(page: Page, profile: Profile) -> Iterator[HtmlElement]:
+    yield from page.tree.iter("header", "footer", "form", "title")
+    dropped = (element for selector in profile.drop for element in page.select(selector))
+    for elements, most in ((page.tree.iter(*ASIDE), SWALLOWED), (page.named(ADVERTISING), 1), (dropped, 1)):
+        for number, element in enumerate(elements):
+            if number >= LOOKED_INTO or _prose_in(element) < most:
+                yield element
+    for selectors in (getattr(profile, name) for name in ELSEWHERE):
+        yield from (element for selector in selectors for element in page.select(selector))
+    yield from page.named(FURNITURE)
+    for element in cast("list[HtmlElement]", HIDDEN(page.tree)):
+        if len(element.text_content()) < PROSE:
+            yield element
+
+
 def _prose_in(element: HtmlElement) -> int:
     """Return how many paragraphs of two sentences or more an element holds."""
     prose = (b for b in blocks_of(element) if b.kind == "p" and len(b.text) >= PROSE and PROSE_END.search(b.text))
@@ -194,7 +241,7 @@ def _is_pull_quote(block: Block) -> bool:
     if block.node is None or not least <= len(block.text) <= most:
         return False
     around = [block.node, *islice(block.node.iterancestors(), 2)]
-    return any(e.tag in {"aside", "blockquote"} or PULL_QUOTE.search(e.get("class", "")) for e in around)
+    return any(e.tag == "aside" or PULL_QUOTE.search(e.get("class", "")) for e in around)
 
 
 def _outermost(nodes: list[HtmlElement]) -> list[HtmlElement]:
