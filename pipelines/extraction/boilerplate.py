@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from pipelines.extraction.blocks import Block, split_languages
+from lxml.html import HtmlElement
+
+from pipelines.extraction.blocks import Block, split_languages, units
 from pipelines.extraction.ledger import Piece
 from pipelines.extraction.page import collapse, split_names
 from pipelines.extraction.phrases import (
@@ -21,6 +23,7 @@ from pipelines.extraction.phrases import (
     BIO,
     BIO_DENIED,
     BY_LINE,
+    CLOSING,
     COPYRIGHT,
     CORRECTION,
     CREDIT,
@@ -35,18 +38,29 @@ from pipelines.extraction.phrases import (
     NAME_ALONE,
     NAME_AND_MAIL,
     NAME_THEN_BIO,
+    NOTICE,
     OCCUPATION,
+    OFFICE,
     OPENER,
     PARTNER,
     PAST_BIO,
+    POSTAL_ADDRESS,
     PRINT_EDITION,
     PROSE_END,
     SENTENCE_END,
+    SIGNATURE,
     TRANSLATOR,
+    UPDATE_LINE,
     WALL_LINE,
 )
 from pipelines.sources import Profile
 
+ABOUT_AUTHOR = re.compile(
+    r"(?:He|She|They|His|Her|Their|The (?:author|writer|columnist|contributor)s?|E-?mail|Contact|Reach|Follow|Translat"
+    r"|This (?:column|article)|The (?:views|opinions))\b"
+    r"|[A-Z][\w’'-]+(?: [A-Z][\w’'-]+){0,3},? (?:is|was|has|served|serves)\b"
+)  # how a later sentence of a bio begins
+FEW_UNITS, MOST_FEW = 130, 2  # Latin letters' worth, and blocks, of a language that is only quoted
 DASHES = 3  # so many dashed lines in a row at the end are a list of headlines, if nothing says that they are text
 BIO_WORDS = 90  # a longer "bio" is prose that opens with the same words
 UNNAMED_BIO_WORDS = 40
@@ -99,11 +113,21 @@ class Boilerplate:
     def add(self, rule: str, text: str, taken: Taken) -> None:
         """Note what a rule took from a block."""
         self.names += taken.names
+        taken = replace(taken, bios=tuple(self._without_translator(bio) for bio in taken.bios))
         self.bios[:] = [*taken.bios, *self.bios] if taken.bio_comes_first else [*self.bios, *taken.bios]
         self.emails += taken.emails
         if taken.note:
             setattr(self, taken.note, text)
         self.take(rule, text)
+
+    def _without_translator(self, bio: str) -> str:
+        """Part a translator's note from the bio that it is glued to."""
+        for end in SENTENCE_END.finditer(bio):
+            note = bio[end.end() :]
+            if TRANSLATOR.match(note) and not self.translator_note:
+                self.translator_note = note
+                return bio[: end.end()].rstrip()
+        return bio
 
     def take(self, rule: str, text: str, by: str = "") -> None:
         """Note that a rule took a block. Its wording is known, so that prose can only follow its first sentence."""
@@ -124,6 +148,17 @@ class Spot:
     signed: tuple[str, ...]
     headline: str
     known: Boilerplate
+    site_names: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """What is known of lines before any is taken: which are nothing but a link, which are dashed lines of one element,
+    what the site calls itself."""
+
+    linked: frozenset[str]
+    dashed: frozenset[str]
+    site_names: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +177,12 @@ NO_FIELD = Taken()  # the block goes, and no field keeps it
 
 
 def take_boilerplate(
-    blocks: Sequence[Block], headline: str, profile: Profile, signed: Sequence[str] = ()
+    blocks: Sequence[Block], headline: str, profile: Profile, signed: Sequence[str] = (), site_names: Sequence[str] = ()
 ) -> Boilerplate:
     """Separate the argument from the boilerplate around it.
 
-    `headline` is what the page calls it, `signed` are names that the page states outside of the body.
+    `headline` is what the page calls it, `signed` are names that the page states outside of the body, `site_names` what
+    the site calls itself.
     """
     found = Boilerplate(headline=headline)
     argument = _without_furniture(blocks, profile, found, signed)
@@ -154,18 +190,52 @@ def take_boilerplate(
         found.headline = argument.pop(0).text
         found.take("headline", found.headline)
     texts = [block.text for block in argument]
-    linked = {block.text for block in argument if block.linked > ALL_LINK}
+    lists = Lists(
+        frozenset(block.text for block in argument if block.linked > ALL_LINK),
+        _dashed_in_one_element(argument) if profile.dashed_headlines else frozenset(),
+        frozenset(name.casefold() for name in site_names),
+    )
     _take_head(texts, headline, signed, found)
     _label_before_byline(texts, found)
     _take_head(texts, "", signed, found)
     _unglue(texts, found)
-    _take_tail(texts, linked, signed, profile, found)
+    _take_tail(texts, lists, signed, found)
     found.paragraphs, found.korean = _by_language(texts, profile)
+    _keep_together(texts, found)
     for part in (found.korean, found.paragraphs):  # each language has its own tail
         if len(part) < len(texts):
-            _take_tail(part, linked, signed, profile, found)
+            _take_tail(part, lists, signed, found)
     _warn_of_leftovers(found)
     return found
+
+
+def _dashed_in_one_element(blocks: Sequence[Block]) -> frozenset[str]:
+    """Return the dashed lines that stand in one element, parted by breaks: several are a list of the site's."""
+    lines: dict[int, list[str]] = {}
+    for block in blocks:
+        if DASHED.match(block.text):
+            lines.setdefault(id(_element_of(block)), []).append(block.text)
+    return frozenset(line for some in lines.values() if len(some) >= DASHES for line in some)
+
+
+def _element_of(block: Block) -> HtmlElement | None:
+    """Return the element whose breaks part a block from its neighbours."""
+    node = block.node
+    return node.getparent() if node is not None and node.tag == "br" else node
+
+
+def _keep_together(texts: list[str], found: Boilerplate) -> None:
+    """Let a few words of the other language stay where they stand: a notice does not make a page bilingual."""
+    few, many = sorted((found.korean, found.paragraphs), key=lambda part: sum(map(units, part)))
+    if not few or len(few) > MOST_FEW or sum(map(units, few)) >= FEW_UNITS:
+        return
+    notices = {text for text in few if NOTICE.match(text)}
+    for text in notices:
+        found.take("notice", text)
+    if len(notices) < len(few):
+        found.warnings.append("boilerplate_in_text")
+    few.clear()
+    many[:] = [text for text in texts if text not in notices]
 
 
 def _by_language(texts: list[str], profile: Profile) -> tuple[list[str], list[str]]:
@@ -336,15 +406,15 @@ def _first_sentence(text: str) -> tuple[str, str]:
 # -- at the tail ----------------------------------------------------------------------------------
 
 
-def _take_tail(texts: list[str], linked: set[str], signed: Sequence[str], profile: Profile, found: Boilerplate) -> None:
+def _take_tail(texts: list[str], lists: Lists, signed: Sequence[str], found: Boilerplate) -> None:
     """Take notes, bylines, bios and lists of headlines off the end, in whatever order they stand."""
     before = -1
     while before != len(texts):
         before = len(texts)
-        _take_headlines(texts, linked, profile, found)
+        _take_headlines(texts, lists, found)
         people = (*signed, *found.names)
         while texts:
-            spot = Spot(texts[-1], texts[-2] if len(texts) > 1 else "", people, "", found)
+            spot = Spot(texts[-1], texts[-2] if len(texts) > 1 else "", people, "", found, lists.site_names)
             rule, taken = _first_match(TAIL_RULES, spot)
             if taken is None:
                 break
@@ -357,6 +427,9 @@ def _bio_at_tail(spot: Spot) -> Taken | None:
     both = _name_and_bio(spot.text)
     if both:
         return both
+    signature = SIGNATURE.match(spot.text) or OFFICE.match(spot.text)
+    if signature and signature[2] and (OCCUPATION.search(signature[2]) or OFFICE.match(spot.text)):
+        return Taken(names=_persons(signature[1]), bios=(signature[2],), bio_comes_first=True)
     named = any(_is_third_person(spot.text, name) for name in spot.signed)
     if named or _is_nameless_bio(spot.text) or (spot.signed and _is_bio(spot.text, "")):
         return Taken(bios=(spot.text,), bio_comes_first=True)
@@ -364,30 +437,41 @@ def _bio_at_tail(spot: Spot) -> Taken | None:
 
 
 def _name_at_tail(spot: Spot) -> Taken | None:
-    """A name alone is a signature when the page says that this person wrote it, or a bio stood behind it."""
+    """A name alone is a signature when the page says that this person wrote it, a bio stood behind it, or a letter's
+    closing stands before it."""
+    closing = CLOSING.match(spot.text)
+    if closing:
+        name = closing[1] or closing[2] or ""
+        return Taken(names=_persons(name) if name else ())
+    dashed = SIGNATURE.match(spot.text)
+    if dashed and not dashed[2] and not spot.known.names:
+        return Taken(names=_persons(dashed[1]))
     alone = NAME_ALONE.match(spot.text)
     if not alone:
         return None
     if _among(alone[1], spot.signed):
         return NO_FIELD
+    if CLOSING.match(spot.inner):
+        return Taken(names=_persons(alone[1]))
     bio_is_behind = bool(spot.known.pieces) and spot.known.pieces[-1].rule == "bio"
     return Taken(names=_persons(alone[1])) if bio_is_behind and not spot.known.names else None
 
 
-def _take_headlines(texts: list[str], linked: set[str], profile: Profile, found: Boilerplate) -> None:
+def _take_headlines(texts: list[str], lists: Lists, found: Boilerplate) -> None:
     """Take lines off the end that are nothing but a link, or dashed headlines.
 
-    Dashed lines may be the argument's own list; they are headlines where a portal puts them, or behind a copyright
-    line.
+    Dashed lines may be the argument's own list; they are headlines where a portal puts them into one element, or behind
+    a copyright line.
     """
     alone = dashed = 0
-    while alone < len(texts) and texts[-1 - alone] in linked and not texts[-1 - alone].endswith("."):
+    while alone < len(texts) and texts[-1 - alone] in lists.linked and not texts[-1 - alone].endswith("."):
         alone += 1
     while dashed < len(texts) and DASHED.match(texts[-1 - dashed]):
         dashed += 1
     lines = texts[len(texts) - dashed :]
     above = texts[-1 - dashed] if dashed < len(texts) else ""
-    proved = bool(COPYRIGHT.match(above) or INVITATION.match(above)) or (profile.dashed_headlines and dashed >= DASHES)
+    together = dashed >= DASHES and all(line in lists.dashed for line in lines)
+    proved = bool(COPYRIGHT.match(above) or INVITATION.match(above)) or together
     prose = sum(text.endswith(".") for text in lines)
     count = max(alone, dashed if proved and not above.endswith(":") and 2 * prose < max(dashed, 1) else 0)
     for text in texts[len(texts) - count :]:
@@ -424,12 +508,29 @@ def _is_bio(text: str, name: str) -> bool:
         return False
     if name and _is_third_person(text, name):
         return True
-    return bool(BIO.match(text)) and (not PAST_BIO.match(text) or bool(OCCUPATION.search(text)))
+    tells = bool(OCCUPATION.search(text) or (INSTITUTION.search(text) and not PAST_BIO.match(text)))
+    return bool(BIO.match(text)) and tells and not _turns_to_argument(text)
+
+
+def _turns_to_argument(text: str) -> bool:
+    """Whether a later sentence of a "bio" is about something else than a person and their work."""
+    rest = _first_sentence(text)[1]
+    while rest:
+        sentence, rest = _first_sentence(rest)
+        if not ABOUT_AUTHOR.match(sentence) and not OCCUPATION.search(sentence):
+            return True
+    return False
 
 
 def _is_nameless_bio(text: str) -> bool:
     """Whether a block tells of an author whom it does not name: it must say what they are, in one sentence."""
-    if not BIO.match(text) or BIO_DENIED.match(text) or len(text.split()) > UNNAMED_BIO_WORDS or " was " in text[:20]:
+    if (
+        not BIO.match(text)
+        or BIO_DENIED.match(text)
+        or _turns_to_argument(text)
+        or len(text.split()) > UNNAMED_BIO_WORDS
+        or " was " in text[:20]
+    ):
         return False
     return bool(OCCUPATION.search(text)) and (bool(INSTITUTION.search(text)) or not _first_sentence(text)[1])
 
@@ -486,6 +587,7 @@ _correction = _note("correction_note", CORRECTION)
 HEAD_RULES: tuple[tuple[str, Rule], ...] = (
     ("headline", _repeated_headline),
     ("correction_note", _correction),
+    ("update line", _dropped(UPDATE_LINE)),
     ("byline", _byline),
     ("byline", _name_at_head),
     ("bio", _bio_at_head),
@@ -501,6 +603,10 @@ TAIL_RULES: tuple[tuple[str, Rule], ...] = (
     ("bio", _bio_at_tail),
     ("byline", _name_at_tail),
     ("partner", _dropped(PARTNER)),
+    ("update line", _dropped(UPDATE_LINE)),
+    ("address", _dropped(POSTAL_ADDRESS)),
+    ("notice", _dropped(NOTICE)),
+    ("site name", lambda spot: NO_FIELD if spot.text.casefold() in spot.site_names else None),
     ("invitation", _dropped(INVITATION)),
     ("disclaimer", _dropped(DISCLAIMER)),
     ("wall", lambda spot: NO_FIELD if len(spot.text) <= MAX_BYLINE and WALL_LINE.match(spot.text) else None),

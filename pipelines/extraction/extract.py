@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -22,7 +23,7 @@ from pipelines.extraction.dates import Stated
 from pipelines.extraction.decoding import decode
 from pipelines.extraction.ledger import Piece, letters, lost_in_parsing, number_of_letters, removed
 from pipelines.extraction.page import Page, Statement, page_of
-from pipelines.extraction.quality import Evidence, with_status
+from pipelines.extraction.quality import Evidence, is_short, with_status
 from pipelines.extraction.region import Region, region_of
 from pipelines.extraction.trafilatura_reader import library_version, parse, read_paragraphs
 from pipelines.model import Article, Capture, Rules, Status
@@ -31,6 +32,7 @@ from pipelines.sources.addresses import Place, is_opinion
 
 CODE = "4"  # raise it whenever the same capture would give another record
 DATE_RULES = frozenset({"furniture", "update line"})  # what they take may state a date
+LONGEST_DECK, LEAST_SAME = 300, 40  # characters; so many at its beginning, found in the text, are no deck
 ELEMENTS, MOST_ELEMENTS = XPath("count(//*)"), 50_000  # of a page; the largest of 70 news pages has 3,129
 GENERIC = Profile(name="generic", body=())
 
@@ -109,7 +111,7 @@ def _reading(
     source, profile = place.source, region.profile or _elsewhere(place.source, capture)
     title = fields.headline(page, profile, source)
     outside = fields.signed_outside(page, profile, source)
-    boilerplate = take_boilerplate(region.blocks, title.value if title else "", profile, outside[0])
+    boilerplate = take_boilerplate(region.blocks, title.value if title else "", profile, outside[0], names_of(source))
     english, korean = boilerplate.paragraphs, boilerplate.korean
     authors, signed_in = fields.authors(boilerplate, outside, page, profile, source)
     if boilerplate.bios and not authors:
@@ -158,12 +160,32 @@ def _reading(
         ),
         profile=profile.name,
     )
+    article = _with_deck(article, page, profile)
     pieces = [_kept(piece, article) for piece in (*region.pieces, *boilerplate.pieces)]
     pieces += [Piece("parser", "", text, own=text) for text in lost]
     article = _accounted(article, region, pieces)
     says = _address_says(place)
     seen = Evidence(page, capture, source, region, dates, section, says, boilerplate, pieces)
     return Extraction(with_status(article, seen), tried, tuple(pieces))
+
+
+def _with_deck(article: Article, page: Page, profile: Profile) -> Article:
+    """Return the article with the deck that its layout keeps in a meta: what that says and the text does not. A text
+    that may have lost its beginning gets none."""
+    said = None if article.deck or is_short(article) else page.meta(*profile.deck_meta)
+    if said is None or said.value.endswith(("…", "...")) or len(said.value) > LONGEST_DECK:
+        return article
+    words = re.sub(r"\W+", " ", said.value).casefold().strip()
+    text = re.sub(r"\W+", " ", f"{article.headline} {article.text} {article.text_ko}").casefold()
+    if not words or words in text or words[:LEAST_SAME] in text:
+        return article
+    witnesses = tuple(sorted((*article.witnesses, ("deck", said.provenance))))
+    return replace(article, deck=said.value, witnesses=witnesses)
+
+
+def names_of(source: Source) -> tuple[str, ...]:
+    """Return what the site and its newspaper call themselves."""
+    return (*source.names, *source.press, source.publisher) if source.publisher else source.names
 
 
 def _kept(piece: Piece, article: Article) -> Piece:

@@ -31,7 +31,17 @@ ORGANISATION = re.compile(
     re.IGNORECASE,
 )
 SIGNED_BY = ("[rel=author]", "[itemprop=author]", ".byline a", ".author a", ".author-name", ".byline", ".author")
-DATE_LINES = XPath("descendant::text()[contains(., '20') and string-length(.) < 120]")
+SURNAMES = frozenset(
+    "Kim Lee Yi Rhee Park Pak Choi Choe Jung Jeong Chung Cho Jo Kang Gang Yoon Yun Jang Chang Lim Im Rim Han Oh Seo Suh"
+    " Shin Sin Kwon Hwang Ahn An Song Yoo Yu Ryu Hong Moon Mun Yang Bae Baek Paik Nam Ko Koh Noh Roh Ha Heo Huh Cha Joo"
+    " Ju Chu Min Byun Pyo Na Ra Woo Wu Won Bang Jin Do Ma Gil Ki Shim Sim Son Sohn Um Eom Jeon Chun Chon Kwak Gwak"
+    " Cheon Sung Seong".split()
+)  # of Koreans, in the usual spellings
+LEAST_HEADLINE = 3  # words
+SHORT_NAME = 3  # letters of a name that may be an abbreviation
+DATE_LINES = XPath(
+    "descendant::*[not(self::script or self::style)]/text()[string-length(.) < 120 and contains(., '20')]"
+)
 DATE_LINE = re.compile(r"(?:first )?(?:published|posted|입력|등록|기사입력)\b\W", re.IGNORECASE)
 DATES_LOOKED_AT = 20  # of one kind on a page
 LONGEST_BYLINE = 500  # characters of a byline that are looked at
@@ -55,12 +65,25 @@ def headline(page: Page, profile: Profile, source: Source) -> Statement | None:
     """Return the headline as the page shows it, without the site's name."""
     said = (
         page.first(*profile.headline)
+        or (_shown_headline(page) if not profile.body else None)
         or page.json_ld("headline")
         or page.meta("og:title", "twitter:title")
         or page.first("h1")
         or page.first("title")
     )
     return Statement(_without_site(said.value, page, source), said.provenance) if said else None
+
+
+def _shown_headline(page: Page) -> Statement | None:
+    """Return the one headline that the page shows, if its own title repeats half of its words: JSON-LD and metas may
+    hold another, written for search engines."""
+    shown = [text for element in islice(page.tree.iter("h1"), 2) if (text := collapse(" ".join(element.itertext())))]
+    if len(shown) != 1 or len(shown[0].split()) < LEAST_HEADLINE:
+        return None
+    said = (page.json_ld("headline"), page.meta("og:title"), page.first("title"))
+    words = {word for one in said if one for word in one.value.casefold().split()}
+    own = shown[0].casefold().split()
+    return Statement(shown[0], "h1") if 2 * sum(word in words for word in own) >= len(own) else None
 
 
 def _without_site(title: str, page: Page, source: Source) -> str:
@@ -104,12 +127,27 @@ def authors(
     """Return who signs, with bios: the body's own byline first, then what the page says outside of it."""
     inside = _people(boilerplate.names, source)
     names, witness = (inside, "body") if inside else outside
+    names = list(dict.fromkeys(map(in_one_spelling, names)))
     translators = {name.strip(" .()") for name in re.split(r",| and | by ", boilerplate.translator_note)}
     names = [name for name in names if name not in translators]
     bios = boilerplate.bios or [said.value for said in (page.first(*profile.bio),) if said]
     joint = len(names) == 1 or len(bios) == 1  # one bio of several is about all of them
     shared = bios if len(bios) == len(names) else [" ".join(bios) if joint else ""] * len(names)
     return tuple(Author(name, bio) for name, bio in zip(names, shared, strict=True)), witness if names else ""
+
+
+def in_one_spelling(name: str) -> str:
+    """Return a name that is written in capitals as it is written elsewhere.
+
+    >>> in_one_spelling("KIM SEO-JUN"), in_one_spelling("JEAN-PAUL ROH"), in_one_spelling("Kim Min-ju")
+    ('Kim Seo-jun', 'Jean-Paul Roh', 'Kim Min-ju')
+    """
+    if not name.isupper() or len(name) <= SHORT_NAME or not name.isascii():
+        return name
+    surname, *given = name.split()
+    if surname.capitalize() in SURNAMES:  # a Korean given name has its second syllable in small letters
+        return " ".join(word.capitalize() for word in (surname, *given))
+    return " ".join("-".join(part.capitalize() for part in word.split("-")) for word in name.split())
 
 
 def _people(names: Sequence[str], source: Source) -> list[str]:
@@ -161,7 +199,9 @@ def dates(page: Page, profile: Profile, place: Place, lines: Sequence[str]) -> D
     for statement in (page.first(*profile.date), *(Statement(line, "text") for line in lines)):
         for name, text in (by_label(statement.value) if statement else {}).items():
             said[name].append(Statement(text, statement.provenance if statement else ""))
-    said["published"] += _last_witnesses(page, profile, place)
+    if not profile.body and not any(_understood(said["published"], zone)):
+        said["published"] += _dated_anywhere(page)
+    said["published"] += _in_address(place)
     published, modified = (list(_understood(said[name], zone)) for name in ("published", "modified"))
     best = published[0][0].day if published else None
     chosen = next((one for one in published if one[0].day == best and one[0].moment), next(iter(published), None))
@@ -183,10 +223,7 @@ def _published(page: Page) -> Iterator[Statement]:
     yield from (said for said in metas if said)
 
 
-def _last_witnesses(page: Page, profile: Profile, place: Place) -> Iterator[Statement]:
-    """Yield who may know it where nobody else does: an unknown layout's own dates, and the address."""
-    if not profile.body:
-        yield from _dated_anywhere(page)
+def _in_address(place: Place) -> Iterator[Statement]:
     when, day = time_in(place), day_in(place)
     if when:
         yield Statement(when.isoformat(), "address")
@@ -195,6 +232,7 @@ def _last_witnesses(page: Page, profile: Profile, place: Place) -> Iterator[Stat
 
 
 def _dated_anywhere(page: Page) -> Iterator[Statement]:
+    """Yield the dates of a layout that nobody knows, where pages of all sites show them."""
     for selector in ("[itemprop=datePublished]", "time[pubdate]", "time[datetime]"):
         for element in islice(page.select(selector), DATES_LOOKED_AT):
             if not any(parent.tag in {"aside", "nav", "footer"} for parent in element.iterancestors()):

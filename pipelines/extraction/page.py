@@ -18,6 +18,7 @@ from lxml.html import HtmlElement
 from pipelines.extraction.decoding import as_browsers_show
 from pipelines.sources.selectors import select
 
+DEEPEST = 5  # levels of JSON-LD; hostile pages have more, articles are found in the first three
 MOST_AUTHORS, LONGEST_NAME = 50, 300  # in JSON-LD; a hostile page lists a million
 ARTICLE_TYPES = re.compile(r"(Article|Posting|Report|Review)$")
 _NO_TEXT = re.compile(
@@ -27,6 +28,11 @@ _JOINER = re.compile("(?<=[A-Za-z가-힣])[\u200c\u200d](?=[A-Za-z가-힣])")  #
 _SLICE = re.compile(r".{1,2000}(?=\s|\Z)|.{1,2000}", re.DOTALL)
 _SIMPLE = re.compile(r"(?P<tag>[a-z][a-z0-9]*)?(?:#(?P<id>[\w-]+)|\.(?P<class>[\w-]+))?")
 _WITH_ID, _WITH_CLASS = XPath("descendant::*[@id]"), XPath("descendant::*[@class]")
+_KOREAN_NAME = re.compile(r"[가-힣]{2,4}(?:\s|$)")
+_AROUND_JSON = (
+    re.compile(r"\A(?:\s|//|/\*|\*/|<!--|<!\[CDATA\[)+"),
+    re.compile(r"(?:;|\s|//|/\*|\*/|-->|\]\]>){1,40}\Z"),
+)  # comments and CDATA around JSON
 _COMMA_BEFORE_END = re.compile(r",\s*([}\]])")
 
 
@@ -169,18 +175,15 @@ def split_names(text: str) -> list[str]:
     ['Korea, Japan']
     """
     text = re.sub(r"^(By|BY)\s+", "", text)
-    parts = [part.strip() for part in re.split(r",|;| and | & ", text) if part.strip()]
-    return parts if len(parts) > 1 and all(len(part.split()) in (2, 3, 4) for part in parts) else [text]
+    parts = [part.strip() for part in re.split(r",|;|·|ㆍ| and | AND | & ", text) if part.strip()]
+    several = len(parts) > 1 and all(len(part.split()) in (2, 3, 4) or _KOREAN_NAME.match(part) for part in parts)
+    return parts if several else [text]
 
 
 def _article_node(tree: HtmlElement) -> dict[str, Any]:
-    nodes = [
-        node
-        for script in tree.iter("script")
-        if "ld+json" in (script.get("type") or "")
-        for node in _nodes(_json(script.text or ""))
-        if ARTICLE_TYPES.search(_type(node))
-    ]
+    scripts = (script for script in tree.iter("script") if "ld+json" in (script.get("type") or ""))
+    everything = [node for script in scripts for node in _nodes(_json(script.text or ""))]
+    nodes = [node for node in everything if ARTICLE_TYPES.search(_type(node))]
     wanted = ("datePublished", "headline", "author")
     title = collapse(tree.findtext(".//title") or "").casefold()
 
@@ -189,13 +192,27 @@ def _article_node(tree: HtmlElement) -> dict[str, Any]:
         headline = collapse(html.unescape(str(node.get("headline") or ""))).casefold()
         return bool(headline) and headline in title, sum(key in node for key in wanted)
 
-    return max(nodes, key=worth, default={})
+    best = max(nodes, key=worth, default={})
+    return {**best, "author": _resolved(best["author"], everything)} if "author" in best else best
+
+
+def _resolved(value: Any, nodes: list[dict[str, Any]], depth: int = 0) -> Any:
+    """Return authors as one flat list, each reference by `@id` replaced by the node that it names."""
+    if isinstance(value, list):
+        some = islice(value, MOST_AUTHORS)
+        return [one for v in some if depth < DEEPEST for one in _listed(_resolved(v, nodes, depth + 1))]
+    if isinstance(value, dict) and "@id" in value and "name" not in value:
+        return next((node for node in nodes if node.get("@id") == value["@id"] and "name" in node), value)
+    return value
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _json(text: str) -> Any:
-    """Read JSON as pages write it: CDATA around it, raw control characters, commas before a bracket."""
-    text = text.strip().removeprefix("//").strip().removeprefix("<![CDATA[")
-    text = text.strip().removesuffix(";").strip().removesuffix("]]>").strip().removesuffix("//").strip()
+    """Read JSON as pages write it: comments or CDATA around it, raw control characters, commas before a bracket."""
+    text = _AROUND_JSON[1].sub("", _AROUND_JSON[0].sub("", text.strip())).strip()
     for candidate in (text, _COMMA_BEFORE_END.sub(r"\1", text)):
         try:
             return json.loads(candidate, strict=False)
@@ -205,14 +222,14 @@ def _json(text: str) -> Any:
 
 
 def _nodes(data: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
-    if depth > 5:  # hostile nesting; articles are found in the first three
+    if depth > DEEPEST:
         return
     if isinstance(data, list):
         for item in data:
             yield from _nodes(item, depth + 1)
     elif isinstance(data, dict):
         yield data
-        for key in ("@graph", "mainEntity", "mainEntityOfPage"):
+        for key in ("@graph", "mainEntity", "mainEntityOfPage", "author"):
             yield from _nodes(data.get(key), depth + 1)
 
 

@@ -13,7 +13,10 @@ PARTICLE = r"(?:van|von|der|den|de|da|di|la|le|bin|al|el)"
 NAME = rf"{WORD}(?:\s+(?:{PARTICLE}\s+){{0,2}}{WORD}){{1,3}}?"
 KOREAN_TITLE = r"(?:기자|논설위원|논설실장|특파원|교수|칼럼니스트|위원)"
 KOREAN_NAME = rf"[가-힣]{{2,4}}(?:\s?{KOREAN_TITLE})?"
-NAMES = rf"{NAME}(?:(?:,| and|,? AND)\s+{NAME})*"
+KOREAN_OFFICE = rf"[가-힣A-Za-z·ㆍ\s]{{0,30}}{KOREAN_TITLE}"
+JOINT = r"\s*(?:,|·|ㆍ|&)\s*|,?\s+(?:and|AND)\s+"  # between the names of several people
+NAMES = rf"{NAME}(?:(?:{JOINT}){NAME})*"
+KOREAN_NAMES = rf"{KOREAN_NAME}(?:\s*[,·ㆍ]\s*{KOREAN_NAME})*"
 MAIL_ADDRESS = r"\[email\s?protected\]|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
 WHO = r"(?:(?:guest\s)?(?:author|writer|columnist|contributor))"
 OCCUPATION = re.compile(
@@ -24,15 +27,20 @@ OCCUPATION = re.compile(
 )
 INSTITUTION = re.compile(rf"\b(?:at|of|for|with|in|from)\s+(?:the\s+)?{CAPITAL}")
 
+TELLS = (
+    r"(?:is|are|was|were|has|have|had|serves?|served|teaches|taught|works?|worked|leads?|led|heads?|headed|runs?|ran"
+    r"|chairs?|chaired|writes?|wrote|holds?|held|advises|advised|practices|practiced|covers|covered|studies|studied"
+    r"|lives?|lived|lectures|lectured|founded|directs?|directed|manages|represents|currently|also|formerly|previously)"
+)  # what is told of an author
 BIO = re.compile(
-    rf"[*—–-]?\s*(?:The\s+)?{WHO}s?\b(?:\s+of this (?:column|article|piece))?(?:,|\s+[a-z]).*$",
+    rf"[*—–-]?\s*(?:The\s+)?{WHO}s?\b(?:\s+of this (?:column|article|piece))?(?:,|\s+{TELLS}\b).*$",
     re.DOTALL | re.IGNORECASE,
 )
 BIO_DENIED = re.compile(
     rf"[*—–-]?\s*(?:The\s+)?{WHO}s?\s+(?:is|are|was|were)\s+(?:not|right|wrong|never|my)\b", re.IGNORECASE
 )
 NAME_ALONE = re.compile(
-    rf"\[?(?:[Bb]y\s+|BY\s+)?({NAMES}|{KOREAN_NAME})\s*(?:\([^)]{{1,12}}\))?"
+    rf"\[?(?:[Bb]y\s+|BY\s+)?({NAMES}|{KOREAN_NAMES})\s*(?:\([^)]{{1,12}}\))?"
     r"(?:,\s*(?:[Cc]olumnist|[Ss]taff [Ww]riter))?[,\]]?$"
 )
 NAME_THEN_BIO = re.compile(rf"(?:By\s+|BY\s+)?({NAMES})\s*([*—–-]?\s*The\s+{WHO}s?\b.*)$", re.DOTALL)
@@ -48,17 +56,20 @@ PRINT_EDITION = re.compile(
 )
 TRANSLATOR = re.compile(
     r"\(?Translat(?:ed|ion) by"
-    rf" (?:(?:the |our )?.{{0,60}}\b(?:staff|team|JoongAng Daily|editors?)|{NAME}(?:(?:,| and)\s+{NAME})*)\.?\)?$"
+    rf" (?:(?:the |our )?.{{0,60}}\b(?:staff|team|JoongAng Daily|editors?)|{NAMES})\.?\)?$"
+    rf"|\(?(?:Translations?|Translators?)\s*:\s*(?:{NAMES}|.{{0,60}}\b(?:staff|team|editors?))\.?\)?$"
+    rf"|\(?(?:번역|옮긴이|역)\s*[:=]\s*(?:{KOREAN_NAMES}|{NAMES})\)?$"
     r"|Translated using (?:generative )?(?:AI|artificial intelligence|machine)\b.{0,160}$"
     r"|This (?:article|column|editorial) was (?:originally )?written in Korean and translated .{3,300}$"
 )
 COPYRIGHT = re.compile(
-    r"(?:Copyright\s*(?:[©ⓒ(:]|\d{4}|by\b)|저작권자|[ⓒ©]|\(c\)\s).{0,120}$|.{0,100}All rights reserved\.?$"
+    r"(?:Copyright\s*(?:[©ⓒ(:]|\d{4}|by\b)|저작권자|[ⓒ©]|\(c\)\s*(?:\d{4}\b|(?=.{0,100}(?:Daily|Ilbo|News|Inc|rights)\b)))"
+    r".{0,120}$|.{0,100}All rights reserved\.?$"
     r"|.{0,80}무단\s*전재.{0,40}$",
     re.IGNORECASE,
 )
 CORRECTION = re.compile(
-    r"\W*(?:(?:Correction|Clarification|Editor['’]s note)s?\s*(?:[:(—–-])"
+    r"\W*(?:(?:Correction|Clarification|Editor['’]s note)s?(?:,?\s+[A-Z][a-z]{2,8}\.? \d{1,2}(?:, \d{4})?)?\s*[:(—–-]"
     r"|This (?:article|editorial|column|story) (?:was|has been) (?:corrected|updated|revised|amended)\b"
     r"|An earlier version of this (?:article|editorial|column|story)\b).*$",
     re.DOTALL | re.IGNORECASE,
@@ -108,4 +119,24 @@ MORE_BIO = re.compile(
     r"|chairs|chaired|leads|led|directs|directed|heads|headed|runs|advises|practices|manages|represents|covers|covered|studied|specializes|specialized|author|member|former|fellow|graduate|recipient|head|spent|edits|edited)\b"
 )
 PAST_BIO = re.compile(rf"[*—–-]?\s*(?:The\s+)?{WHO}s?\s+(?:was|were)\b", re.IGNORECASE)
+SIGNATURE = re.compile(rf"[—–-]{{1,2}}\s*({NAME}|{KOREAN_NAME})(?:,\s+([^.!?]{{3,120}}))?\.?$")  # — Name, office
+OFFICE = re.compile(rf"({KOREAN_NAMES})\s*[/|,·]?\s*({KOREAN_OFFICE})$")
+CLOSING = re.compile(
+    rf"(?:Yours\s+)?(?:Sincerely|Truly|Faithfully|Respectfully)(?:\s+yours)?,?(?:\s+({NAME}))?[.,]?$"
+    rf"|(?:Best|Kind|Warm)\s+(?:regards|wishes),?(?:\s+({NAME}))?[.,]?$",
+    re.IGNORECASE,
+)
+UPDATE_LINE = re.compile(
+    r"\W*(?:(?:Last )?(?:Updated|Modified|Published|Posted)(?: on| at)?|수정|입력|업데이트)\s*:?\s.{0,12}\d.{3,40}$"
+    r"|\[(?:UPDATE|UPDATED|CORRECTED|수정)(?: \d{1,2})?\]$",
+    re.IGNORECASE,
+)
+POSTAL_ADDRESS = re.compile(
+    r"(?:\d[\d,-]*\s+)?[A-Z][\w.'-]*-(?:ro|gil|daero|gu|dong)\b[^!?]{0,100}$"
+    r"|(?:\(?우?\)?\s?\d{5}\)?\s*)?(?:서울|부산|대구|인천|광주|대전|울산|세종|경기|강원|제주)\S*\s\S+[구군시]\s.{2,60}$"
+    r"|(?:Tel|Phone|Fax|전화|팩스|대표전화)\s*[.:)]\s*[\d() +-]{7,40}$"
+)
+NOTICE = re.compile(
+    r"(?:※|▶|☞)\s?.{4,120}$|.{0,40}(?:영문\s?(?:기사|판|사설)|기사\s?원문|원문\s?(?:보기|기사)|네이버에서|카카오톡).{0,60}$"
+)
 MAILS = re.compile(MAIL_ADDRESS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from pipelines.extraction.blocks import units
 from pipelines.extraction.boilerplate import Boilerplate
@@ -22,6 +23,8 @@ MIN_BLOCKS, MIN_UNITS = 3, 800  # of an op-ed; a Hangul syllable counts for 2.2 
 ROOTS = ("#root", "#app", "#__next", "#__nuxt")  # where scripts put a page that is made by them
 GALLERY = 5  # pictures
 NOT_OPINION = frozenset({"other_section", "other_press", "photo_gallery"})  # reasons for which a page is not an op-ed
+LONG_STRING = re.compile(r'"((?:[^"\\]|\\.){200,20000})"')  # of JSON; an op-ed's text in the data of a script
+STRINGS_LOOKED_AT = 50
 SHORT_KINDS = frozenset({"cartoon", "letter"})
 SOFT_404 = re.compile(
     r"\b(?:page|article|content) (?:(?:is|was|could) )?(?:not|no longer) (?:be )?(?:found|available|exist)"
@@ -93,6 +96,8 @@ def _no_article(article: Article, seen: Evidence, short: bool) -> Iterator[Reaso
         yield Status.REJECT, "soft_404"
     elif short and ERROR_PAGE.search(titles):
         yield Status.REJECT, "error_page"
+    if short and _has_text_in_data(seen.page, article):
+        yield Status.REJECT, "text_in_data"
     if not _words(article) and not (article.kind == "cartoon" and article.images):
         yield Status.REJECT, "script_shell" if _is_shell(seen.page) else "no_text"
     elif seen.profile is None and short and _is_shell(seen.page):
@@ -149,6 +154,16 @@ def is_short(article: Article) -> bool:
 
 def _words(article: Article) -> str:
     return article.text or article.text_ko
+
+
+def _has_text_in_data(page: Page, article: Article) -> bool:
+    """Whether the page's data hold an op-ed that its markup does not."""
+    body = page.linked.get("articleBody")
+    bodies = [body if isinstance(body, str) else ""]
+    for script in page.tree.iter("script"):
+        if "json" in (script.get("type") or "") and "ld+" not in (script.get("type") or ""):
+            bodies += (found[1] for found in islice(LONG_STRING.finditer(script.text or ""), STRINGS_LOOKED_AT))
+    return sum(units(one) for one in bodies) >= MIN_UNITS + units(_words(article))
 
 
 def _is_shell(page: Page) -> bool:

@@ -79,13 +79,15 @@ class Profile:
 
     `furniture` holds regular expressions: whole blocks of the site's own wording, wherever they stand.
     `title_in_text` matches the headlines that are none, because the real one is the body's first line. `language`
-    is `split`, `en` or `ko`. `dashed_headlines` says that lines with a dash at the end are the site's, not the text's.
+    is `split`, `en` or `ko`. `deck_meta` are metas that hold the deck where they do not quote the text.
+    `dashed_headlines` says that lines with a dash at the end, in one element, are the site's, not the text's.
     """
 
     name: str
     body: tuple[str, ...]
     headline: tuple[str, ...] = ()
     deck: tuple[str, ...] = ()
+    deck_meta: tuple[str, ...] = ()
     byline: tuple[str, ...] = ()
     bio: tuple[str, ...] = ()
     section: tuple[str, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +10,8 @@ from fnmatch import fnmatch
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from pipelines.sources import Address, Source
+
+WRAPPED = re.compile(r"https?://web\.archive\.org/web/\d{14}(?:[a-z]{2}_)?/(https?://.+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ def place_of(url: str, sources: Iterable[Source]) -> Place | None:
     >>> place_of("https://v.daum.net/v/20240626200145724?f=o", load_sources().values()).article_id
     'daum-20240626200145724'
     """
+    url = unwrapped(url)
     try:
         host = urlsplit(url.strip()).hostname or ""
     except ValueError:
@@ -55,6 +59,16 @@ def place_of(url: str, sources: Iterable[Source]) -> Place | None:
         if host.rstrip(".") in source.hosts or host.rstrip(".") in source.same_host:
             return _place(canonical_url(url, source), source)
     return None
+
+
+def unwrapped(url: str) -> str:
+    """Return the address that a web archive's address holds, any other as it is.
+
+    >>> unwrapped("https://web.archive.org/web/20160101000000id_/http://example.org/a?b=1")
+    'http://example.org/a?b=1'
+    """
+    found = WRAPPED.match(url.strip())
+    return found[1] if found else url
 
 
 def place_naming(url: str, article_id: str, sources: Iterable[Source]) -> Place | None:
