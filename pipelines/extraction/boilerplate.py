@@ -23,7 +23,6 @@ from pipelines.extraction.phrases import (
     BIO,
     BIO_DENIED,
     BY_LINE,
-    CLOSING,
     COPYRIGHT,
     CORRECTION,
     CREDIT,
@@ -51,13 +50,14 @@ from pipelines.extraction.phrases import (
     SIGNATURE,
     TRANSLATOR,
     UPDATE_LINE,
+    VALEDICTION,
     WALL_LINE,
 )
 from pipelines.sources import Profile
 
 ABOUT_AUTHOR = re.compile(
-    r"(?:He|She|They|His|Her|Their|The (?:author|writer|columnist|contributor)s?|E-?mail|Contact|Reach|Follow|Translat"
-    r"|This (?:column|article)|The (?:views|opinions))\b"
+    r"(?:He|She|They|His|Her|Their|The (?:author|writer|columnist|contributor)s?|E-?mail|Contact|Reach|Follow"
+    r"|Translat\w+|This (?:column|article)|The (?:views|opinions))\b"
     r"|[A-Z][\w’'-]+(?: [A-Z][\w’'-]+){0,3},? (?:is|was|has|served|serves)\b"
 )  # how a later sentence of a bio begins
 FEW_UNITS, MOST_FEW = 130, 2  # Latin letters' worth, and blocks, of a language that is only quoted
@@ -439,7 +439,7 @@ def _bio_at_tail(spot: Spot) -> Taken | None:
 def _name_at_tail(spot: Spot) -> Taken | None:
     """A name alone is a signature when the page says that this person wrote it, a bio stood behind it, or a letter's
     closing stands before it."""
-    closing = CLOSING.match(spot.text)
+    closing = VALEDICTION.match(spot.text)
     if closing:
         name = closing[1] or closing[2] or ""
         return Taken(names=_persons(name) if name else ())
@@ -451,7 +451,7 @@ def _name_at_tail(spot: Spot) -> Taken | None:
         return None
     if _among(alone[1], spot.signed):
         return NO_FIELD
-    if CLOSING.match(spot.inner):
+    if VALEDICTION.match(spot.inner):
         return Taken(names=_persons(alone[1]))
     bio_is_behind = bool(spot.known.pieces) and spot.known.pieces[-1].rule == "bio"
     return Taken(names=_persons(alone[1])) if bio_is_behind and not spot.known.names else None

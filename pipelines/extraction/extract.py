@@ -21,7 +21,7 @@ from pipelines.extraction.blocks import blocks_of
 from pipelines.extraction.boilerplate import take_boilerplate
 from pipelines.extraction.dates import Stated
 from pipelines.extraction.decoding import decode
-from pipelines.extraction.ledger import Piece, letters, lost_in_parsing, number_of_letters, removed
+from pipelines.extraction.ledger import Piece, letters, lost_in_parsing, removed
 from pipelines.extraction.page import Page, Statement, page_of
 from pipelines.extraction.quality import Evidence, is_short, with_status
 from pipelines.extraction.region import Region, region_of
@@ -199,19 +199,19 @@ def _accounted(article: Article, region: Region, pieces: list[Piece]) -> Article
     there = letters(region.whole_text)
     kept = letters(*paragraphs, *(piece.text for piece in pieces if piece.field))
     gone = letters(*(piece.text for piece in pieces if not piece.field))
+    text = letters(*paragraphs)
     if region.profile is None:
-        left_out = {block.text for block in region.restored}
+        put_back = {block.text for block in region.restored}
+        restored = letters(*(one for one in paragraphs if one in put_back)).total()
     else:
-        left_out = set(paragraphs).difference(read_paragraphs(paragraphs))
-    restored = sum(number_of_letters(text) for text in paragraphs if text in left_out)
-    text = sum(map(number_of_letters, paragraphs))
+        restored = (text - letters(*read_paragraphs(paragraphs))).total()
     return replace(
         article,
         removed=removed(pieces),
         unaccounted=(there - kept - gone).total(),
         coverage=round((there & kept).total() / there.total(), 4) if there else 0.0,
         restored=restored,
-        reader_agreement=round(1 - restored / text, 4) if text else 0.0,
+        reader_agreement=round(1 - restored / text.total(), 4) if text else 0.0,
     )
 
 

@@ -121,7 +121,7 @@ MORE_BIO = re.compile(
 PAST_BIO = re.compile(rf"[*—–-]?\s*(?:The\s+)?{WHO}s?\s+(?:was|were)\b", re.IGNORECASE)
 SIGNATURE = re.compile(rf"[—–-]{{1,2}}\s*({NAME}|{KOREAN_NAME})(?:,\s+([^.!?]{{3,120}}))?\.?$")  # — Name, office
 OFFICE = re.compile(rf"({KOREAN_NAMES})\s*[/|,·]?\s*({KOREAN_OFFICE})$")
-CLOSING = re.compile(
+VALEDICTION = re.compile(
     rf"(?:Yours\s+)?(?:Sincerely|Truly|Faithfully|Respectfully)(?:\s+yours)?,?(?:\s+({NAME}))?[.,]?$"
     rf"|(?:Best|Kind|Warm)\s+(?:regards|wishes),?(?:\s+({NAME}))?[.,]?$",
     re.IGNORECASE,

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from pipelines.sources import Address, Source
 
-WRAPPED = re.compile(r"https?://web\.archive\.org/web/\d{14}(?:[a-z]{2}_)?/(https?://.+)", re.IGNORECASE)
+ARCHIVED_COPY = re.compile(r"https?://web\.archive\.org/web/\d{14}(?:[a-z]{2}_)?/(https?://.+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def unwrapped(url: str) -> str:
     >>> unwrapped("https://web.archive.org/web/20160101000000id_/http://example.org/a?b=1")
     'http://example.org/a?b=1'
     """
-    found = WRAPPED.match(url.strip())
+    found = ARCHIVED_COPY.match(url.strip())
     return found[1] if found else url
 
 
