@@ -14,6 +14,7 @@ from pipelines.catalogue.queries import Wanted, days, list_opeds, versions_of
 from pipelines.index.opened import open_archive, rebuild_index
 from pipelines.jobs.rederive import rederive
 from pipelines.jobs.verify import verify
+from pipelines.model import Verdict
 from pipelines.settings import Settings
 from tests.conftest import ROOT, Command, state
 
@@ -67,6 +68,17 @@ def test_rederive_says_what_todays_rules_would_change(old: Settings) -> None:
     assert all(difference.before["article_id"] == difference.article_id for difference in found)
     assert report.outcomes == []
     assert state(old) == before
+
+
+def test_reading_it_again_is_no_correction_by_the_newspaper(old: Settings) -> None:
+    before = versions_of(old, CORRECTED)[0]
+    _, report = rederive(old, "", [], write=True, progress=lambda *_: None)
+    assert {outcome.verdict for outcome in report.outcomes} == {Verdict.REREAD}
+    after = versions_of(old, CORRECTED)[0]
+    steps = [[(row["kind_of_change"], row["words_added"], row["first_seen"]) for row in rows] for rows in (before, after)]
+    assert steps[0] == steps[1]
+    assert {row["schema"] for row in after} == {"opeds/article/2"}
+    assert {row["unaccounted"] for row in after} == {0}
 
 
 def test_a_run_goes_on_from_it(old: Settings, opeds: Command) -> None:
