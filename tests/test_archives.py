@@ -75,7 +75,9 @@ def test_reading_it_again_is_no_correction_by_the_newspaper(old: Settings) -> No
     _, report = rederive(old, "", [], write=True, progress=lambda *_: None)
     assert {outcome.verdict for outcome in report.outcomes} == {Verdict.REREAD}
     after = versions_of(old, CORRECTED)[0]
-    steps = [[(row["kind_of_change"], row["words_added"], row["first_seen"]) for row in rows] for rows in (before, after)]
+    steps = [
+        [(row["kind_of_change"], row["words_added"], row["first_seen"]) for row in rows] for rows in (before, after)
+    ]
     assert steps[0] == steps[1]
     assert {row["schema"] for row in after} == {"opeds/article/2"}
     assert {row["unaccounted"] for row in after} == {0}

@@ -42,8 +42,9 @@ def ingest_files(settings: Settings, files: Sequence[Path], progress: Progress, 
     report, run_id = Report(), new_run_id()
     with opened(settings, dry) as archive, readers_of(archive, progress) as readers:
         for number, path in enumerate(files, 1):
-            ingest_file(archive, path, f"{run_id}-{number}", progress, report, readers)
-        report.published = None if dry else publish(archive, settings)
+            for _ in ingest_parts(archive, path, f"{run_id}-{number}", progress, report, readers):
+                if not dry:  # part by part: the rows of one commit are in memory together
+                    report.published = publish(archive, settings)
     return report
 
 
@@ -52,14 +53,15 @@ def readers_of(archive: Archive, progress: Progress) -> Readers:
     return Readers(archive.sources, archive.processes, lambda: progress("read", "pages"))
 
 
-def ingest_file(
+def ingest_parts(
     archive: Archive, path: Path, run_id: str, progress: Progress, report: Report, readers: Readers
-) -> None:
-    """Ingest one file, in parts as they fill, so that memory does not grow with it."""
+) -> Iterator[None]:
+    """Ingest one file, in parts as they fill, so that memory does not grow with it; yield after each."""
     part = Part.of_today(run_id, path.name)
     for waiting in _delayed_by_one(_parts(archive, path, report, readers)):
         named = replace(part, name=f"{part.name}-{len(report.outcomes)}")
         report.outcomes += ingest(archive, named, waiting, [], partial(show_outcome, progress), readers)
+        yield
 
 
 def _delayed_by_one(parts: Iterator[list[Sighting]]) -> Iterator[list[Sighting]]:

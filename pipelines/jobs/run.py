@@ -17,7 +17,7 @@ from pipelines.errors import CrawlFailed, OpedsError
 from pipelines.index.opened import Archive, dry_run, open_archive
 from pipelines.jobs.crawls import Crawl, days_of, start_crawl
 from pipelines.jobs.day import addresses_due, close, ingest_crawl
-from pipelines.jobs.import_warc import ingest_file, readers_of
+from pipelines.jobs.import_warc import ingest_parts, readers_of
 from pipelines.jobs.report import Asked, Progress, Report, show_outcome
 from pipelines.settings import Settings
 from pipelines.sources import source_named
@@ -120,7 +120,8 @@ def plan_days(settings: Settings, asked: Asked, environment: Mapping[str, str], 
             crawl = start_crawl(name, [*days, ("warc", str(warc))], warc.with_suffix(".log"), dict(environment))
             try:
                 crawl.wait(partial(progress, name))
-                ingest_file(archive, warc, run_id, progress, report, readers)
+                for _ in ingest_parts(archive, warc, run_id, progress, report, readers):
+                    pass
             except CrawlFailed as error:
                 report.failures[name] = str(error)
     return report
