@@ -328,3 +328,107 @@ def test_a_lost_sentence_would_be_seen() -> None:
     article = read(one)
     assert article.text
     assert silently_lost(draft, replace(article, text="", text_ko="", reasons=(), removed=())) != []
+
+
+# -- found by attack: each page was `ok` once, with a sentence lost or foreign text kept ------------
+
+OP_ED = [f"{line} The council has an answer, and it is the same answer as last year." for line in (
+    "The last boat to the islands leaves at seven, and it waits for nobody, whatever the weather is like.",
+    "A survey is not a timetable, and the ministry has published nine surveys since the bridge was closed.",
+    "Residents asked for a later boat, for a fare that stays, and for a telephone that somebody answers.",
+    "The operator says that a late boat loses money, which is true of roads and of lighthouses as well.",
+    "What the islands ask for is small, and it has been in writing since the winter before the last one.",
+    "Let the captain wait for twenty minutes, and let the ministry sign the timetable that says so.",
+)]  # fmt: skip
+WHOLE = "".join(f"<p>{line}</p>" for line in OP_ED)
+LOST = "The ministry declined to comment on the letter of the school, and nobody has asked it a second time."
+KOREAN_LINES = (
+    "<p>마지막 배는 일곱 시에 떠난다. 의사가 돌아왔는지는 묻지 않는다.</p>"
+    "<p>주민들은 시간표를 원한다. 답은 해마다 같다.</p>"
+)
+
+
+def shown(layout: str, body: str, before: str = "", after: str = "", around: str = "%s", head: str = "") -> Article:
+    opened, closed = region_of_layout(layout)
+    title = "Waiting for the boat"
+    date = {
+        "c": "<a class='article-publish-date'>Published: 13 Jun. 2024, 20:09</a>",
+        "a": "<span class='date'>June 13, 2024 20:09</span>",
+        "d": "<time class='published' datetime='2026-07-04T07:00:00+09:00'>July 4</time>",
+    }[layout]
+    inside = around % f"<h1>{title}</h1>{date}{before}{opened}{body}{closed}{after}"
+    page = f"<html><head><meta charset='utf-8'><title>{title}</title>{head}</head><body>{inside}</body></html>"
+    url, when = {"c": (C_URL, "2024-06-14"), "a": (A_URL, "2024-06-14"), "d": (D_URL, "2026-07-05")}[layout]
+    return read(capture(page.encode(), f"{when}T00:00:00", url))
+
+
+@pytest.mark.parametrize(
+    ("layout", "more"),
+    [
+        ("a", {"after": f"<div><p>{LOST}</p></div>", "around": "<form id='form1'>%s</form>"}),
+        ("c", {"after": f"<div><p>{LOST}</p></div>", "around": "<div class='wrap layout-with-sidebar'>%s</div>"}),
+        ("c", {"after": f"<div class='korean'>{KOREAN_LINES}</div>"}),
+        ("d", {"after": "<p>The boat did not come. Nobody was surprised by that.</p>" * 4}),
+        ("d", {"before": f"<p class='lead'>{LOST}</p>", "head": f'<meta property="og:description" content="{LOST}">'}),
+        ("d", {"before": f"<header><p class='lead'>{LOST}</p></header>"}),
+        ("d", {"before": f"<div class='article-section'>Opinion <p>{LOST}</p></div>"}),
+        ("d", {"before": f"<p class='article-deck'>A deck</p><p class='article-deck'>{LOST}</p>"}),
+        ("c", {"after": f"<p>{LOST}</p>"}),
+    ],
+)
+def test_prose_beside_the_region_is_seen_whatever_stands_around_it(layout: str, more: dict[str, str]) -> None:
+    assert "text_beside_region" in shown(layout, WHOLE, **more).reasons
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        WHOLE + f"<p>The court <a href='#n1'>{LOST}<sup>1</sup></a> said so.</p>",
+        WHOLE + f"<p>{''.join(f'<a href=/{n}>{LOST}</a> ' for n in range(3))} None of the three promises was kept.</p>",
+        WHOLE + f"<p>※ {LOST}</p>",
+        WHOLE + "<p>Share this story with the children who will pay the debt, and they will ask us why it was so.</p>",
+        WHOLE + "<p>부산은 반드시 배를 지켜야 한다.</p>",
+        WHOLE + "<p>Published in 1948, the first timetable has outlived us all.</p>",
+        WHOLE + "<style>.t{}<p class='t'>" + LOST + "</p><style>.x{}</style>" + WHOLE,
+        WHOLE + "<!-- ad slot " + f"<p>{LOST}</p>" * 99 + "<!-- end -->" + WHOLE,
+        "<p>By Kim Min-ju, Ann Lee and Bo Park</p><p>The author is a pilot in Mokpo.</p><p>The author is a doctor.</p>"
+        + WHOLE,
+    ],
+)
+def test_what_rules_and_markup_take_is_in_the_record_or_a_reason(body: str) -> None:
+    article = shown("c", body)
+    told = json.dumps(asdict(article), default=str, ensure_ascii=False)
+    words = [
+        word for word in ("declined", "promises was", "children who", "반드시", "1948", "pilot in") if word in body
+    ]
+    assert article.status is not Status.OK or all(word in told for word in words)
+    assert article.status is not Status.OK or article.text.count("The council has an answer") == body.count(
+        "answer, and"
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "You have reached your limit of free articles. Log in to continue.",
+        "This is premium content. Become a member to finish this column.",
+        "You have read 3 of 3 free articles this month.",
+        "Thanks for reading. Create a free account to see the rest of this column.",
+    ],
+)
+def test_a_wall_in_any_wording_is_no_text(line: str) -> None:
+    article = shown("c", f"{WHOLE}<p>{line}</p>")
+    assert "paywall" in article.reasons
+    assert line not in article.text
+
+
+def test_the_next_article_is_not_this_one() -> None:
+    other = "<h2 class='article-title'>Tigers take it all</h2><div class='article-body'><p>Tigers won.</p></div>"
+    assert "Tigers" not in shown("d", WHOLE, after=f"<div class='next'>{other}</div>").text
+
+
+@pytest.mark.parametrize("line", ["Advertisement", "Listen to this article 4 min", "Share on Facebook", "Most read"])
+def test_a_line_of_the_interface_is_no_text(line: str) -> None:
+    article = shown("c", WHOLE.replace("<p>A survey", f"<p>{line}</p><p>A survey"))
+    assert line not in article.text
+    assert article.status is Status.OK

@@ -132,6 +132,11 @@ def test_time_grows_no_faster_than_the_page(name: str) -> None:
     pytest.fail(f"{few:.2f} s at {SIZE:,} bytes, {lots:.2f} s at four times")
 
 
+def test_names_in_capitals_are_read_briefly() -> None:
+    """Each AND was a part of a name, or stood between two: twice the time for each."""
+    assert seconds(first("SEOUL CITY AND BUSAN AND JEJU CITY AND ")(1_400)) < 1
+
+
 @pytest.mark.parametrize("text", ["a" * 200_000, "1 " * 100_000, "Jun " * 50_000, "12:" * 70_000, "2024-" * 40_000])
 def test_a_long_date_is_looked_at_briefly(text: str) -> None:
     began = time.process_time()

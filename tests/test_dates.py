@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pipelines.extraction.dates import day, moment
+from pipelines.extraction.dates import by_label, day, moment, stated
 
 SEOUL = ZoneInfo("Asia/Seoul")
 
@@ -64,3 +64,27 @@ def test_a_list_may_state_the_day_only() -> None:
 
 def test_the_day_of_a_moment_is_the_day_in_seoul() -> None:
     assert str(day("2025-03-10T16:05:00Z", SEOUL)) == "2025-03-11"
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ("2024.06.13 8:09 오후", "2024-06-13T20:09:00+09:00"),
+        ("Thu, 13 Jun 2024 11:09:00 -0000", "2024-06-13T11:09:00+00:00"),
+        ("Thu, 13 Jun 2024 11:09:00 HKT", "2024-06-13T11:09:00+08:00"),
+        ("June 13, 2024 20:09 CST", None),
+        ("June 13, 2024 8:09 p.m. Central Time", None),
+    ],
+)
+def test_a_zone_that_nobody_knows_leaves_the_day(raw: str, expected: str | None) -> None:
+    found = stated(raw, SEOUL)
+    assert found is not None
+    assert (found.moment.isoformat() if found.moment else None) == expected
+    assert str(found.day) == "2024-06-13"
+
+
+def test_a_label_may_stand_behind_its_stamp() -> None:
+    assert by_label("2024-06-13 20:09 입력 2024-06-14 09:00 수정") == {
+        "published": "2024-06-13 20:09",
+        "modified": "2024-06-14 09:00",
+    }

@@ -32,7 +32,7 @@ HANGUL = re.compile(r"[\uac00-\ud7a3\u1100-\u11ff\u3130-\u318f]")
 LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
 HANGUL_WEIGHT = 2.2  # Latin letters that one Hangul syllable is worth
 QUOTED_UNITS, LINE_UNITS = 300, 60  # a language with less in all, or a line with less, is quoted where it stands
-WORDS = frozenset("AI")  # capitals that are words of their own
+WORD_LETTERS = frozenset("AI")  # capitals that are words of their own
 EDGE = -1  # instead of a number of breaks
 WRAPPED, LEAST_WRAPS = 40, 3  # letters of a line that a wrap may follow; lines, before a text counts as hard-wrapped
 LINE_END = re.compile(r"[.!?…:][’”\"')\]]*$")
@@ -112,7 +112,7 @@ class _Writer:
         """Take in running text that stands directly in an element."""
         if (self.begun is None or self.capital) and text.isspace():
             return
-        self.parts.append(text.lstrip() if self.capital and self.parts[0].strip() not in WORDS else text)
+        self.parts.append(text.lstrip() if self.capital and self.parts[0].strip() not in WORD_LETTERS else text)
         self.capital = False
         if self.begun is None:
             self.begun = element
@@ -120,7 +120,7 @@ class _Writer:
     def cut(self, at_break: bool = False) -> None:
         """End the block at an element's edge, or at a `br`."""
         if self.capital:
-            self.parts.append(" " * (self.parts[0].strip() in WORDS and not at_break))
+            self.parts.append(" " * (self.parts[0].strip() in WORD_LETTERS and not at_break))
             return
         if self.begun is not None:
             self._write()
@@ -229,7 +229,9 @@ def pieces_in(element: HtmlElement, cuts: Mapping[HtmlElement, Cut]) -> Iterator
     for cut, words, own in said:
         text = collapse("".join(words))
         if text:
-            yield Piece(cut.rule, cut.by, text, cut.field, collapse("".join(own)))
+            apart = collapse("".join(own))
+            mostly_link = len(apart) < (1 - LINK_SHARE) * len(text)
+            yield Piece(cut.rule, cut.by, text, cut.field, apart if mostly_link else text)
 
 
 def _unwrapped(blocks: list[Block]) -> list[Block]:

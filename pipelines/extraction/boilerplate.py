@@ -29,6 +29,7 @@ from pipelines.extraction.phrases import (
     DASHED,
     DISCLAIMER,
     INSTITUTION,
+    INTERFACE_LINE,
     INVITATION,
     KOREAN_TITLE,
     MAIL,
@@ -48,6 +49,7 @@ from pipelines.extraction.phrases import (
     PROSE_END,
     SENTENCE_END,
     SIGNATURE,
+    SURNAMES,
     TRANSLATOR,
     UPDATE_LINE,
     VALEDICTION,
@@ -263,6 +265,8 @@ def _without_furniture(
             found.take("caption", block.text)
         elif block.kind == "p":
             known = next((name for name, pattern in furniture if pattern.fullmatch(block.text)), "")
+            if not known and len(block.text) <= LABEL and INTERFACE_LINE.fullmatch(block.text):
+                known = "interface"
             if known:
                 found.take("furniture", block.text, by=known)
             else:
@@ -536,8 +540,14 @@ def _is_nameless_bio(text: str) -> bool:
 
 
 def _is_third_person(text: str, name: str) -> bool:
-    opened = re.match(rf"[*—–-]?\s*{re.escape(name)}(?:,| is | was | serves | teaches | works )", text, re.IGNORECASE)
-    return bool(opened) and len(text.split()) <= BIO_WORDS and bool(OCCUPATION.search(text))
+    words = name.split()
+    short = words[0] if words and words[0] in SURNAMES else words[-1] if words else name
+    named = rf"(?:(?:Professor|Prof\.|Dr\.|Mr\.|Ms\.)\s+)?(?:{re.escape(name)}|{re.escape(short)})"
+    tells = r"(?:,| is (?:an?|the|currently|also)\b| was (?:an?|the)\b| serves | teaches | works (?:at|for|as|in)\b)"
+    opened = re.match(rf"[*—–-]?\s*(?:About the (?:author|writer)s?:\s*)?{named}{tells}", text, re.IGNORECASE)
+    if not opened or len(text.split()) > BIO_WORDS:
+        return False
+    return bool(OCCUPATION.search(_first_sentence(text)[0])) and not _turns_to_argument(text)
 
 
 def _warn_of_leftovers(found: Boilerplate) -> None:

@@ -16,7 +16,7 @@ LONGEST = 200  # characters of a date that are looked at: its patterns take time
 _CLOCK = (
     r"(?:\s*\([월화수목금토일]\))?(?:(?:[,\s]+|(?<=\d)T)(?:at\s+)?(?P<half>오전|오후)?\s*"
     r"(?P<h>\d{1,2})(?::(?P<mi>\d\d)(?::(?P<s>\d\d))?|\s*시(?:\s*(?P<min>\d{1,2})\s*분)?|(?=\s*[ap]\.?m\b))"
-    r"(?:\s*(?P<noon>[ap])\.?m\b\.?)?)?"
+    r"(?:\s*(?P<noon>[ap])\.?m\b\.?|\s*(?P<late>오전|오후))?)?"
 )
 _FORMS = tuple(
     re.compile(form, re.IGNORECASE)
@@ -32,7 +32,7 @@ _FORMS = tuple(
 )
 _SEOUL_RSS = re.compile(r"(\d{1,2} [A-Za-z]{3} \d{4} \d{1,2}:\d{1,2}:\d{1,2}) (?:GMT|UTC)?\+0?9(?::?00)?$")
 _OFFSET = re.compile(r"\s*\(?(?:(?:GMT|UTC)\s*)?(?P<sign>[+-])(?P<hours>\d{1,2}):?(?P<minutes>\d\d)?\b")
-_NAMED_ZONE = re.compile(r"\s*\(?(?P<zone>[A-Z]{1,4})\b")
+_NAMED_ZONE = re.compile(r"\s*\(?(?P<zone>[A-Z]{2,5}|Z|(?:Eastern|Central|Mountain|Pacific)(?= Time))\b")
 ZONES: dict[str, int | str] = {
     "KST": 9, "JST": 9, "UTC": 0, "GMT": 0, "Z": 0, "EST": -5, "EDT": -4, "PST": -8, "PDT": -7, "CET": 1, "CEST": 2,
     "BST": 1, "HKT": 8, "SGT": 8, "AEST": 10, "ET": "America/New_York", "PT": "America/Los_Angeles",
@@ -74,7 +74,7 @@ def stated(raw: str, zone: ZoneInfo | None) -> Stated | None:
     when, says_seconds, says_zone = found
     if not _is_real(when.date()):
         return None
-    if zone is None and not says_zone:
+    if says_zone is None or (zone is None and not says_zone):
         return Stated(when.date(), None, "day")
     known = when if says_zone and zone is None else when.astimezone(zone)
     return Stated(known.date(), when, "second" if says_seconds else "minute")
@@ -115,9 +115,12 @@ def by_label(raw: str) -> dict[str, str]:
     if not labels:
         return {"published": raw}
     ends = [*(label.start() for label in labels[1:]), len(raw)]
+    begins = [0, *(label.end() for label in labels[:-1])]
+    follow = not re.search(r"\d", raw[labels[-1].end() :]) and bool(re.search(r"\d", raw[: labels[0].start()]))
     told: dict[str, str] = {}
-    for label, end in zip(labels, ends, strict=True):
-        text = raw[label.end() : end].strip(" \t:|·,-–—")
+    for label, begin, end in zip(labels, begins, ends, strict=True):
+        said = raw[begin : label.start()] if follow else raw[label.end() : end]  # a label may stand behind its stamp
+        text = said.strip(" \t:|·,-–—")
         if text:
             told.setdefault(str(label.lastgroup), text)
     return told
@@ -133,8 +136,8 @@ def from_epoch(milliseconds: float) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
-Found = tuple[datetime, bool, bool]
-"""A moment, and whether its text says seconds, and a zone."""
+Found = tuple[datetime, bool, bool | None]
+"""A moment, whether its text says seconds, and whether a zone: None if it names one that nobody knows."""
 
 
 def _iso(raw: str, zone: tzinfo) -> Found | None:
@@ -156,7 +159,12 @@ def _rfc822(raw: str, zone: tzinfo) -> Found | None:
             return datetime.strptime(odd[1], "%d %b %Y %H:%M:%S").replace(tzinfo=seoul), True, True
         if re.match(r"[A-Za-z]{3},", raw):
             found = parsedate_to_datetime(raw)
-            return (found, True, True) if found.tzinfo else (found.replace(tzinfo=zone), True, False)
+            if found.tzinfo:
+                return found, True, True
+            named = re.search(r"\b([A-Z]{1,5})\)?$", raw)
+            if raw.endswith("-0000"):
+                return found.replace(tzinfo=UTC), True, True
+            return _in_zone(found, True, _zone_named(named[1]) if named else None, zone)
     except (ValueError, TypeError):
         pass
     return None
@@ -169,29 +177,41 @@ def _visible(raw: str, zone: tzinfo) -> Found | None:
             parts, that_day, hour = found.groupdict(), _day_of(found), _hour(found)
             minute, second = int(parts["mi"] or parts.get("min") or 0), int(parts["s"] or 0)
             if that_day and hour < 24 and minute < 60 and second < 60:
-                said = _zone_at(raw, found.end())
-                when = datetime(that_day.year, that_day.month, that_day.day, hour, minute, second, tzinfo=said or zone)
-                return when, bool(parts["s"]), bool(said)
+                when = datetime(that_day.year, that_day.month, that_day.day, hour, minute, second)  # noqa: DTZ001
+                return _in_zone(when, bool(parts["s"]), _zone_at(raw, found.end()), zone)
     return None
 
 
-def _zone_at(raw: str, at: int) -> tzinfo | None:
-    """Return the zone that is named behind a time of day."""
+def _in_zone(when: datetime, says_seconds: bool, said: tzinfo | str | None, zone: tzinfo) -> Found:
+    """Return a naive moment in the zone that its text names, else in `zone`; `None` if it names one nobody knows."""
+    if isinstance(said, str):
+        return when.replace(tzinfo=zone), says_seconds, None
+    return when.replace(tzinfo=said or zone), says_seconds, said is not None
+
+
+def _zone_at(raw: str, at: int) -> tzinfo | str | None:
+    """Return the zone that is named behind a time of day; its name if nobody knows it."""
     offset = _OFFSET.match(raw, at)
     if offset and int(offset["hours"]) <= 14:
         minutes = 60 * int(offset["hours"]) + int(offset["minutes"] or 0)
         return timezone(timedelta(minutes=minutes if offset["sign"] == "+" else -minutes))
     named = _NAMED_ZONE.match(raw, at)
-    zone = ZONES.get(named["zone"]) if named else None
-    if isinstance(zone, str):
-        return ZoneInfo(zone)
-    return timezone(timedelta(hours=zone)) if zone is not None else None
+    return _zone_named(named["zone"]) if named else None
+
+
+def _zone_named(name: str) -> tzinfo | str:
+    zone = ZONES.get(name)
+    if zone is None:
+        return name
+    return ZoneInfo(zone) if isinstance(zone, str) else timezone(timedelta(hours=zone))
 
 
 def _hour(found: re.Match[str]) -> int:
     """Return the hour of 24 of a clock that may count to twelve."""
     parts, hour = found.groupdict(), int(found["h"])
-    half = {"오전": "a", "오후": "p"}.get(parts.get("half") or "", (parts.get("noon") or "").lower())
+    half = {"오전": "a", "오후": "p"}.get(
+        parts.get("half") or parts.get("late") or "", (parts.get("noon") or "").lower()
+    )
     return hour % 12 + (12 if half == "p" else 0) if half and hour <= 12 else hour
 
 

@@ -32,6 +32,8 @@ from pipelines.sources.addresses import Place, is_opinion
 
 CODE = "4"  # raise it whenever the same capture would give another record
 DATE_RULES = frozenset({"furniture", "update line"})  # what they take may state a date
+ONE_WORD = re.compile(r"\w+")
+MOST_MISSING, FEW_MISSING = 25, 8  # letters of a piece that authors, and other fields, need not hold: "By", an office
 LONGEST_DECK, LEAST_SAME = 300, 40  # characters; so many at its beginning, found in the text, are no deck
 ELEMENTS, MOST_ELEMENTS = XPath("count(//*)"), 50_000  # of a page; the largest of 70 news pages has 3,129
 GENERIC = Profile(name="generic", body=())
@@ -114,7 +116,8 @@ def _reading(
     boilerplate = take_boilerplate(region.blocks, title.value if title else "", profile, outside[0], names_of(source))
     english, korean = boilerplate.paragraphs, boilerplate.korean
     authors, signed_in = fields.authors(boilerplate, outside, page, profile, source)
-    if boilerplate.bios and not authors:
+    told = {author.bio for author in authors}
+    if any(not any(bio in whole for whole in told) for bio in boilerplate.bios):
         boilerplate.warnings.append("bio_without_name")
     dated = [piece.text for piece in boilerplate.pieces if piece.rule in DATE_RULES]
     dates = fields.dates(page, profile, place, dated)
@@ -189,8 +192,20 @@ def names_of(source: Source) -> tuple[str, ...]:
 
 
 def _kept(piece: Piece, article: Article) -> Piece:
-    """Return a piece without its field when that stayed empty: a bio of nobody, a byline of an editorial board."""
-    return piece if not piece.field or getattr(article, piece.field) else replace(piece, field="", own=piece.text)
+    """Return a piece without its field when its words are not there: a bio of nobody, a sentence among links."""
+    if not piece.field:
+        return piece
+    value = getattr(article, piece.field)
+    if piece.field == "authors":
+        value = (
+            *(f"{author.name} {author.bio}" for author in article.authors),
+            *article.emails,
+            article.translator_note,
+        )
+    there = set(ONE_WORD.findall((value if isinstance(value, str) else " ".join(value)).casefold()))
+    missing = sum(len(word) for word in ONE_WORD.findall(piece.text.casefold()) if word not in there)
+    most = MOST_MISSING if piece.field == "authors" else FEW_MISSING
+    return piece if value and missing < most else replace(piece, field="", own=piece.text)
 
 
 def _accounted(article: Article, region: Region, pieces: list[Piece]) -> Article:

@@ -16,6 +16,7 @@ from lxml.html import HtmlElement
 from pipelines.extraction.boilerplate import Boilerplate
 from pipelines.extraction.dates import Stated, by_label, stated
 from pipelines.extraction.page import Page, Statement, collapse, people, split_names
+from pipelines.extraction.phrases import SURNAMES
 from pipelines.model import Author, Capture
 from pipelines.sources import Profile, Source
 from pipelines.sources.addresses import Place, day_in, time_in
@@ -31,12 +32,6 @@ ORGANISATION = re.compile(
     re.IGNORECASE,
 )
 SIGNED_BY = ("[rel=author]", "[itemprop=author]", ".byline a", ".author a", ".author-name", ".byline", ".author")
-SURNAMES = frozenset(
-    "Kim Lee Yi Rhee Park Pak Choi Choe Jung Jeong Chung Cho Jo Kang Gang Yoon Yun Jang Chang Lim Im Rim Han Oh Seo Suh"
-    " Shin Sin Kwon Hwang Ahn An Song Yoo Yu Ryu Hong Moon Mun Yang Bae Baek Paik Nam Ko Koh Noh Roh Ha Heo Huh Cha Joo"
-    " Ju Chu Min Byun Pyo Na Ra Woo Wu Won Bang Jin Do Ma Gil Ki Shim Sim Son Sohn Um Eom Jeon Chun Chon Kwak Gwak"
-    " Cheon Sung Seong".split()
-)  # of Koreans, in the usual spellings
 LEAST_HEADLINE = 3  # words
 SHORT_NAME = 3  # letters of a name that may be an abbreviation
 DATE_LINES = XPath(
@@ -130,7 +125,8 @@ def authors(
     names = list(dict.fromkeys(map(in_one_spelling, names)))
     translators = {name.strip(" .()") for name in re.split(r",| and | by ", boilerplate.translator_note)}
     names = [name for name in names if name not in translators]
-    bios = boilerplate.bios or [said.value for said in (page.first(*profile.bio),) if said]
+    boxes = (element for selector in profile.bio for element in page.select(selector))
+    bios = boilerplate.bios or list(filter(None, (collapse(" ".join(box.itertext())) for box in boxes)))
     joint = len(names) == 1 or len(bios) == 1  # one bio of several is about all of them
     shared = bios if len(bios) == len(names) else [" ".join(bios) if joint else ""] * len(names)
     return tuple(Author(name, bio) for name, bio in zip(names, shared, strict=True)), witness if names else ""

@@ -22,7 +22,7 @@ from pipelines.model import Removed
 
 PROSE = 80  # characters from which on a block is prose, not interface
 SHOWN = 80  # characters of a removed piece that the record keeps
-LOOK = 5_000  # characters into a comment or script that are looked at for what it swallowed
+LOOK = 20_000  # characters into a script that are looked at for what it swallowed
 LEAST_PARSED = 15  # characters: white space and references make a text longer than it is parsed
 BEYOND = "beside the text found"  # the rule for pages that no profile fits
 LEAST, LEAST_WORDS = 25, 5  # characters and words of a text whose loss is looked for
@@ -36,9 +36,11 @@ _CLOSES = {
 }
 _SWALLOWED = {
     "<!--": re.compile("<!--"),
-    "<script": re.compile(r"</p>\s*<script|<p>[^<]*</p>\s*<", re.IGNORECASE),
-    "<style": re.compile("<p>", re.IGNORECASE),
+    "<script": re.compile(r"</p>\s*<script|<p[\s>][^<]*</p>\s*<", re.IGNORECASE),
+    "<style": re.compile(r"<(?:p|div|br)[\s/>]", re.IGNORECASE),
 }  # what stands in one that was never closed, up to the end of the next
+SYLLABLE = 1.2  # Latin letters that a Hangul syllable is worth beyond one
+_HANGUL = re.compile(r"[\uac00-\ud7a3]")
 _SENTENCE = re.compile(r"[.!?…。][’”\"')\]]*(?:\s|$)")
 
 
@@ -69,7 +71,7 @@ def is_prose(text: str) -> bool:
     >>> is_prose("Subscribe to our newsletter"), is_prose("It rained. " * 9)
     (False, True)
     """
-    return len(text) >= PROSE and bool(_SENTENCE.search(text))
+    return len(text) + SYLLABLE * len(_HANGUL.findall(text)) >= PROSE and bool(_SENTENCE.search(text))
 
 
 def letters(*texts: str) -> Counter[str]:
@@ -128,7 +130,8 @@ def _without_machine_text(source: str) -> str:
         closed = ends.get(opened)
         if opened not in ends or (closed and closed.start() < found.end()):
             closed = ends[opened] = _CLOSES[opened].search(source, found.end())
-        if closed and _SWALLOWED[opened].search(source, found.end(), min(closed.start(), found.end() + LOOK)):
+        look = None if closed is None else closed.start() if opened == "<!--" else found.end() + LOOK
+        if closed and _SWALLOWED[opened].search(source, found.end(), min(closed.start(), look or 0)):
             closed = None  # it was never closed: this is the end of another one
         kept.append(source[at : found.start() if closed else found.end()])
         at = closed.end() if closed else found.end()

@@ -7,8 +7,14 @@ from __future__ import annotations
 
 import re
 
+SURNAMES = frozenset(
+    "Kim Lee Yi Rhee Park Pak Choi Choe Jung Jeong Chung Cho Jo Kang Gang Yoon Yun Jang Chang Lim Im Rim Han Oh Seo Suh"
+    " Shin Sin Kwon Hwang Ahn An Song Yoo Yu Ryu Hong Moon Mun Yang Bae Baek Paik Nam Ko Koh Noh Roh Ha Heo Huh Cha Joo"
+    " Ju Chu Min Byun Pyo Na Ra Woo Wu Won Bang Jin Do Ma Gil Ki Shim Sim Son Sohn Um Eom Jeon Chun Chon Kwak Gwak"
+    " Cheon Sung Seong".split()
+)  # of Koreans, in the usual spellings
 CAPITAL = r"[^\W\d_a-z]"
-WORD = rf"{CAPITAL}[\w’'.-]*?"
+WORD = rf"(?!AND\b){CAPITAL}[\w’'.-]*?"
 PARTICLE = r"(?:van|von|der|den|de|da|di|la|le|bin|al|el)"
 NAME = rf"{WORD}(?:\s+(?:{PARTICLE}\s+){{0,2}}{WORD}){{1,3}}?"
 KOREAN_TITLE = r"(?:기자|논설위원|논설실장|특파원|교수|칼럼니스트|위원)"
@@ -75,14 +81,15 @@ CORRECTION = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 INVITATION = re.compile(
-    r"(?:Follow us on\b|Share this (?:article|story|column)\b|Read more:?\s*$"
+    r"(?:Follow us on (?:Facebook|Twitter|X\b|Instagram|YouTube|LinkedIn|Kakao|social)"
+    r"|Share this (?:article|story|column)(?=\W*$|\s+(?:on|via|by|with your)\b)|Read more:?\s*$"
     r"|(?:More )?[Rr]elated (?:articles|stories|news)\b"
     r"|(?=.*(?:newsletter|inbox|mailbox|Facebook|Twitter|Instagram|YouTube|e-?mail))"
     r"(?:Subscribe to|Sign up|Get the best of)\b).{0,140}$"
 )
 DISCLAIMER = re.compile(
     r"\W*The (?:views|opinions) (?:expressed|presented|reflected) (?:here|herein|in this (?:article|column|piece|op-ed)"
-    r"|by the (?:author|writer|columnist|contributor))\b.{0,300}$",
+    r"|by the (?:author|writer|columnist|contributor))\b(?=.*\b(?:not|own|solely|those of)\b).{0,300}$",
     re.DOTALL,
 )
 WALL_LINE = re.compile(
@@ -90,6 +97,11 @@ WALL_LINE = re.compile(
     r"(?:\W*|[,:] ?(?:please|subscribe|sign|log|register|join|become|create|start|choose|buy)\b.*)"
     r"|(?:subscribe|sign (?:in|up)|log ?in|register|join)(?: now| today)?(?: or [\w ]{2,20}?)?,? (?:to|and|for) "
     r"(?:(?:continue|keep) reading|continue\W*$|read|unlock|access|get full access|see the rest)\b.*"
+    r"|(?:.{0,60}\b)?(?:limit|number) of (?:your )?free (?:articles|stories|columns)\b.*"
+    r"|you(?:['’]ve| have) (?:read|reached|used|viewed) .{0,40}\bfree (?:articles|stories|columns)\b.*"
+    r"|.{0,60}\bpremium (?:content|article|story|column)\b.{0,120}|.{0,40}\bcreate an? (?:free )?account\b.*"
+    r"|(?:become|join as) an? (?:\w+ )?(?:member|subscriber)\b.{0,100}|.{0,80}\blog ?in to (?:continue|finish|read)\b.*"
+    r"|.{0,60}\bsubscri(?:be|ption) (?:required|to (?:finish|see|continue|read))\b.*"
     r"|already an? (?:\w+ )?(?:member|subscriber)(?:\?|[.,]? (?:sign|log) ?in\b).*"
     r"|(?:this|the) (?:article|story|column|editorial|content) is (?:available )?(?:only )?(?:for|to) (?:\w+ )?"
     r"(?:subscribers|members)(?: only)?\W*"
@@ -119,6 +131,11 @@ MORE_BIO = re.compile(
     r"|chairs|chaired|leads|led|directs|directed|heads|headed|runs|advises|practices|manages|represents|covers|covered|studied|specializes|specialized|author|member|former|fellow|graduate|recipient|head|spent|edits|edited)\b"
 )
 PAST_BIO = re.compile(rf"[*—–-]?\s*(?:The\s+)?{WHO}s?\s+(?:was|were)\b", re.IGNORECASE)
+INTERFACE_LINE = re.compile(
+    r"Advertisements?|ADVERTISEMENTS?|Listen to this (?:article|story|column).{0,12}|Scroll to continue"
+    r"|Most (?:read|viewed|popular)(?: in \w+)?|Share on (?:Facebook|Twitter|X|LinkedIn|KakaoTalk|Line)"
+    r"|(?:Story|Article) continues below.{0,30}|광고|공유하기|본문 듣기"
+)  # a whole block of these words is the site's, wherever it stands
 SIGNATURE = re.compile(rf"[—–-]{{1,2}}\s*({NAME}|{KOREAN_NAME})(?:,\s+([^.!?]{{3,120}}))?\.?$")  # — Name, office
 OFFICE = re.compile(rf"({KOREAN_NAMES})\s*[/|,·]?\s*({KOREAN_OFFICE})$")
 VALEDICTION = re.compile(
@@ -127,16 +144,20 @@ VALEDICTION = re.compile(
     re.IGNORECASE,
 )
 UPDATE_LINE = re.compile(
-    r"\W*(?:(?:Last )?(?:Updated|Modified|Published|Posted)(?: on| at)?|수정|입력|업데이트)\s*:?\s.{0,12}\d.{3,40}$"
+    r"\W*(?:(?:Last )?(?:Updated|Modified|Published|Posted)(?: on| at)?|수정|입력|업데이트)\s*:?\s+"
+    r"(?:[A-Z][a-z]{2,8}\.? \d{1,2},? \d{4}|\d{1,2} [A-Z][a-z]{2,8}\.?,? \d{4}|\d{4}\s?[-./년][\d\s./월일-]{3,9})"
+    r"(?:,?\s*[\d:.()+apmAPMKSTGUC오전후시분\s]{0,25})$"
     r"|\[(?:UPDATE|UPDATED|CORRECTED|수정)(?: \d{1,2})?\]$",
     re.IGNORECASE,
 )
 POSTAL_ADDRESS = re.compile(
     r"(?:\d[\d,-]*\s+)?[A-Z][\w.'-]*-(?:ro|gil|daero|gu|dong)\b[^!?]{0,100}$"
-    r"|(?:\(?우?\)?\s?\d{5}\)?\s*)?(?:서울|부산|대구|인천|광주|대전|울산|세종|경기|강원|제주)\S*\s\S+[구군시]\s.{2,60}$"
+    r"|(?:\(?우?\)?\s?\d{5}\)?\s*)?(?:서울|부산|대구|인천|광주|대전|울산|세종|경기|강원|제주)\S*\s[가-힣]{1,4}[구군시]\s"
+    r".{1,30}(?:로|길|동)\s?\d.{0,30}$"
     r"|(?:Tel|Phone|Fax|전화|팩스|대표전화)\s*[.:)]\s*[\d() +-]{7,40}$"
 )
 NOTICE = re.compile(
-    r"(?:※|▶|☞)\s?.{4,120}$|.{0,40}(?:영문\s?(?:기사|판|사설)|기사\s?원문|원문\s?(?:보기|기사)|네이버에서|카카오톡).{0,60}$"
+    r"(?:※|▶|☞)\s?[^.!?]{4,60}$|.{0,20}카카오톡\s?(?:채널|친구|구독|플러스).{0,30}$"
+    r"|.{0,40}(?:영문\s?(?:기사|판|사설)|기사\s?원문|원문\s?(?:보기|기사)|네이버에서 보기)[^.]{0,30}$"
 )
 MAILS = re.compile(MAIL_ADDRESS)

@@ -118,7 +118,7 @@ def _drifted(seen: Evidence) -> Iterator[Reason]:
 
 def _uncertain(article: Article, seen: Evidence, short: bool) -> Iterator[Reason]:
     text = _words(article)
-    beside = seen.profile is not None and next(text_beside(seen.page, seen.region), None) is not None
+    beside = seen.profile is not None and next(text_beside(seen.page, seen.region, article.deck), None) is not None
     today = seen.capture.fetched_at.astimezone(seen.source.timezone).date()
     at, day = article.published_at, article.published_day
     future = at > seen.capture.fetched_at if at else bool(day and day > today)

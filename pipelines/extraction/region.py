@@ -37,7 +37,10 @@ HIDDEN = XPath(
     " or contains(concat(' ',@class,' '),' sr-only ') or contains(concat(' ',@class,' '),' visually-hidden ')"
     " or contains(concat(' ',@class,' '),' screen-reader-text ') or contains(concat(' ',@class,' '),' blind ')]"
 )  # short, it is furniture for some readers; long, it is text that is shown later
-FOOTNOTE_MARKS = XPath("descendant::sup[a[starts-with(@href,'#')]] | descendant::a[starts-with(@href,'#')][sup]")
+FOOTNOTE_MARKS = XPath(
+    "descendant::sup[a[starts-with(@href,'#')]]"
+    " | descendant::a[starts-with(@href,'#')][sup][string-length(normalize-space(.)) < 6]"
+)
 NAMED = XPath("descendant::*[@class or @id]")
 ADVERTISING = re.compile(
     r"(?:^|[\s_-])(?:ads?|advert\w*|adbox|adslot|adsense|sponsored|promo(?:tion)?)(?:$|[\s_-])", re.I
@@ -45,14 +48,22 @@ ADVERTISING = re.compile(
 PULL_QUOTE = re.compile(r"pull[-_]?quote|quote[-_]?box|callout|highlight", re.IGNORECASE)
 QUOTE_LENGTH, QUOTES_LOOKED_AT = (25, 400), 20  # characters of a sentence that a page shows twice; blocks
 ELSEWHERE = tuple("headline deck byline bio section date modified caption related wall copyright".split())
+LABELS = frozenset({"headline", "byline", "section", "date", "modified"})  # fields that hold no prose
+ONE_LINE = LABELS | {"deck"}  # fields that take the first element found
 FURNITURE_WORDS = re.compile(
-    r"newsletter|mailbox|reproduced|redistribut|\bcomments?\b|unauthorized|reserved|cookies?\b|privacy policy"
-    r"|terms of (?:use|service)|Standards Board Policy|print dictionary print|\(0/250자\)|글자크기|타임톡|파란원을"
-    r"|kakao i|무단\s*전재",
+    r"(?:subscribe|sign up|get).{0,60}(?:newsletter|mailbox|inbox)|\ball rights reserved|privacy policy"
+    r"|unauthorized (?:repro|copy|use|dist)|(?:may not be|without|prohibit).{0,80}(?:reproduc|redistribut|copied)"
+    r"|(?:reproduc|redistribut).{0,80}prohibit|\b(?:we|this (?:web ?)?site|our partners) uses? cookies"
+    r"|^(?:to (?:write|leave|post|read)|write|leave|post|no|all|view|report)\b.{0,30}\bcomments?\b"
+    r"|\blog in to one of the accounts|terms of (?:use|service)|Standards Board Policy|print dictionary print"
+    r"|\(0/250자\)|글자크기|타임톡|파란원을|kakao i|무단\s*전재",
     re.IGNORECASE,
 )  # of blocks outside the body
-MAY_SWALLOW = frozenset({"caption", "drop", "advertising"})  # rules whose elements may never have been closed
+MAY_SWALLOW = frozenset(
+    "caption drop advertising bio related embed".split()
+)  # rules for what may never have been closed
 ASIDE, LOOKED_INTO = ("nav", "aside", "figure", "figcaption"), 20  # outside of the region; elements of a kind
+SITE_WORDS = 5
 MOST_ARTICLES = 20  # on one page, that are told apart
 NOT_READ = ("nav", "footer", "aside")  # where no profile fits
 
@@ -120,11 +131,17 @@ def _of_this_article(page: Page, nodes: list[HtmlElement], profile: Profile) -> 
     """Leave out nodes with a headline of their own that is not the page's: the next article, put below this one."""
     if not 2 <= len(nodes) <= MOST_ARTICLES:
         return set(nodes)
-    title = _plain(" ".join(said.value for said in (page.meta("og:title"), page.first("title")) if said))
-    headlines = {e for selector in (*profile.headline, "h1") for e in page.select(selector)}
+    titles = [_plain(said.value) for said in (page.meta("og:title"), page.first("title")) if said]
+    headlines = {e for selector in (*profile.headline, "h1", "h2") for e in page.select(selector)}
     named = {node: _own_headline(node, nodes, headlines) for node in nodes}
-    other = [node for node, headline in named.items() if headline and headline not in title]
-    return set(nodes) if len(other) == len(nodes) else set(nodes).difference(other)
+    other = [node for node, own in named.items() if own and own not in titles and not _begins(titles[-1:], own)]
+    return {nodes[0]} if len(other) == len(nodes) else set(nodes).difference(other)
+
+
+def _begins(titles: Sequence[str], headline: str) -> bool:
+    """Whether a page's title is the headline and the name of the site, which has a few words."""
+    rest = [title.removeprefix(headline).split() for title in titles if title.startswith(headline)]
+    return any(len(words) <= SITE_WORDS for words in rest)
 
 
 def _own_headline(node: HtmlElement, nodes: Sequence[HtmlElement], headlines: set[HtmlElement]) -> str:
@@ -152,7 +169,7 @@ def _cuts(node: HtmlElement, profile: Profile) -> tuple[dict[HtmlElement, Cut], 
         if element in cuts:
             continue
         if cut.rule in MAY_SWALLOW and _prose_in(element) >= SWALLOWED:
-            swallowed |= not cut.field
+            swallowed = True
         else:
             cuts[element] = cut
     return cuts, swallowed
@@ -178,39 +195,40 @@ def _not_text(node: HtmlElement, profile: Profile) -> Iterator[tuple[HtmlElement
             yield element, Cut("advertising", named)
 
 
-def text_beside(page: Page, region: Region) -> Iterator[str]:
+def text_beside(page: Page, region: Region, deck: str) -> Iterator[str]:
     """Yield prose of the page that is neither in the region nor explained: a second container, or a body that ended too
-    early. Furniture explains it, by tag or name; so do the profile's other fields, links, and known wordings."""
+    early. Furniture explains it, by tag or name; so do the profile's other fields, links, and known wordings. Short
+    sentences count together with those that follow."""
     assert region.profile is not None
-    known = Cut("known", "")
-    cuts = dict.fromkeys((*region.nodes, *_explained(page, region.profile)), known)
+    around = {parent for node in region.nodes for parent in node.iterancestors()}
+    explained = (element for element in _explained(page, region.profile) if element not in around)
     body = page.tree.find("body")
-    blocks, _ = blocks_and_rest(page.tree if body is None else body, cuts)
-    summaries = {_plain(said.value) for said in (page.meta("og:description"), page.meta("description")) if said}
-    inside = ""
+    whole = page.tree if body is None else body
+    blocks, _ = blocks_and_rest(whole, dict.fromkeys((*region.nodes, *explained), Cut("known", "")))
+    known = [FURNITURE_WORDS, *(re.compile(f"^(?:{pattern})$") for pattern in region.profile.furniture)]
+    inside, run = "", ""
     for block in blocks:
-        if (
-            block.kind != "p"
-            or block.linked > MOSTLY_LINK
-            or not is_prose(block.text)
-            or FURNITURE_WORDS.search(block.text)
-        ):
+        own = block.kind == "p" and block.linked <= MOSTLY_LINK and not any(one.search(block.text) for one in known)
+        if not own or not (is_prose(block.text) or PROSE_END.search(block.text)):
+            run = ""
             continue
-        inside = inside or _plain(region.whole_text)
-        text = _plain(block.text)
-        if text not in inside and text not in summaries:
-            yield block.text
+        inside = inside or f"{_plain(region.whole_text)} {_plain(deck)}"
+        run = "" if _plain(block.text) in inside else f"{run} {block.text}".strip()
+        if is_prose(run):
+            yield run
 
 
 def _explained(page: Page, profile: Profile) -> Iterator[HtmlElement]:
-    yield from page.tree.iter("header", "footer", "form", "title")
+    yield from page.tree.iter("footer", "form", "title")
     dropped = (element for selector in profile.drop for element in page.select(selector))
     for elements, most in ((page.tree.iter(*ASIDE), SWALLOWED), (page.named(ADVERTISING), 1), (dropped, 1)):
         for number, element in enumerate(elements):
             if number >= LOOKED_INTO or _prose_in(element) < most:
                 yield element
-    for selectors in (getattr(profile, name) for name in ELSEWHERE):
-        yield from (element for selector in selectors for element in page.select(selector))
+    for name in ELSEWHERE:
+        found = [element for selector in getattr(profile, name) for element in page.select(selector)]
+        one = found[:1] if name in ONE_LINE else found
+        yield from (element for element in one if name not in LABELS or not is_prose(element.text_content()))
     yield from page.named(FURNITURE)
     for element in cast("list[HtmlElement]", HIDDEN(page.tree)):
         if len(element.text_content()) < PROSE:
