@@ -172,6 +172,8 @@ def print_explanation(reading: Extraction) -> None:
         if field_ == "text":
             paragraphs = len([p for p in f"{article.text}\n\n{article.text_ko}".split("\n\n") if p])
             value = f"{article.word_count} words, {paragraphs} paragraphs, coverage {article.coverage:.0%}"
+        elif field_ == "published_at":
+            value = f"{article.published_at or article.published_day} (known to the {article.published_precision})"
         elif field_ == "authors":
             value = ", ".join(author.name for author in article.authors)
         console.print(f"  {field_:24} {escape(_short(str(value)))}  [dim]{escape(witness)}[/]", soft_wrap=True)
