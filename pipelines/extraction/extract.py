@@ -103,7 +103,9 @@ def _read(capture: Capture, place: Place) -> Extraction:
     region = region_of(page, place, capture.fetched_at, tried)
     if region is None:
         return _refused("too_costly", source)
-    lost = lost_in_parsing(decoded.text, tree) if region.profile else []  # without one, the page is a doubt anyway
+    lost = (
+        lost_in_parsing(decoded.text, page.long_texts) if region.profile else []
+    )  # without one, the page is a doubt anyway
     return _reading(capture, place, page, region, lost, tuple(tried))
 
 

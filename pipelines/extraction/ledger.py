@@ -9,12 +9,10 @@ from __future__ import annotations
 import html
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 from lxml.etree import XPath
-from lxml.html import HtmlElement
 
 from pipelines.extraction.decoding import as_browsers_show
 from pipelines.extraction.page import collapse, composed
@@ -23,11 +21,12 @@ from pipelines.model import Removed
 PROSE = 80  # characters from which on a block is prose, not interface
 SHOWN = 80  # characters of a removed piece that the record keeps
 LOOK = 20_000  # characters into a script that are looked at for what it swallowed
-LEAST_PARSED = 15  # characters: white space and references make a text longer than it is parsed
 BEYOND = "beside the text found"  # the rule for pages that no profile fits
-LEAST, LEAST_WORDS = 25, 5  # characters and words of a text whose loss is looked for
+LEAST_WORDS = 5  # of a text whose loss is looked for; of 25 characters, see _RUN
+MOST_MISSING_TEXTS = 50  # that are looked at closely, and named
 TEXT_NODES = XPath("descendant-or-self::*[not(self::script or self::style)]/text()")
-_TAG = re.compile(r"<[/!?]?[a-zA-Z](?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*>|<(?:!(?!\[CDATA)|\?)[^<>]*>")
+_RUN = re.compile(r">([^<>]{25,})|<([^<>]{25,})(?=<)|<!\[CDATA\[([^<>]{25,})")  # behind a tag; in one that never ends
+_ATTRIBUTE = re.compile(r"=\s?[\"']|[\"']\s?:")  # a tag whose attributes hold a `>`
 _OPENS = re.compile(r"<(?:!--|(?:script|style)(?=[\s/>]))", re.IGNORECASE)
 _CLOSES = {
     "<!--": re.compile("-->"),
@@ -36,7 +35,7 @@ _CLOSES = {
 }
 _SWALLOWED = {
     "<!--": re.compile("<!--"),
-    "<script": re.compile(r"</p>\s*<script|<p[\s>][^<]*</p>\s*<", re.IGNORECASE),
+    "<script": re.compile(r"</p>.{0,2000}<script[\s>]", re.IGNORECASE | re.DOTALL),
     "<style": re.compile(r"<(?:p|div|br)[\s/>]", re.IGNORECASE),
 }  # what stands in one that was never closed, up to the end of the next
 SYLLABLE = 1.2  # Latin letters that a Hangul syllable is worth beyond one
@@ -102,23 +101,20 @@ def removed(pieces: Iterable[Piece]) -> tuple[Removed, ...]:
     return tuple(entries)
 
 
-def lost_in_parsing(source: str, tree: HtmlElement) -> list[str]:
-    """Return the texts of a page's source that its parsed tree does not have: markup that was never closed, or is
+def lost_in_parsing(source: str, there: Sequence[str]) -> list[str]:
+    """Return the texts of a page's source that are not `there` in its parsed tree: markup that was never closed, or is
     none, swallowed them.
 
     `source` is the page's characters. A text is what stands between two tags, and short ones are not looked for: they
     may be markup gone wrong.
     """
-    texts = [text for text in _TAG.split(_without_machine_text(source)) if _is_sentence_like(text)]
-    if not texts:
-        return []
-    parsed = {_plain(text) for text in cast("list[str]", TEXT_NODES(tree)) if len(text) >= LEAST_PARSED}
+    runs = ("".join(found) for found in _RUN.findall(_without_machine_text(source)))
+    texts = [text for text in runs if len(text.split(None, LEAST_WORDS)) >= LEAST_WORDS and not _ATTRIBUTE.search(text)]
+    parsed = set(map(_plain, there)) if texts else set()
     missing = [text for text in texts if _plain(html.unescape(text)) not in parsed]
-    return [collapse(html.unescape(text)) for text in missing]
-
-
-def _is_sentence_like(text: str) -> bool:
-    return len(text) >= LEAST and len(text.split(None, LEAST_WORDS)) >= LEAST_WORDS
+    whole = "".join(parsed) if missing else ""
+    few = (text for text in missing[:MOST_MISSING_TEXTS] if _plain(html.unescape(text)) not in whole)
+    return [collapse(html.unescape(text)) for text in few]
 
 
 def _without_machine_text(source: str) -> str:

@@ -12,7 +12,7 @@ from functools import cached_property
 from itertools import islice
 from typing import Any, cast
 
-from lxml.etree import XPath
+from lxml.etree import XPath, _ElementUnicodeResult
 from lxml.html import HtmlElement
 
 from pipelines.extraction.decoding import as_browsers_show
@@ -26,6 +26,7 @@ _NO_TEXT = re.compile(
 )  # not: white space
 _JOINER = re.compile("(?<=[A-Za-z가-힣])[\u200c\u200d](?=[A-Za-z가-힣])")  # where there is nothing to join
 _SLICE = re.compile(r".{1,2000}(?=\s|\Z)|.{1,2000}", re.DOTALL)
+_LONG_TEXTS = XPath("descendant::*[not(self::script or self::style)]/text()[string-length(.) >= 15]")
 _SIMPLE = re.compile(r"(?P<tag>[a-z][a-z0-9]*)?(?:#(?P<id>[\w-]+)|\.(?P<class>[\w-]+))?")
 _WITH_ID, _WITH_CLASS = XPath("descendant::*[@id]"), XPath("descendant::*[@class]")
 _KOREAN_NAME = re.compile(r"[가-힣]{2,4}(?:\s|$)")
@@ -78,6 +79,11 @@ class Page:
             for name in dict.fromkeys(element.get("class", "").split()):
                 found.setdefault(name, []).append(element)
         return found
+
+    @cached_property
+    def long_texts(self) -> list[_ElementUnicodeResult]:
+        """The page's texts that are more than a label, as they stand between two tags."""
+        return cast("list[_ElementUnicodeResult]", _LONG_TEXTS(self.tree))
 
     def named(self, pattern: re.Pattern[str]) -> Iterator[HtmlElement]:
         """Yield the elements whose class or id a pattern finds."""

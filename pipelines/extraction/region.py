@@ -17,7 +17,16 @@ from lxml.etree import XPath
 from lxml.html import HtmlElement
 
 from pipelines.extraction import fields
-from pipelines.extraction.blocks import SWALLOWED, Block, Cut, blocks_and_rest, blocks_of, is_too_costly, pieces_in
+from pipelines.extraction.blocks import (
+    SWALLOWED,
+    Block,
+    Cut,
+    blocks_and_rest,
+    blocks_of,
+    is_too_costly,
+    pieces_in,
+    units,
+)
 from pipelines.extraction.generic import FURNITURE, MOSTLY_LINK, generic_blocks
 from pipelines.extraction.ledger import BEYOND, PROSE, TEXT_NODES, Piece, is_prose
 from pipelines.extraction.page import Page, collapse
@@ -41,6 +50,9 @@ FOOTNOTE_MARKS = XPath(
     "descendant::sup[a[starts-with(@href,'#')]]"
     " | descendant::a[starts-with(@href,'#')][sup][string-length(normalize-space(.)) < 6]"
 )
+SHORTEST = 35  # Latin letters' worth of a sentence that is looked for outside of the region
+NO_ARTICLE = frozenset({"nav", "footer", "title", "head"})
+HAS_LONG_TEXT = XPath("boolean(descendant-or-self::*[not(self::script or self::style)]/text()[string-length(.) > 25])")
 NAMED = XPath("descendant::*[@class or @id]")
 ADVERTISING = re.compile(
     r"(?:^|[\s_-])(?:ads?|advert\w*|adbox|adslot|adsense|sponsored|promo(?:tion)?)(?:$|[\s_-])", re.I
@@ -200,6 +212,8 @@ def text_beside(page: Page, region: Region, deck: str) -> Iterator[str]:
     early. Furniture explains it, by tag or name; so do the profile's other fields, links, and known wordings. Short
     sentences count together with those that follow."""
     assert region.profile is not None
+    if not _has_text_beside(page, region):
+        return
     around = {parent for node in region.nodes for parent in node.iterancestors()}
     explained = (element for element in _explained(page, region.profile) if element not in around)
     body = page.tree.find("body")
@@ -216,6 +230,22 @@ def text_beside(page: Page, region: Region, deck: str) -> Iterator[str]:
         run = "" if _plain(block.text) in inside else f"{run} {block.text}".strip()
         if is_prose(run):
             yield run
+
+
+def _has_text_beside(page: Page, region: Region) -> bool:
+    """Whether there are sentences outside of region, menus and footer, other than of known wording: mostly there are
+    none, and what it costs to explain them is saved."""
+    inside = set(region.nodes)
+    for text in page.long_texts:
+        if units(text) < SHORTEST or not (PROSE_END.search(text.strip()) or SENTENCE_END.search(text)):
+            continue
+        parent = text.getparent()
+        place = parent.getparent() if text.is_tail and parent is not None else parent
+        around = (place, *place.iterancestors()) if place is not None else ()
+        if any(e in inside or e.tag in NO_ARTICLE for e in around) or FURNITURE_WORDS.search(text):
+            continue
+        return True
+    return False
 
 
 def _explained(page: Page, profile: Profile) -> Iterator[HtmlElement]:
@@ -236,7 +266,9 @@ def _explained(page: Page, profile: Profile) -> Iterator[HtmlElement]:
 
 
 def _prose_in(element: HtmlElement) -> int:
-    """Return how many paragraphs of two sentences or more an element holds."""
+    """Return how many paragraphs of two sentences or more an element holds; a menu has no text that is long enough."""
+    if not HAS_LONG_TEXT(element):
+        return 0
     prose = (b for b in blocks_of(element) if b.kind == "p" and len(b.text) >= PROSE and PROSE_END.search(b.text))
     return sum(bool(SENTENCE_END.search(block.text)) for block in prose)
 
