@@ -302,6 +302,7 @@ def silently_lost(draft: Draft, article: Article) -> list[str]:
     return [mark for mark in (f"mark{n}x" for n in range(1, draft.marks + 1)) if mark not in told]
 
 
+@pytest.mark.long
 def test_no_sentence_is_lost_in_silence() -> None:
     intact = sound = 0
     lost: list[tuple[int, list[str], list[str]]] = []
