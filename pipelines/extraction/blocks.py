@@ -47,8 +47,8 @@ LINKS, LINK_SHARE = 3, 0.8  # a block of that many links, taking that share of i
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Why an element of the body is no text: the rule, the selector or element it goes by, and the field that holds
-    it, if one does."""
+    """Why an element of the body is not part of the text: the `rule`, the selector or element `by` which it was
+    found, and the article's `field` that holds its text, empty if none does."""
 
     rule: str
     by: str
@@ -120,7 +120,8 @@ class _Writer:
     def cut(self, at_break: bool = False) -> None:
         """End the block at an element's edge, or at a `br`."""
         if self.capital:
-            self.parts.append(" " * (self.parts[0].strip() in WORD_LETTERS and not at_break))
+            if self.parts[0].strip() in WORD_LETTERS and not at_break:
+                self.parts.append(" ")
             return
         if self.begun is not None:
             self._write()

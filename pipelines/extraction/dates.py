@@ -36,7 +36,7 @@ _NAMED_ZONE = re.compile(r"\s*\(?(?P<zone>[A-Z]{2,5}|Z|(?:Eastern|Central|Mounta
 ZONES: dict[str, int | str] = {
     "KST": 9, "JST": 9, "UTC": 0, "GMT": 0, "Z": 0, "EST": -5, "EDT": -4, "PST": -8, "PDT": -7, "CET": 1, "CEST": 2,
     "BST": 1, "HKT": 8, "SGT": 8, "AEST": 10, "ET": "America/New_York", "PT": "America/Los_Angeles",
-}  # fmt: skip  # hours east of Greenwich; a name of several zones, such as `CST`, is none
+}  # fmt: skip  # hours east of Greenwich; `CST` and other names of several zones are left out
 _PUBLISHED = r"published|posted|first published|published on|기사\s*입력|입력|등록|발행"
 _MODIFIED = r"updated|last updated|modified|last modified|revised|edited|최종\s*수정|수정|업데이트"
 _LABEL = re.compile(rf"(?<!\w)(?:(?P<published>{_PUBLISHED})|(?P<modified>{_MODIFIED}))(?!\w)", re.IGNORECASE)
@@ -57,7 +57,7 @@ class Stated:
 def stated(raw: str, zone: ZoneInfo | None) -> Stated | None:
     """Return the day and moment that a text states, None when it states no day.
 
-    A stamp without a zone is in `zone`; where that is None, its time of day means nothing, and the day remains.
+    A stamp without a zone is read in `zone`. If `zone` is None, only the day of such a stamp is returned.
 
     >>> stated("2024.06.26(수) 오후 8시 1분", ZoneInfo("Asia/Seoul")).moment.isoformat()
     '2024-06-26T20:01:00+09:00'
@@ -127,7 +127,7 @@ def by_label(raw: str) -> dict[str, str]:
 
 
 def _is_real(day: date) -> bool:
-    """Whether a day is none of those that programs write for "empty"."""
+    """Whether a day may be true. Programs write some days, such as 1970-01-01, where they know none."""
     return 1900 < day.year < 9999 and not date(1969, 12, 31) <= day <= date(1970, 1, 1)
 
 

@@ -22,7 +22,7 @@ from pipelines.extraction.boilerplate import take_boilerplate
 from pipelines.extraction.dates import Stated
 from pipelines.extraction.decoding import decode
 from pipelines.extraction.ledger import Piece, letters, lost_in_parsing, removed
-from pipelines.extraction.page import Page, Statement, page_of
+from pipelines.extraction.page import Page, Statement, page_of, words_alone
 from pipelines.extraction.quality import Evidence, is_short, with_status
 from pipelines.extraction.region import Region, region_of
 from pipelines.extraction.trafilatura_reader import library_version, parse, read_paragraphs
@@ -180,8 +180,8 @@ def _with_deck(article: Article, page: Page, profile: Profile) -> Article:
     said = None if article.deck or is_short(article) else page.meta(*profile.deck_meta)
     if said is None or said.value.endswith(("…", "...")) or len(said.value) > LONGEST_DECK:
         return article
-    words = re.sub(r"\W+", " ", said.value).casefold().strip()
-    text = re.sub(r"\W+", " ", f"{article.headline} {article.text} {article.text_ko}").casefold()
+    words = words_alone(said.value)
+    text = words_alone(f"{article.headline} {article.text} {article.text_ko}")
     if not words or words in text or words[:LEAST_SAME] in text:
         return article
     witnesses = tuple(sorted((*article.witnesses, ("deck", said.provenance))))

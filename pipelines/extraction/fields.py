@@ -125,8 +125,8 @@ def authors(
     names = list(dict.fromkeys(map(in_one_spelling, names)))
     translators = {name.strip(" .()") for name in re.split(r",| and | by ", boilerplate.translator_note)}
     names = [name for name in names if name not in translators]
-    boxes = (element for selector in profile.bio for element in page.select(selector))
-    bios = boilerplate.bios or list(filter(None, (collapse(" ".join(box.itertext())) for box in boxes)))
+    boxes = (collapse(" ".join(box.itertext())) for box in page.each(profile.bio))
+    bios = boilerplate.bios or list(filter(None, boxes))
     joint = len(names) == 1 or len(bios) == 1  # one bio of several is about all of them
     shared = bios if len(bios) == len(names) else [" ".join(bios) if joint else ""] * len(names)
     return tuple(Author(name, bio) for name, bio in zip(names, shared, strict=True)), witness if names else ""

@@ -109,12 +109,15 @@ def lost_in_parsing(source: str, there: Sequence[str]) -> list[str]:
     may be markup gone wrong.
     """
     runs = ("".join(found) for found in _RUN.findall(_without_machine_text(source)))
-    texts = [text for text in runs if len(text.split(None, LEAST_WORDS)) >= LEAST_WORDS and not _ATTRIBUTE.search(text)]
+    texts = [
+        html.unescape(text)
+        for text in runs
+        if len(text.split(None, LEAST_WORDS)) >= LEAST_WORDS and not _ATTRIBUTE.search(text)
+    ]
     parsed = set(map(_plain, there)) if texts else set()
-    missing = [text for text in texts if _plain(html.unescape(text)) not in parsed]
+    missing = [text for text in texts if _plain(text) not in parsed][:MOST_MISSING_TEXTS]
     whole = "".join(parsed) if missing else ""
-    few = (text for text in missing[:MOST_MISSING_TEXTS] if _plain(html.unescape(text)) not in whole)
-    return [collapse(html.unescape(text)) for text in few]
+    return [collapse(text) for text in missing if _plain(text) not in whole]
 
 
 def _without_machine_text(source: str) -> str:
@@ -126,12 +129,19 @@ def _without_machine_text(source: str) -> str:
         closed = ends.get(opened)
         if opened not in ends or (closed and closed.start() < found.end()):
             closed = ends[opened] = _CLOSES[opened].search(source, found.end())
-        look = None if closed is None else closed.start() if opened == "<!--" else found.end() + LOOK
-        if closed and _SWALLOWED[opened].search(source, found.end(), min(closed.start(), look or 0)):
+        if closed and _swallowed_text(source, found, closed):
             closed = None  # it was never closed: this is the end of another one
         kept.append(source[at : found.start() if closed else found.end()])
         at = closed.end() if closed else found.end()
     return "<!>".join((*kept, source[at:]))
+
+
+def _swallowed_text(source: str, opens: re.Match[str], closes: re.Match[str]) -> bool:
+    """Whether there is more than code between a beginning and the end that was found for it. Comments are looked
+    through, each once; of scripts and styles only so much that the time stays linear."""
+    opened, end = opens[0].lower(), closes.start()
+    last = end if opened == "<!--" else min(end, opens.end() + LOOK)
+    return bool(_SWALLOWED[opened].search(source, opens.end(), last))
 
 
 def _plain(text: str) -> str:

@@ -6,7 +6,7 @@ import html
 import json
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -92,6 +92,10 @@ class Page:
                 if pattern.search(name):
                     yield from elements
 
+    def each(self, selectors: Iterable[str]) -> Iterator[HtmlElement]:
+        """Yield the elements that the selectors find, selector by selector."""
+        return (element for selector in selectors for element in self.select(selector))
+
     def first(self, *selectors: str) -> Statement | None:
         """Return the text of the first element that one of the selectors finds, alternatives in order."""
         for selector in selectors:
@@ -153,6 +157,15 @@ def composed(text: str) -> str:
     if text.isascii():
         return text
     return _SLICE.sub(lambda found: unicodedata.normalize("NFC", found[0]), _JOINER.sub("", text))
+
+
+def words_alone(text: str) -> str:
+    """Return a text's words in small letters, one space apart, to compare texts that differ in marks only.
+
+    >>> words_alone(" The ferry – again! ")
+    'the ferry again'
+    """
+    return re.sub(r"\W+", " ", collapse(text)).casefold().strip()
 
 
 def people(page: Page) -> list[Statement]:

@@ -12,7 +12,7 @@ from pipelines.extraction.boilerplate import Boilerplate
 from pipelines.extraction.decoding import smells
 from pipelines.extraction.fields import OPINION, Dates
 from pipelines.extraction.ledger import PROSE, Piece
-from pipelines.extraction.page import Page
+from pipelines.extraction.page import Page, words_alone
 from pipelines.extraction.phrases import WALL_LINE
 from pipelines.extraction.region import Region, text_beside
 from pipelines.model import Article, Capture, Status
@@ -186,6 +186,6 @@ def _is_walled(seen: Evidence) -> bool:
 def _lacks_its_beginning(article: Article, page: Page) -> bool:
     """Whether the page's own summary quotes a beginning that the text does not have."""
     said = page.meta("og:description", "description")
-    words = re.sub(r"\W+", " ", said.value).casefold().split()[:8] if said else []
-    text = re.sub(r"\W+", " ", f"{article.deck} {article.text}").casefold()
-    return len(words) == 8 and bool(text.strip()) and " ".join(words) not in text
+    words = words_alone(said.value).split()[:8] if said else []
+    text = words_alone(f"{article.deck} {article.text}")
+    return len(words) == 8 and bool(text) and " ".join(words) not in text

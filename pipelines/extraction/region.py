@@ -29,7 +29,7 @@ from pipelines.extraction.blocks import (
 )
 from pipelines.extraction.generic import FURNITURE, MOSTLY_LINK, generic_blocks
 from pipelines.extraction.ledger import BEYOND, PROSE, TEXT_NODES, Piece, is_prose
-from pipelines.extraction.page import Page, collapse
+from pipelines.extraction.page import Page, collapse, words_alone
 from pipelines.extraction.phrases import PROSE_END, SENTENCE_END
 from pipelines.extraction.trafilatura_reader import read_whole
 from pipelines.sources import Profile
@@ -45,7 +45,7 @@ HIDDEN = XPath(
     "descendant::*[@hidden or @aria-hidden='true' or contains(translate(@style,' ',''),'display:none')"
     " or contains(concat(' ',@class,' '),' sr-only ') or contains(concat(' ',@class,' '),' visually-hidden ')"
     " or contains(concat(' ',@class,' '),' screen-reader-text ') or contains(concat(' ',@class,' '),' blind ')]"
-)  # short, it is furniture for some readers; long, it is text that is shown later
+)
 FOOTNOTE_MARKS = XPath(
     "descendant::sup[a[starts-with(@href,'#')]]"
     " | descendant::a[starts-with(@href,'#')][sup][string-length(normalize-space(.)) < 6]"
@@ -143,8 +143,8 @@ def _of_this_article(page: Page, nodes: list[HtmlElement], profile: Profile) -> 
     """Leave out nodes with a headline of their own that is not the page's: the next article, put below this one."""
     if not 2 <= len(nodes) <= MOST_ARTICLES:
         return set(nodes)
-    titles = [_plain(said.value) for said in (page.meta("og:title"), page.first("title")) if said]
-    headlines = {e for selector in (*profile.headline, "h1", "h2") for e in page.select(selector)}
+    titles = [words_alone(said.value) for said in (page.meta("og:title"), page.first("title")) if said]
+    headlines = set(page.each((*profile.headline, "h1", "h2")))
     named = {node: _own_headline(node, nodes, headlines) for node in nodes}
     other = [node for node, own in named.items() if own and own not in titles and not _begins(titles[-1:], own)]
     return {nodes[0]} if len(other) == len(nodes) else set(nodes).difference(other)
@@ -165,11 +165,7 @@ def _own_headline(node: HtmlElement, nodes: Sequence[HtmlElement], headlines: se
             break
         container = parent
     inside = (e for e in container.iter() if e in headlines)
-    return next((text for e in inside if (text := _plain(" ".join(e.itertext())))), "")
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"\W+", " ", collapse(text)).casefold().strip()
+    return next((text for e in inside if (text := words_alone(" ".join(e.itertext())))), "")
 
 
 def _cuts(node: HtmlElement, profile: Profile) -> tuple[dict[HtmlElement, Cut], bool]:
@@ -196,15 +192,19 @@ def _not_text(node: HtmlElement, profile: Profile) -> Iterator[tuple[HtmlElement
             yield from ((element, Cut(rule, selector, name)) for element in select(node, selector))
     for element in cast("list[HtmlElement]", EMBEDS(node)):
         yield element, Cut("embed", element.get("class") or element.tag, "embeds")
-    for element in cast("list[HtmlElement]", HIDDEN(node)):
-        if len(element.text_content()) < PROSE:
-            yield element, Cut("hidden", element.tag)
+    for element in _hidden(node):
+        yield element, Cut("hidden", element.tag)
     for element in cast("list[HtmlElement]", FOOTNOTE_MARKS(node)):
         yield element, Cut("footnote mark", element.tag)
     for element in cast("list[HtmlElement]", NAMED(node)):
         named = collapse(f"{element.get('class', '')} {element.get('id', '')}")
         if ADVERTISING.search(named):
             yield element, Cut("advertising", named)
+
+
+def _hidden(node: HtmlElement) -> Iterator[HtmlElement]:
+    """Yield what is hidden and short: furniture for some readers. Long, it is text that is shown later."""
+    return (e for e in cast("list[HtmlElement]", HIDDEN(node)) if len(e.text_content()) < PROSE)
 
 
 def text_beside(page: Page, region: Region, deck: str) -> Iterator[str]:
@@ -226,8 +226,8 @@ def text_beside(page: Page, region: Region, deck: str) -> Iterator[str]:
         if not own or not (is_prose(block.text) or PROSE_END.search(block.text)):
             run = ""
             continue
-        inside = inside or f"{_plain(region.whole_text)} {_plain(deck)}"
-        run = "" if _plain(block.text) in inside else f"{run} {block.text}".strip()
+        inside = inside or f"{words_alone(region.whole_text)} {words_alone(deck)}"
+        run = "" if words_alone(block.text) in inside else f"{run} {block.text}".strip()
         if is_prose(run):
             yield run
 
@@ -250,19 +250,20 @@ def _has_text_beside(page: Page, region: Region) -> bool:
 
 def _explained(page: Page, profile: Profile) -> Iterator[HtmlElement]:
     yield from page.tree.iter("footer", "form", "title")
-    dropped = (element for selector in profile.drop for element in page.select(selector))
-    for elements, most in ((page.tree.iter(*ASIDE), SWALLOWED), (page.named(ADVERTISING), 1), (dropped, 1)):
+    for elements, most in (
+        (page.tree.iter(*ASIDE), SWALLOWED),
+        (page.named(ADVERTISING), 1),
+        (page.each(profile.drop), 1),
+    ):
         for number, element in enumerate(elements):
             if number >= LOOKED_INTO or _prose_in(element) < most:
                 yield element
     for name in ELSEWHERE:
-        found = [element for selector in getattr(profile, name) for element in page.select(selector)]
+        found = list(page.each(getattr(profile, name)))
         one = found[:1] if name in ONE_LINE else found
         yield from (element for element in one if name not in LABELS or not is_prose(element.text_content()))
     yield from page.named(FURNITURE)
-    for element in cast("list[HtmlElement]", HIDDEN(page.tree)):
-        if len(element.text_content()) < PROSE:
-            yield element
+    yield from _hidden(page.tree)
 
 
 def _prose_in(element: HtmlElement) -> int:
@@ -276,11 +277,11 @@ def _prose_in(element: HtmlElement) -> int:
 def _without_pull_quotes(blocks: list[Block]) -> tuple[list[Block], list[Piece]]:
     """Leave out sentences that are shown a second time, large, beside the text that they are part of."""
     quotes = list(islice((b for b in blocks if b.kind == "p" and _is_pull_quote(b)), QUOTES_LOOKED_AT))
-    texts = [(block, _plain(block.text)) for block in blocks if block.kind == "p"] if quotes else []
+    texts = [(block, words_alone(block.text)) for block in blocks if block.kind == "p"] if quotes else []
     repeated = [
         quote
         for quote in quotes
-        if any(_plain(quote.text) in text for block, text in texts if len(block.text) > len(quote.text))
+        if any(words_alone(quote.text) in text for block, text in texts if len(block.text) > len(quote.text))
     ]
     pieces = [Piece("pull quote", str(quote.node.tag), quote.text) for quote in repeated if quote.node is not None]
     return [block for block in blocks if not any(block is quote for quote in repeated)], pieces
