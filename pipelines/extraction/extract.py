@@ -214,9 +214,9 @@ def _accounted(article: Article, region: Region, pieces: list[Piece]) -> Article
     """Return the article with the account of its region's letters, and of trafilatura's part in its text."""
     paragraphs = [text for text in (*article.text.split("\n\n"), *article.text_ko.split("\n\n")) if text]
     there = letters(region.whole_text)
-    kept = letters(*paragraphs, *(piece.text for piece in pieces if piece.field))
-    gone = letters(*(piece.text for piece in pieces if not piece.field))
     text = letters(*paragraphs)
+    kept = text + letters(*(piece.text for piece in pieces if piece.field))
+    gone = letters(*(piece.text for piece in pieces if not piece.field))
     if region.profile is None:
         put_back = {block.text for block in region.restored}
         restored = letters(*(one for one in paragraphs if one in put_back)).total()

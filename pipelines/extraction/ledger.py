@@ -24,7 +24,7 @@ LOOK = 20_000  # characters into a script that are looked at for what it swallow
 BEYOND = "beside the text found"  # the rule for pages that no profile fits
 LEAST_WORDS = 5  # of a text whose loss is looked for; of 25 characters, see _RUN
 MOST_MISSING_TEXTS = 50  # that are looked at closely, and named
-TEXT_NODES = XPath("descendant-or-self::*[not(self::script or self::style)]/text()")
+TEXT_NODES = XPath("descendant::text()[not(parent::script or parent::style)]")
 _RUN = re.compile(r">([^<>]{25,})|<([^<>]{25,})(?=<)|<!\[CDATA\[([^<>]{25,})")  # behind a tag; in one that never ends
 _ATTRIBUTE = re.compile(r"=\s?[\"']|[\"']\s?:")  # a tag whose attributes hold a `>`
 _OPENS = re.compile(r"<(?:!--|(?:script|style)(?=[\s/>]))", re.IGNORECASE)

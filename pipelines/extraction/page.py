@@ -26,7 +26,7 @@ _NO_TEXT = re.compile(
 )  # not: white space
 _JOINER = re.compile("(?<=[A-Za-z가-힣])[\u200c\u200d](?=[A-Za-z가-힣])")  # where there is nothing to join
 _SLICE = re.compile(r".{1,2000}(?=\s|\Z)|.{1,2000}", re.DOTALL)
-_LONG_TEXTS = XPath("descendant::*[not(self::script or self::style)]/text()[string-length(.) >= 15]")
+_LONG_TEXTS = XPath("descendant::text()[string-length(.) >= 15][not(parent::script or parent::style)]")
 _SIMPLE = re.compile(r"(?P<tag>[a-z][a-z0-9]*)?(?:#(?P<id>[\w-]+)|\.(?P<class>[\w-]+))?")
 _WITH_ID, _WITH_CLASS = XPath("descendant::*[@id]"), XPath("descendant::*[@class]")
 _KOREAN_NAME = re.compile(r"[가-힣]{2,4}(?:\s|$)")

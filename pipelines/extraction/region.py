@@ -42,9 +42,10 @@ EMBEDS = XPath(
     " or ((@placeholder or @fallback) and not(self::input or self::textarea))]"
 )  # others' posts, and what AMP shows instead of them
 HIDDEN = XPath(
-    "descendant::*[@hidden or @aria-hidden='true' or contains(translate(@style,' ',''),'display:none')"
-    " or contains(concat(' ',@class,' '),' sr-only ') or contains(concat(' ',@class,' '),' visually-hidden ')"
-    " or contains(concat(' ',@class,' '),' screen-reader-text ') or contains(concat(' ',@class,' '),' blind ')]"
+    "descendant::*[@hidden or @aria-hidden='true' or (@style and contains(translate(@style,' ',''),'display:none'))"
+    " or (@class and (contains(concat(' ',@class,' '),' sr-only ')"
+    " or contains(concat(' ',@class,' '),' visually-hidden ') or contains(concat(' ',@class,' '),' blind ')"
+    " or contains(concat(' ',@class,' '),' screen-reader-text ')))]"
 )
 FOOTNOTE_MARKS = XPath(
     "descendant::sup[a[starts-with(@href,'#')]]"
@@ -52,7 +53,7 @@ FOOTNOTE_MARKS = XPath(
 )
 SHORTEST = 35  # Latin letters' worth of a sentence that is looked for outside of the region
 NO_ARTICLE = frozenset({"nav", "footer", "title", "head"})
-HAS_LONG_TEXT = XPath("boolean(descendant-or-self::*[not(self::script or self::style)]/text()[string-length(.) > 25])")
+HAS_LONG_TEXT = XPath("boolean(descendant::text()[string-length(.) > 25][not(parent::script or parent::style)])")
 NAMED = XPath("descendant::*[@class or @id]")
 ADVERTISING = re.compile(
     r"(?:^|[\s_-])(?:ads?|advert\w*|adbox|adslot|adsense|sponsored|promo(?:tion)?)(?:$|[\s_-])", re.I
