@@ -322,7 +322,8 @@ def _joined(labels: list[str], texts: list[str]) -> list[str]:
 
 def units(text: str) -> float:
     """Return the length of a text in Latin letters: a Hangul syllable counts for 2.2."""
-    return len("".join(text.split())) + (HANGUL_WEIGHT - 1) * len(HANGUL.findall(text))
+    hangul = 0 if text.isascii() else len(HANGUL.findall(text))
+    return len("".join(text.split())) + (HANGUL_WEIGHT - 1) * hangul
 
 
 def _label(text: str) -> str:

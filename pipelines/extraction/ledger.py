@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from lxml.etree import XPath
@@ -22,10 +22,10 @@ PROSE = 80  # characters from which on a block is prose, not interface
 SHOWN = 80  # characters of a removed piece that the record keeps
 LOOK = 20_000  # characters into a script that are looked at for what it swallowed
 BEYOND = "beside the text found"  # the rule for pages that no profile fits
-LEAST_WORDS = 5  # of a text whose loss is looked for; of 25 characters, see _RUN
+LEAST_RUN, CDATA = 25, "![CDATA["  # characters of a text between two tags
+LEAST_WORDS = 5  # of a text whose loss is looked for
 MOST_MISSING_TEXTS = 50  # that are looked at closely, and named
 TEXT_NODES = XPath("descendant::text()[not(parent::script or parent::style)]")
-_RUN = re.compile(r">([^<>]{25,})|<([^<>]{25,})(?=<)|<!\[CDATA\[([^<>]{25,})")  # behind a tag; in one that never ends
 _ATTRIBUTE = re.compile(r"=\s?[\"']|[\"']\s?:")  # a tag whose attributes hold a `>`
 _OPENS = re.compile(r"<(?:!--|(?:script|style)(?=[\s/>]))", re.IGNORECASE)
 _CLOSES = {
@@ -108,16 +108,36 @@ def lost_in_parsing(source: str, there: Sequence[str]) -> list[str]:
     `source` is the page's characters. A text is what stands between two tags, and short ones are not looked for: they
     may be markup gone wrong.
     """
-    runs = ("".join(found) for found in _RUN.findall(_without_machine_text(source)))
     texts = [
         html.unescape(text)
-        for text in runs
+        for text in _runs(_without_machine_text(source))
         if len(text.split(None, LEAST_WORDS)) >= LEAST_WORDS and not _ATTRIBUTE.search(text)
     ]
-    parsed = set(map(_plain, there)) if texts else set()
-    missing = [text for text in texts if _plain(text) not in parsed][:MOST_MISSING_TEXTS]
+    unlike = set(texts).difference(there)
+    if not unlike:
+        return []
+    parsed = set(map(_plain, there))
+    missing = [text for text in texts if text in unlike and _plain(text) not in parsed][:MOST_MISSING_TEXTS]
     whole = "".join(parsed) if missing else ""
     return [collapse(text) for text in missing if _plain(text) not in whole]
+
+
+def _runs(source: str) -> Iterator[str]:
+    """Yield the long texts behind a tag, in a tag that never ends before the next one begins, and in CDATA.
+
+    Split, not searched: most of a page is tags, and a pattern would look at each letter of them.
+    """
+    for number, part in enumerate(source.split(">")):
+        if len(part) < LEAST_RUN:
+            continue
+        behind, _, tags = part.partition("<")
+        if number and len(behind) >= LEAST_RUN:
+            yield behind
+        if "<" in tags or tags.startswith(CDATA):
+            *unended, last = tags.split("<")
+            yield from (run for run in unended if len(run) >= LEAST_RUN)
+            if last.startswith(CDATA) and len(last) >= LEAST_RUN + len(CDATA):
+                yield last.removeprefix(CDATA)
 
 
 def _without_machine_text(source: str) -> str:

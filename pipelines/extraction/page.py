@@ -5,12 +5,12 @@ from __future__ import annotations
 import html
 import json
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from typing import Any, cast
+from unicodedata import is_normalized, normalize
 
 from lxml.etree import XPath, _ElementUnicodeResult
 from lxml.html import HtmlElement
@@ -25,7 +25,8 @@ _NO_TEXT = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f\xad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]"
 )  # not: white space
 _JOINER = re.compile("(?<=[A-Za-z가-힣])[\u200c\u200d](?=[A-Za-z가-힣])")  # where there is nothing to join
-_SLICE = re.compile(r".{1,2000}(?=\s|\Z)|.{1,2000}", re.DOTALL)
+LONGEST_SLICE = 2000  # characters that are composed at once
+_SLICE = re.compile(rf".{{1,{LONGEST_SLICE}}}(?=\s|\Z)|.{{1,{LONGEST_SLICE}}}", re.DOTALL)
 _LONG_TEXTS = XPath("descendant::text()[string-length(.) >= 15][not(parent::script or parent::style)]")
 _SIMPLE = re.compile(r"(?P<tag>[a-z][a-z0-9]*)?(?:#(?P<id>[\w-]+)|\.(?P<class>[\w-]+))?")
 _WITH_ID, _WITH_CLASS = XPath("descendant::*[@id]"), XPath("descendant::*[@class]")
@@ -60,8 +61,10 @@ class Page:
         file some fifteen selectors.
         """
         simple = _SIMPLE.fullmatch(selector)
-        if not simple or not (simple["id"] or simple["class"]):
+        if not simple:
             return select(self.tree, selector)
+        if not (simple["id"] or simple["class"]):
+            return list(self.tree.iter(selector))
         found = self._ids.get(simple["id"], []) if simple["id"] else self._classes.get(simple["class"], [])
         return [element for element in found if not simple["tag"] or element.tag == simple["tag"]]
 
@@ -143,9 +146,14 @@ def collapse(text: str) -> str:
     'a b'
     """
     plain = " ".join(text.split())
-    if plain.isascii() and plain.isprintable():
+    if _is_plain(plain):
         return plain
     return " ".join(composed(as_browsers_show(text)).split())
+
+
+def _is_plain(text: str) -> bool:
+    """Whether there is nothing to take out or to compose, as is the rule. What is not text cannot be printed."""
+    return text.isprintable() and (text.isascii() or (len(text) <= LONGEST_SLICE and is_normalized("NFC", text)))
 
 
 def composed(text: str) -> str:
@@ -156,7 +164,7 @@ def composed(text: str) -> str:
     text = _NO_TEXT.sub("", text)
     if text.isascii():
         return text
-    return _SLICE.sub(lambda found: unicodedata.normalize("NFC", found[0]), _JOINER.sub("", text))
+    return _SLICE.sub(lambda found: normalize("NFC", found[0]), _JOINER.sub("", text))
 
 
 def words_alone(text: str) -> str:

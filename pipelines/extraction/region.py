@@ -42,11 +42,12 @@ EMBEDS = XPath(
     " or ((@placeholder or @fallback) and not(self::input or self::textarea))]"
 )  # others' posts, and what AMP shows instead of them
 HIDDEN = XPath(
-    "descendant::*[@hidden or @aria-hidden='true' or (@style and contains(translate(@style,' ',''),'display:none'))"
-    " or (@class and (contains(concat(' ',@class,' '),' sr-only ')"
-    " or contains(concat(' ',@class,' '),' visually-hidden ') or contains(concat(' ',@class,' '),' blind ')"
-    " or contains(concat(' ',@class,' '),' screen-reader-text ')))]"
-)
+    "descendant::*[@hidden or @aria-hidden='true']"
+    " | descendant::*/@style[contains(translate(.,' ',''),'display:none')]/.."
+    " | descendant::*/@class[contains(.,'sr-only') or contains(.,'visually-hidden') or contains(.,'blind')"
+    " or contains(.,'screen-reader-text')]/.."
+)  # by class: candidates
+HIDING = frozenset("sr-only visually-hidden blind screen-reader-text".split())
 FOOTNOTE_MARKS = XPath(
     "descendant::sup[a[starts-with(@href,'#')]]"
     " | descendant::a[starts-with(@href,'#')][sup][string-length(normalize-space(.)) < 6]"
@@ -205,7 +206,15 @@ def _not_text(node: HtmlElement, profile: Profile) -> Iterator[tuple[HtmlElement
 
 def _hidden(node: HtmlElement) -> Iterator[HtmlElement]:
     """Yield what is hidden and short: furniture for some readers. Long, it is text that is shown later."""
-    return (e for e in cast("list[HtmlElement]", HIDDEN(node)) if len(e.text_content()) < PROSE)
+    for element in cast("list[HtmlElement]", HIDDEN(node)):
+        by_class = not HIDING.isdisjoint(element.get("class", "").split())
+        if (by_class or _says_hidden(element)) and len(element.text_content()) < PROSE:
+            yield element
+
+
+def _says_hidden(element: HtmlElement) -> bool:
+    style = element.get("style", "").replace(" ", "")
+    return "hidden" in element.attrib or element.get("aria-hidden") == "true" or "display:none" in style
 
 
 def text_beside(page: Page, region: Region, deck: str) -> Iterator[str]:
