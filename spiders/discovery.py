@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from urllib.parse import urljoin, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -18,6 +18,7 @@ from pipelines.sources.selectors import select
 
 Element = etree._Element
 MAX_PAGES = 200  # of one route; it is reported as not read back far enough behind that
+FAR = timedelta(days=60)  # from both neighbours, and ten times as far as they are from each other: no date
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,31 @@ Reader = Callable[[Route, bytes, ZoneInfo], Iterator[Entry]]
 READERS: dict[str, Reader] = {"list": listed, "feed": fed, "news-sitemap": mapped, "json": channelled}
 
 
+def believed(found: Sequence[Entry], earliest: date, latest: date) -> list[Entry]:
+    """Return the entries, without the days that cannot be: outside of `earliest`…`latest`, or far from both neighbours.
+
+    Such an entry has no day, so that it is fetched and proves nothing: a pinned op-ed, a count of seconds read as
+    milliseconds, a date of 1970.
+    """
+    some = [replace(e, day=e.day if e.day and earliest <= e.day <= latest else None) for e in found]
+    dated = [at for at, entry in enumerate(some) if entry.day]
+    days = [entry.day for entry in some if entry.day]
+    for number, at in enumerate(dated):
+        one, two = _neighbours(days, number)
+        if one and two and min(abs(days[number] - one), abs(days[number] - two)) > FAR + 10 * abs(one - two):
+            some[at] = replace(some[at], day=None)
+    return some
+
+
+def _neighbours(days: Sequence[date], at: int) -> tuple[date | None, date | None]:
+    """Return the days before and behind one; of the first and the last the two that are nearest."""
+    if len(days) < 3:
+        return None, None
+    first = min(max(at - 1, 0), len(days) - 3)
+    others = [day for n, day in enumerate(days[first : first + 3], first) if n != at]
+    return others[0], others[1]
+
+
 @dataclass(frozen=True, slots=True)
 class Next:
     """What follows from a page of a route: whether the days are covered, what is wrong, whether to ask on."""
@@ -104,25 +130,35 @@ class Next:
     go_on: bool = False
 
 
-def after(route: Route, page: int, found: Sequence[Entry], fresh: bool, first: date) -> Next:
-    """Return what follows from page `page` of a route; `fresh` says whether it showed anything the earlier did not.
+def after(route: Route, page: int, found: Sequence[Entry], fresh: bool, first: date, oldest: date | None) -> Next:
+    """Return what follows from page `page` of a route; `fresh` says whether it showed anything the earlier did not,
+    `oldest` is the oldest day that the route showed so far, this page included.
 
-    The days are covered when a page reaches back before the first of them, or when the pages end: with an empty
-    one (a 404 is the caller's). Anything else proves nothing: a site may ignore the page's number, or lose its dates.
+    The days are covered when a whole page lies before the first of them; one pinned or misdated entry does not do.
+    Where a route has one page only, its last entry must. Anything else proves nothing: a site may ignore the page's
+    number, or lose its dates.
     """
     days = [entry.day for entry in found if entry.day]
     if not found:
         lost = "0 items: has the layout changed, or is the page made by a script?"
-        return Next(reached=page > 1, error="" if page > 1 else lost)
+        return ended(route, first, oldest) if page > 1 else Next(error=lost)
     if not days:
         return Next(error="no entry has a date that can be read: has the layout changed?")
-    if min(days) < first:
+    if max(days) < first or (not route.next and days[-1] < first):
         return Next(reached=True)
     if not route.next:
-        return Next(error=f"shows nothing before {min(days)}, and has no further page")
+        return ended(route, first, oldest)
     if not fresh:
         return Next(error=f"page {page} shows nothing new: the site may ignore the page's number")
     return Next(go_on=True) if page < MAX_PAGES else Next(error=f"goes on behind page {MAX_PAGES}")
+
+
+def ended(route: Route, first: date, oldest: date | None) -> Next:
+    """Return what follows where a route has no further page: the days are covered if it showed an older one, or goes
+    back to the first day that there is."""
+    if oldest is not None and (oldest < first or oldest <= route.first_day):
+        return Next(reached=True)
+    return Next(error=f"shows nothing before {oldest or first}, and has no further page")
 
 
 def _joined(base: str, link: str) -> str:

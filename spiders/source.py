@@ -7,7 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from http import HTTPStatus
 from typing import Any, NoReturn, Self
 
@@ -28,10 +28,12 @@ from pipelines.errors import OpedsError
 from pipelines.settings import read_settings
 from pipelines.sources import Route, Source, load_sources, source_named
 from pipelines.sources.addresses import Place, canonical_url, is_opinion, place_of
-from spiders.discovery import Entry, Unreadable, after, entries_of
+from spiders.discovery import Entry, Next, Unreadable, after, believed, ended, entries_of
 from spiders.politeness import ForbiddenByRobots, Refused, RobotsUnreadable
 
 MAX_FETCHED = 100_000  # pages of one crawl
+MOST_OUTSIDE = 20_000  # addresses of other days that a crawl's account names
+OLDEST = date(1990, 1, 1)  # no page of the web is older
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,11 @@ class SourceSpider(Spider):
         self.until = _day(until, "until") if until else (self.since if since else today)
         if self.until < self.since:
             refuse(f"until={until} lies before since={since}")
+        if self.until > today:
+            refuse(f"until={self.until} has not come yet; today is {today}")
+        if self.until < self.place_source.first_day:
+            refuse(f"{self.name} has nothing before {self.place_source.first_day}")
+        self.believable = max(OLDEST, self.place_source.first_day), today + timedelta(days=1)
         self.urls = url.split()
         self.left = _count(pages) if pages else MAX_FETCHED
         self.warc, self.attended = warc, bool(attended)
@@ -78,6 +85,7 @@ class SourceSpider(Spider):
         self.store: Store | None = None  # spiders/deposit.py opens it
         self.by_url: dict[str, Tried] = {}
         self.outside: dict[str, set[str]] = {}  # addresses of other days or sections, by route
+        self.other_days: dict[str, str] = {}  # of these, the op-eds: the day of each article
         self.reports: dict[str, RouteReport] = {}
         self.summary = Summary(
             run=run or new_run_id(),
@@ -143,18 +151,24 @@ class SourceSpider(Spider):
         try:
             found = entries_of(route, response.body, response.url, self.place_source.timezone)
         except Unreadable as error:
-            self._report(route, [], error=str(error))
+            self._conclude(route, Next(error=str(error)))
             return
+        found = believed(found, *self.believable)
         shown = self._shown(route)
         fresh = any(canonical_url(entry.url, self.place_source) not in shown for entry in found)
         for entry in found:
             yield from self._discovered(entry, route.name)
         if route.carries_text:
             self.summary.entries += [{"route": route.name, "url": e.url, "title": e.title} for e in found]
-        step = after(route, page, found, fresh, self.since)
-        self._report(route, found, step.reached, step.error)
+        self._note(route, found)
+        step = after(route, page, found, fresh, self.since, self._oldest(route))
+        self._conclude(route, step)
         if step.go_on:
             yield self._route_request(route, route.next.format(page=page + 1), page + 1)
+
+    def _oldest(self, route: Route) -> date | None:
+        days = self.reports[route.name].days
+        return date.fromisoformat(days[0]) if days else None
 
     def _shown(self, route: Route) -> set[str]:
         """Return what the route showed so far."""
@@ -167,22 +181,29 @@ class SourceSpider(Spider):
         request: Request = failure.request  # type: ignore[attr-defined]
         route, page = request.cb_kwargs["route"], request.cb_kwargs["page"]
         if page > 1 and isinstance(failure.value, HttpError) and failure.value.response.status == 404:
-            self._report(route, [], reached=True)
+            self._conclude(route, ended(route, self.since, self._oldest(route)))
         else:
             status = failure.value.response.status if isinstance(failure.value, HttpError) else 0
-            self._report(route, [], error=self._why(failure, route.name)[1], status=status)
+            self._conclude(route, Next(error=self._why(failure, route.name)[1]), status)
         yield from ()
 
-    def _report(
-        self, route: Route, found: list[Entry], reached: bool = False, error: str = "", status: int = 0
-    ) -> None:
-        known = self.reports[route.name]
-        inside = sum(entry.day is not None and self.since <= entry.day <= self.until for entry in found)
+    def _note(self, route: Route, found: list[Entry]) -> None:
+        """Add to a route's report what a page of it showed."""
+        known, days = self.reports[route.name], [entry.day for entry in found if entry.day]
         self.reports[route.name] = replace(
             known,
-            entries=known.entries + inside,
-            reached=known.reached or reached,
-            error=error or known.error,
+            entries=known.entries + sum(self.since <= day <= self.until for day in days),
+            days=tuple(sorted({*known.days, *map(str, days)})),
+            undated=known.undated + len(found) - len(days),
+        )
+
+    def _conclude(self, route: Route, step: Next, status: int = 0) -> None:
+        """Add to a route's report what followed from a page of it, or from its absence."""
+        known = self.reports[route.name]
+        self.reports[route.name] = replace(
+            known,
+            reached=known.reached or step.reached,
+            error=step.error or known.error,
             status=status or known.status,
         )
 
@@ -192,6 +213,8 @@ class SourceSpider(Spider):
         outside = entry.day is not None and not self.since <= entry.day <= self.until
         if place is None or not is_opinion(place) or outside:
             self.outside.setdefault(route, set()).add(key)
+            if place is not None and is_opinion(place) and entry.day and len(self.other_days) < MOST_OUTSIDE:
+                self.other_days.setdefault(place.article_id, entry.day.isoformat())
             return
         tried = self.by_url.get(key)
         if tried is None:
@@ -272,7 +295,7 @@ class SourceSpider(Spider):
         results = [t.result or "not asked for" for t in tried]
         self.summary.finished_at, self.summary.finish_reason = iso(now()), reason
         self.summary.routes = list(self.reports.values())
-        self.summary.addresses = tried
+        self.summary.addresses, self.summary.outside = tried, sorted(self.other_days.items())
         assert self.crawler.stats is not None
         self.summary.bytes = self.crawler.stats.get_value("downloader/response_bytes", 0)
         self.summary.counts = {result: results.count(result) for result in sorted(set(results))}

@@ -379,14 +379,14 @@ def _new_article(url: str, size: int) -> float:
         same = {"content16": "x", "rules8": "r", "record_key": "k", "published_at": "", "listed": True, "seq": 1}
         c.execute(INDEXED_TEXT.insert(), [{"id": n, "article_id": f"kjd-c{n}", **same} for n in range(size)])
         if index.engine.dialect.name == "postgresql":
-            c.exec_driver_sql("SELECT setval('reading_id_seq', %s)", (size,))
-            with c.connection.cursor().copy("COPY shingle (hash, reading) FROM STDIN") as copy:  # type: ignore[attr-defined]
+            c.exec_driver_sql("SELECT setval('indexed_text_id_seq', %s)", (size,))
+            with c.connection.cursor().copy("COPY shingle (hash, indexed_text) FROM STDIN") as copy:  # type: ignore[attr-defined]
                 for place in places:
                     copy.write_row(place)
         else:
             for at in range(0, len(places), 100_000):
                 some = places[at : at + 100_000]
-                c.execute(SHINGLE.insert(), [{"hash": value, "reading": n} for value, n in some])
+                c.execute(SHINGLE.insert(), [{"hash": value, "indexed_text": n} for value, n in some])
     if index.engine.dialect.name == "postgresql":
         with index.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as c:
             c.exec_driver_sql("VACUUM ANALYZE")

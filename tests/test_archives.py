@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.archive.manifests import anchor_of, manifest_at
 from pipelines.catalogue.delta import SCHEMA_PROPERTY, location, open_table, publish
 from pipelines.catalogue.queries import Wanted, days, list_opeds, versions_of
 from pipelines.index.opened import open_archive, rebuild_index
@@ -16,7 +17,7 @@ from pipelines.jobs.rederive import rederive
 from pipelines.jobs.verify import verify
 from pipelines.model import Verdict
 from pipelines.settings import Settings
-from tests.conftest import ROOT, Command, state
+from tests.conftest import ROOT, Command, capture, page, prose, state, take_in
 
 ARCHIVES = sorted((ROOT / "tests" / "archives").glob("*.tar.gz"))
 CORRECTED, CARRIED, SET_ASIDE = "kjd-c2595609", "kjd-c2595183", "kjd-c2595325"
@@ -49,7 +50,7 @@ def test_publishing_changes_no_row_and_names_the_schema(old: Settings) -> None:
     before = state(old)
     publish(open_archive(old), old)
     assert state(old) == before
-    for name, schema in (("articles", "opeds/article/2"), ("runs", "opeds/run/1")):
+    for name, schema in (("articles", "opeds/article/2"), ("runs", "opeds/run/2")):
         table = open_table(location(old, name))
         assert table is not None
         assert table.metadata().configuration[SCHEMA_PROPERTY] == schema
@@ -89,3 +90,18 @@ def test_a_run_goes_on_from_it(old: Settings, opeds: Command) -> None:
     assert '"UNCHANGED"' in ran.out
     assert '"NEW"' in ran.out, "the seventh is news"
     assert state(old)[1] == set()
+
+
+def test_the_log_goes_on_as_a_chain_behind_an_anchor(old: Settings) -> None:
+    archive = open_archive(old)
+    last = archive.index.seq()
+    for day in ("2024-06-14", "2024-06-15"):
+        take_in(archive, capture(page(prose(1)), f"{day}T12:00:00"))
+    first, second = (manifest_at(archive.store, last + n) for n in (1, 2))
+    assert first.anchor == anchor_of(archive.store, last)
+    assert (second.previous, second.anchor) == (first.sha256, None)
+    assert {key.partition("/")[0] for key, _ in first.digests} == {"captures", "articles"}
+    assert verify(archive, old, lambda *_: True)[1] == []
+    forged = Path(old.archive.removeprefix("file://")) / "runs" / "0000000003.json"
+    forged.write_bytes(forged.read_bytes() + b" ")
+    assert [fault.kind for fault in verify(archive, old, lambda *_: True)[1]] == ["log"], "however old it is"

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from pipelines.sources import Route
-from spiders.discovery import MAX_PAGES, Entry, Unreadable, after, entries_of
+from spiders.discovery import MAX_PAGES, Entry, Unreadable, after, believed, ended, entries_of
 from spiders.guard import is_public
 from tests.conftest import SOURCES
 
@@ -55,29 +55,63 @@ UNDATED = [Entry("u", None, ""), Entry("v", None, "")]
 PAGED = Route("x", "list", "", next="?page={page}")
 
 
-def test_a_list_is_read_back_far_enough_when_it_shows_an_older_day_or_ends_with_an_empty_page() -> None:
-    assert after(PAGED, 1, SHOWN, True, date(2026, 6, 3)).reached
-    assert not after(PAGED, 1, SHOWN, True, date(2026, 6, 2)).reached
-    assert after(PAGED, 1, SHOWN, True, date(2026, 6, 2)).go_on
-    assert after(PAGED, 2, [], False, date(2026, 6, 2)).reached
+def shown(*days: str) -> list[Entry]:
+    """Return entries of these days; an empty one has none."""
+    return [Entry(f"u{n}", date.fromisoformat(day) if day else None, "") for n, day in enumerate(days)]
+
+
+def test_a_list_is_read_back_far_enough_when_a_whole_page_is_older_or_it_ends_behind_an_older_entry() -> None:
+    first = date(2026, 6, 3)
+    straddling = after(PAGED, 1, SHOWN, True, first, date(2026, 6, 2))
+    assert (straddling.go_on, straddling.reached) == (True, False), "an older entry may be pinned"
+    assert after(PAGED, 2, shown("2026-06-02", "2026-06-01"), True, first, date(2026, 6, 1)).reached
+    assert after(PAGED, 2, [], False, first, date(2026, 6, 2)).reached
+    assert ended(PAGED, first, date(2026, 6, 2)).reached
+    assert not ended(PAGED, first, first).reached, "nothing older was shown: the list may have been cut off"
+    begun = Route("x", "list", "", next="?page={page}", first_day=first)
+    assert ended(begun, first, first).reached, "there is nothing older"
+    one_page = Route("x", "feed", "")
+    assert after(one_page, 1, SHOWN, True, first, date(2026, 6, 2)).reached
+    pinned = shown("2026-05-20", "2026-06-04", "2026-06-03")
+    assert not after(PAGED, 1, pinned, True, first, date(2026, 5, 20)).reached
 
 
 @pytest.mark.parametrize(
-    ("route", "page", "found", "fresh", "error"),
+    ("route", "page", "found", "fresh", "oldest", "error"),
     [
-        (PAGED, 1, [], False, "0 items"),
-        (PAGED, 1, UNDATED, True, "no entry has a date"),
-        (PAGED, 2, SHOWN, False, "page 2 shows nothing new"),
-        (PAGED, MAX_PAGES, SHOWN, True, "goes on behind page 200"),
-        (Route("x", "list", ""), 1, SHOWN, True, "has no further page"),
+        (PAGED, 1, [], False, None, "0 items"),
+        (PAGED, 1, UNDATED, True, None, "no entry has a date"),
+        (PAGED, 2, SHOWN, False, date(2026, 6, 2), "page 2 shows nothing new"),
+        (PAGED, MAX_PAGES, SHOWN, True, date(2026, 6, 2), "goes on behind page 200"),
+        (PAGED, 3, [], True, date(2026, 6, 2), "shows nothing before 2026-06-02, and has no further page"),
+        (Route("x", "list", ""), 1, SHOWN, True, date(2026, 6, 2), "has no further page"),
     ],
 )
 def test_what_proves_nothing_is_told_and_never_counts_as_read(
-    route: Route, page: int, found: list[Entry], fresh: bool, error: str
+    route: Route, page: int, found: list[Entry], fresh: bool, oldest: date | None, error: str
 ) -> None:
-    step = after(route, page, found, fresh, date(2026, 6, 2))
+    step = after(route, page, found, fresh, date(2026, 6, 2), oldest)
     assert error in step.error
     assert (step.reached, step.go_on) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("days", "doubted"),
+    [
+        (("2020-01-05", "2026-06-05", "2026-06-04", "2026-06-03"), [0]),  # pinned
+        (("2026-06-05", "1970-01-21", "2026-06-04"), [1]),  # seconds for milliseconds
+        (("2026-06-05", "2026-06-04", "2035-06-04"), [2]),  # of the future
+        (("1970-01-01", "1970-01-01"), [0, 1]),
+        (("2026-06-05", "2026-06-04", "2026-02-01", "2026-01-30"), []),  # a pause is no fault
+        (("2026-06-05", "2026-04-30", "2026-03-25", "2026-02-20"), []),  # once a month
+        (("2026-06-05", "2026-06-09", "2026-06-04"), []),  # out of order
+        (("2026-06-05", "2020-01-01"), []),  # of two, nobody knows which is wrong
+        (("", "2026-06-05", "2019-06-05", "2026-06-05"), [0, 2]),
+    ],
+)
+def test_a_day_that_cannot_be_is_no_day(days: tuple[str, ...], doubted: list[int]) -> None:
+    found = believed(shown(*days), date(2000, 1, 1), date(2026, 6, 10))
+    assert [at for at, entry in enumerate(found) if entry.day is None] == doubted
 
 
 def test_routes_serve_the_days_they_can_show() -> None:

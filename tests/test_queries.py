@@ -1,9 +1,13 @@
 """What the catalogue answers."""
 
+from datetime import date
+
 import pytest
 
 from pipelines.catalogue.delta import publish
-from pipelines.catalogue.queries import before_and_after, days_never_run, versions_of
+from pipelines.catalogue.queries import before_and_after, never_run, versions_of
+from pipelines.cli.progress import console
+from pipelines.cli.show import print_calendar
 from pipelines.errors import NotArchived
 from pipelines.index.opened import Archive
 from pipelines.settings import Settings
@@ -31,7 +35,15 @@ def test_versions_as_they_stood_on_a_day(archive: Archive, folder: Settings) -> 
     assert after["kind_of_change"] == "text_changed"
 
 
-def test_days_never_run_lie_between_closed_days() -> None:
+def test_stretches_never_run_lie_between_closed_days() -> None:
     rows = [{"day": f"2026-06-0{n}", "complete": complete} for n, complete in ((1, True), (3, None), (5, False))]
-    assert days_never_run(rows) == ["2026-06-02", "2026-06-03", "2026-06-04"]
-    assert days_never_run([]) == []
+    assert never_run(rows) == [(date(2026, 6, 2), date(2026, 6, 4))]
+    assert never_run([]) == []
+
+
+def test_a_calendar_folds_what_was_never_run() -> None:
+    with console.capture() as shown:
+        print_calendar({date(1999, 1, 1): False, date(2026, 6, 1): True, date(2026, 6, 3): True})
+    lines = shown.get().splitlines()
+    assert len(lines) == 5
+    assert "1999-02 to 2026-05: nothing run" in lines[2]

@@ -315,7 +315,7 @@ def test_a_day_that_no_list_shows_is_not_discoverable(
     text = (fast_sources / "daum.toml").read_text()
     (late / "daum.toml").write_text(text.replace('title = "title"', 'title = "title"\nvalid_from = "2026-06-10"'))
     monkeypatch.setenv("OPEDS_SOURCES", str(late))
-    run = tasks.discover("1999-01-01")
+    run = tasks.discover("2001-01-01")
     assert "daum" not in run["sources"]
     closed = tasks.close_day(Run(id=run["id"], day="1999-01-01", at=run["at"], sources=[]))
     closing = manifests.manifest_at(open_store(archive_of), closed["seq"]).closing

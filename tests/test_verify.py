@@ -1,6 +1,7 @@
 """Damage of every kind is found and named, and nothing is repaired."""
 
 import gzip
+import hashlib
 import json
 import zlib
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.archive.record import to_json
 from pipelines.catalogue.delta import location, open_table, publish
 from pipelines.index.opened import open_archive
 from pipelines.jobs.verify import verify
@@ -85,6 +87,28 @@ def a_gap(settings: Settings) -> None:
     )
 
 
+def a_forged_manifest(settings: Settings) -> None:
+    file = root(settings) / "runs" / "0000000002.json"
+    told = json.loads(file.read_bytes())
+    file.write_bytes(to_json({**told, "day": "2001-01-01"}))
+
+
+def a_digest_forged_with_its_record(settings: Settings) -> None:
+    """The record and its digest in the manifest changed alike: the next manifest still names the old one."""
+    file = root(settings) / "runs" / "0000000001.json"
+    told = json.loads(file.read_bytes())
+    record = first(settings, "articles/kjd/*/*.json")
+    body = record.read_bytes().replace(b"ferry", b"fairy")
+    record.write_bytes(body)
+    told["digests"][str(record.relative_to(root(settings)))] = hashlib.sha256(body).hexdigest()
+    file.write_bytes(to_json(told))
+
+
+def a_record_added_to_a_capture(settings: Settings) -> None:
+    file = first(settings, "captures/kjd/*/*.warc.gz")
+    file.write_bytes(file.read_bytes() + gzip.compress(b""))
+
+
 def a_row_too_many(settings: Settings) -> None:
     table = open_table(location(settings, "articles"))
     assert table is not None
@@ -106,6 +130,10 @@ def a_row_too_few(settings: Settings) -> None:
         (other_text, "record", "is not what its rules make of captures/"),
         (no_json, "record", "is no JSON"),
         (no_record, "record", "not there, though runs/"),
+        (other_text, "record", "is not the file that was logged"),
+        (a_record_added_to_a_capture, "payload", "is not the file that was logged"),
+        (a_forged_manifest, "log", "is not what runs/0000000003.json was logged behind"),
+        (a_digest_forged_with_its_record, "log", "is not what runs/0000000002.json was logged behind"),
         (a_gap, "log", "the log has a gap"),
         (a_row_too_many, "catalogue", "is not what the log makes of it"),
         (a_row_too_few, "catalogue", "is not what the log makes of it"),

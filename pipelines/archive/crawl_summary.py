@@ -49,6 +49,7 @@ class Summary:
     finish_reason: str = ""
     routes: list[RouteReport] = field(default_factory=list)
     addresses: list[Tried] = field(default_factory=list)
+    outside: list[tuple[str, str]] = field(default_factory=list)  # article and day, of days that were not asked for
     entries: list[dict[str, str]] = field(default_factory=list)  # of routes that carry article text
     counts: dict[str, int] = field(default_factory=dict)
     troubles: dict[str, str] = field(default_factory=dict)  # by route or address: `busy` or `refused`
@@ -74,8 +75,9 @@ def parse_summary(body: bytes) -> Summary:
     """Return a summary from its JSON."""
     data: dict[str, Any] = json.loads(body)
     del data["schema"]
-    data["routes"] = [RouteReport(**report) for report in data["routes"]]
+    data["routes"] = [RouteReport(**{**one, "days": tuple(one.get("days", ()))}) for one in data["routes"]]
     data["addresses"] = [Tried(**tried) for tried in data["addresses"]]
+    data["outside"] = [(article_id, day) for article_id, day in data.get("outside", ())]
     return Summary(**data)
 
 

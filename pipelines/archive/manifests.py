@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
+from hashlib import sha256
 from typing import Any
 
 from pipelines.archive.keys import manifest_key
 from pipelines.archive.record import to_json
-from pipelines.archive.store import Store
+from pipelines.archive.store import Store, read_many
 from pipelines.errors import AlreadyArchived, NotArchived
 from pipelines.model import Match, Outcome, Overlap, Verdict
 
-MANIFEST_SCHEMA = "opeds/run/1"
+MANIFEST_SCHEMA, FIRST_SCHEMA = "opeds/run/2", "opeds/run/1"  # the first has no digests
 PART_SIZE = 1000  # outcomes in one manifest
 CLOSING = "closing"
 
 
 @dataclass(frozen=True, slots=True)
 class RouteReport:
-    """What one route showed of the days asked for. `reached` says whether it was read back far enough."""
+    """What one route showed of the days asked for. `reached` says whether it was read back far enough.
+
+    `days` are all days that it showed, in order; between the first and the last of them nothing is left out. `undated`
+    counts the entries without a day that can be believed.
+    """
 
     source: str
     route: str
@@ -30,6 +35,8 @@ class RouteReport:
     entries: int
     error: str = ""
     status: int = 0  # of HTTP, of an answer that was refused; 0 where there was none
+    days: tuple[str, ...] = ()
+    undated: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,18 @@ class Quiet:
 
 
 @dataclass(frozen=True, slots=True)
+class Unproved:
+    """A route that did not show whether it has all of a day: a later crawl that shows days on both sides does.
+
+    `said` is the sentence about it among what is missing.
+    """
+
+    source: str
+    route: str
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
 class Closing:
     """The end of a run: how one day stands. `missing` says what keeps it from being complete."""
 
@@ -58,11 +77,24 @@ class Closing:
     counts: tuple[tuple[str, int], ...] = ()
     whole: tuple[str, ...] = ()  # the sources of which nothing is missing: a day's runs together make it complete
     quiet: tuple[Quiet, ...] = ()
+    unproved: tuple[Unproved, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """One digest over `manifests` manifests of the first schema, which have none of their own: see `anchor_of`."""
+
+    manifests: int
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One part of a run's outcomes, or its closing. (run, part) is logged once."""
+    """One part of a run's outcomes, or its closing. (run, part) is logged once.
+
+    `digests` are the SHA-256 of every object that it names, by key; `previous` is that of the manifest before it, as it
+    lies in the bucket. So whoever holds the last manifest's digest holds the whole log. `sha256` is its own, once read.
+    """
 
     run: str
     part: str
@@ -71,6 +103,11 @@ class Manifest:
     crawls: tuple[str, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
     closing: Closing | None = None
+    digests: tuple[tuple[str, str], ...] = ()
+    previous: str = ""
+    anchor: Anchor | None = None
+    sha256: str = field(default="", compare=False)
+    schema: str = field(default=MANIFEST_SCHEMA, compare=False)
 
 
 def append(store: Store, manifest: Manifest, last: int) -> tuple[int, bool]:
@@ -80,23 +117,41 @@ def append(store: Store, manifest: Manifest, last: int) -> tuple[int, bool]:
     A number taken by somebody else meanwhile is passed over: the log has no gaps and no overwriting. Where somebody
     logged this very part meanwhile, that number is returned.
     """
-    body = to_json(_plain(manifest))
-    seq = last + 1
+    seq, before = last + 1, manifest_at(store, last) if last else None
     while True:
+        chained = replace(manifest, previous=before.sha256 if before else "", anchor=_anchor(store, seq - 1, before))
         try:
-            store.create(manifest_key(seq), body)
+            store.create(manifest_key(seq), to_json(_plain(chained)))
         except AlreadyArchived:
-            other = manifest_at(store, seq)
-            if (other.run, other.part) == (manifest.run, manifest.part):
+            before = manifest_at(store, seq)
+            if (before.run, before.part) == (manifest.run, manifest.part):
                 return seq, False
             seq += 1
         else:
             return seq, True
 
 
+def _anchor(store: Store, last: int, before: Manifest | None) -> Anchor | None:
+    """Return the anchor for a manifest behind one of the first schema; all later ones name the one before them."""
+    return anchor_of(store, last) if before and before.schema == FIRST_SCHEMA else None
+
+
+def anchor_of(store: Store, last: int) -> Anchor:
+    """Return the digest of the digests of the manifests 1…`last`, in hexadecimal, one a line."""
+    keys = map(manifest_key, range(1, last + 1))
+    digests = [sha256(body).hexdigest() for _, body in read_many(store, keys)]
+    return Anchor(last, sha256("\n".join(digests).encode()).hexdigest())
+
+
 def manifest_at(store: Store, seq: int) -> Manifest:
     """Return the manifest of that number; raise `NotArchived`."""
-    return _manifest(json.loads(store.read(manifest_key(seq))))
+    return _manifest(store.read(manifest_key(seq)))
+
+
+def said_by(closing: Closing) -> str:
+    """Return a digest of what a closing says of its day, without what one look alone counted."""
+    told = {name: value for name, value in asdict(closing).items() if name not in {"routes", "counts"}}
+    return sha256(to_json(told)).hexdigest()[:16]
 
 
 def read_log(store: Store, after: int = 0) -> Iterator[tuple[int, Manifest]]:
@@ -107,12 +162,15 @@ def read_log(store: Store, after: int = 0) -> Iterator[tuple[int, Manifest]]:
             body = store.read(manifest_key(seq))
         except NotArchived:
             return
-        yield seq, _manifest(json.loads(body))
+        yield seq, _manifest(body)
         seq += 1
 
 
 def _plain(manifest: Manifest) -> dict[str, Any]:
-    data = asdict(manifest)
+    data = {name: value for name, value in asdict(manifest).items() if name not in {"sha256", "schema"}}
+    data["digests"] = dict(manifest.digests)
+    if manifest.anchor is None:
+        del data["anchor"]
     data["outcomes"] = [_plain_outcome(outcome) for outcome in data["outcomes"]]
     if data["closing"]:
         data["closing"] = _plain_closing(data["closing"])
@@ -120,9 +178,12 @@ def _plain(manifest: Manifest) -> dict[str, Any]:
 
 
 def _plain_closing(closing: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what most closings lack: earlier versions of this program know neither field."""
-    routes = [{n: v for n, v in route.items() if n != "status" or v} for route in closing["routes"]]
-    return {**{n: v for n, v in closing.items() if n != "quiet" or v}, "routes": routes}
+    """Leave out what most closings lack; the days that a route showed stand in the crawl's summary."""
+    routes = [
+        {n: v for n, v in route.items() if n != "days" and (n not in {"status", "undated"} or v)}
+        for route in closing["routes"]
+    ]
+    return {**{n: v for n, v in closing.items() if n not in {"quiet", "unproved"} or v}, "routes": routes}
 
 
 def _plain_outcome(outcome: dict[str, Any]) -> dict[str, Any]:
@@ -136,8 +197,9 @@ def _plain_outcome(outcome: dict[str, Any]) -> dict[str, Any]:
     return stored
 
 
-def _manifest(data: dict[str, Any]) -> Manifest:
-    closing = data["closing"]
+def _manifest(body: bytes) -> Manifest:
+    data: dict[str, Any] = json.loads(body)
+    closing, anchor = data["closing"], data.get("anchor")
     return Manifest(
         run=data["run"],
         part=data["part"],
@@ -146,6 +208,11 @@ def _manifest(data: dict[str, Any]) -> Manifest:
         crawls=tuple(data["crawls"]),
         outcomes=tuple(_outcome(item) for item in data["outcomes"]),
         closing=_closing(closing) if closing else None,
+        digests=tuple(sorted(data.get("digests", {}).items())),
+        previous=data.get("previous", ""),
+        anchor=Anchor(**anchor) if anchor else None,
+        sha256=sha256(body).hexdigest(),
+        schema=data["schema"],
     )
 
 
@@ -165,4 +232,5 @@ def _closing(data: dict[str, Any]) -> Closing:
         counts=tuple((name, count) for name, count in data["counts"]),
         whole=tuple(data.get("whole", data["sources"] if data["complete"] else ())),
         quiet=tuple(Quiet(**quiet) for quiet in data.get("quiet", ())),
+        unproved=tuple(Unproved(**each) for each in data.get("unproved", ())),
     )

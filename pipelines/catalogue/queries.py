@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from typing import Any
 
 from pipelines.archive import manifests
@@ -161,8 +162,10 @@ def days(settings: Settings) -> list[Row]:
     read: dict[str, set[str]] = {}
     for row in rows:
         day = found.setdefault(
-            row["day"], {"day": row["day"], "complete": None, "missing": [], "outcomes": {}, "runs": 0}
+            row["day"],
+            {"day": row["day"], "complete": None, "missing": [], "outcomes": {}, "set_aside": set(), "runs": 0},
         )
+        day["set_aside"] |= {one["article_id"] for one in row["set_aside"] or ()}
         for outcome in row["outcomes"] or ():
             day["outcomes"][outcome["verdict"]] = day["outcomes"].get(outcome["verdict"], 0) + outcome["count"]
         if row["complete"] is not None:
@@ -172,13 +175,11 @@ def days(settings: Settings) -> list[Row]:
             unread = [f"{name}: not crawled" for name in asked if name not in whole]
             day["missing"] = [] if day["complete"] else row["missing"] or unread
             day["runs"] += 1
-    return [found[day] for day in sorted(found)]
+    return [{**found[day], "set_aside": sorted(found[day]["set_aside"])} for day in sorted(found)]
 
 
-def days_never_run(rows: Sequence[Row]) -> list[str]:
-    """Return the days between the first and the last of `days` that no run closed."""
-    closed = {date.fromisoformat(row["day"]) for row in rows if row["complete"] is not None}
-    if not closed:
-        return []
-    span = range(min(closed).toordinal(), max(closed).toordinal())
-    return [str(date.fromordinal(n)) for n in span if date.fromordinal(n) not in closed]
+def never_run(rows: Sequence[Row]) -> list[tuple[date, date]]:
+    """Return the stretches of days between the first and the last of `days` that no run closed, ends included."""
+    closed = sorted(date.fromisoformat(row["day"]) for row in rows if row["complete"] is not None)
+    one = timedelta(days=1)
+    return [(a + one, b - one) for a, b in pairwise(closed) if b - a > one]

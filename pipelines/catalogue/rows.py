@@ -14,11 +14,12 @@ from pipelines.clock import SEOUL, published_key
 from pipelines.copies.compare import Side, relation
 from pipelines.errors import NotArchived
 from pipelines.index.index import ArticleState
-from pipelines.model import Match, Verdict
+from pipelines.model import Match, Outcome, Verdict
 from pipelines.sources.addresses import split_id
 from pipelines.versions import Change, change, steps
 
 NESTED = frozenset({"capture", "rules", "sketch", "witnesses", "removed"})  # in the record; flat, or not, in the table
+UNLISTED = "UNLISTED"  # in the counts of a run: NEW, but waiting for review
 OLD_SCHEMA = "opeds/article/1"
 
 
@@ -157,12 +158,18 @@ def year_of(moment: datetime | None) -> int:
     return moment.astimezone(SEOUL).year if moment else 0
 
 
+def is_waiting(outcome: Outcome) -> bool:
+    """Whether a page is new and waits for review: a portal's, without evidence of opinion or a match."""
+    return outcome.verdict is Verdict.NEW and not outcome.listed
+
+
 def run_row(seq: int, manifest: manifests.Manifest) -> dict[str, Any]:
     """Return the row of one manifest in the table of runs."""
     closing = manifest.closing
     counts: dict[str, int] = {}
     for outcome in manifest.outcomes:
-        counts[outcome.verdict.value] = counts.get(outcome.verdict.value, 0) + 1
+        name = UNLISTED if is_waiting(outcome) else outcome.verdict.value
+        counts[name] = counts.get(name, 0) + 1
     return {
         "seq": seq,
         "run": manifest.run,

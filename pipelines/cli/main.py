@@ -461,6 +461,7 @@ def _ingest(files: list[Path], as_json: bool, dry: bool) -> None:
 
 
 def _asked(day: str, since: str, until: str, sources: list[str]) -> Any:
+    from pipelines.jobs.crawls import check_days
     from pipelines.jobs.report import Asked
     from pipelines.sources import load_sources, source_named
 
@@ -476,6 +477,7 @@ def _asked(day: str, since: str, until: str, sources: list[str]) -> Any:
     names = tuple(source_named(known, name).name for name in sources) or tuple(
         sorted((n for n, s in known.items() if s.routes), key=lambda n: not known[n].own)
     )
+    check_days((known[name] for name in names), first, last)
     return Asked(first, last, names)
 
 

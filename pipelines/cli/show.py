@@ -11,7 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.catalogue.queries import NO_CATALOGUE, days_never_run
+from pipelines.catalogue.queries import NO_CATALOGUE, never_run
+from pipelines.catalogue.rows import UNLISTED
 from pipelines.cli.diff_page import as_html
 from pipelines.cli.progress import console
 from pipelines.clock import SEOUL
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 AROUND = 15  # unchanged words shown on either side of a change
 LAST_DAYS = 14  # shown one by one; the calendar has the others
+GAPS_NAMED = 5  # stretches of days
 
 
 def print_list(rows: Sequence[dict[str, Any]]) -> None:
@@ -128,40 +130,60 @@ def print_days(rows: Sequence[dict[str, Any]], settings: Settings) -> None:
     print_calendar({date.fromisoformat(row["day"]): row["complete"] for row in rows})
     shown = [*[row for row in rows[:-LAST_DAYS] if row["complete"] is False][-LAST_DAYS:], *rows[-LAST_DAYS:]]
     table = Table(box=None, padding=(0, 1), header_style="bold")
-    for name in ("day", "", "new", "copies", "corrected", "set aside", "runs", "missing"):
-        table.add_column(
-            name, justify="right" if name in {"new", "copies", "corrected", "set aside", "runs"} else "left"
-        )
+    numbers = ("new", "copies", "corrected", "waiting", "set aside", "runs")
+    for name in ("day", "", *numbers, "missing"):
+        table.add_column(name, justify="right" if name in numbers else "left")
     for row in shown:
         told = row["outcomes"]
         mark = {True: "[green]complete[/]", False: "[yellow]incomplete[/]", None: "[dim]by hand[/]"}[row["complete"]]
-        numbers = [str(told.get(verdict, "") or "") for verdict in ("NEW", "COPY", "REVISED", "REJECTED")]
-        table.add_row(row["day"], mark, *numbers, str(row["runs"] or ""), escape("; ".join(row["missing"][:2])))
+        counts = [
+            *(told.get(name) for name in ("NEW", "COPY", "REVISED", UNLISTED)),
+            len(row["set_aside"]),
+            row["runs"],
+        ]
+        table.add_row(row["day"], mark, *(str(n or "") for n in counts), escape("; ".join(row["missing"][:2])))
     console.print(table)
     if len(shown) < len(rows):
         console.print(f"[dim]the last {LAST_DAYS} days, and those before that are incomplete; all: --json[/]")
-    gaps = days_never_run(rows)
-    named = ", ".join(gaps[:7]) + (f" … {len(gaps)} in all" if len(gaps) > 7 else "")
+    if any(UNLISTED in row["outcomes"] for row in shown):
+        console.print("[dim]waiting: pages of a portal without evidence of opinion; a match or a person lists them[/]")
+    gaps = never_run(rows)
+    named = ", ".join(map(_stretch, gaps[-GAPS_NAMED:]))
+    more = f", and {len(gaps) - GAPS_NAMED} earlier stretches" if len(gaps) > GAPS_NAMED else ""
     console.print(
-        f"[yellow]days never run in between:[/] {named}" if gaps else "[dim]no day in between was left out[/]"
+        f"[yellow]days never run in between:[/] {named}{more}" if gaps else "[dim]no day in between was left out[/]"
     )
 
 
+def _stretch(ends: tuple[date, date]) -> str:
+    first, last = ends
+    return str(first) if first == last else f"{first} to {last} ({(last - first).days + 1} days)"
+
+
 def print_calendar(days: dict[date, bool | None]) -> None:
-    """Draw every day from the first to the last, a line for each month."""
+    """Draw every day from the first to the last, a line for each month; months without a run are told in one line."""
     mark = {True: "[green]■[/]", False: "[yellow]▲[/]", None: "[dim]+[/]"}
     first, last = min(days), max(days)
     console.print(f"[dim]{'':8}{'1':4}{'5':5}{'10':5}{'15':5}{'20':5}{'25':5}{'30'}[/]")
-    month = first.replace(day=1)
-    while month <= last:
+    months = sorted({day.replace(day=1) for day in days})
+    for month, before in zip(months, [None, *months], strict=False):
+        if before and before != _month_before(month):
+            console.print(f"[dim]{_next_month(before):%Y-%m} to {_month_before(month):%Y-%m}: nothing run[/]")
         line = ""
         for day in (month + timedelta(days=n) for n in range(31)):
             known = first <= day <= last and day.month == month.month
             line += mark[days[day]] if day in days else "[red]·[/]" if known else " "
         console.print(f"{month:%Y-%m} {line}")
-        month = (month + timedelta(days=31)).replace(day=1)
     said = {True: "■ complete", False: "▲ incomplete", None: "+ by hand"}
     console.print(f"[dim]{'':8}{'  '.join(said[one] for one in said if one in days.values())}  · never run[/]")
+
+
+def _next_month(month: date) -> date:
+    return (month + timedelta(days=31)).replace(day=1)
+
+
+def _month_before(month: date) -> date:
+    return (month - timedelta(days=1)).replace(day=1)
 
 
 def print_drift(found: Sequence[Drift]) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 from rich.table import Table
 
+from pipelines.catalogue.rows import is_waiting
 from pipelines.cli.progress import console
 from pipelines.model import Outcome, Verdict
 from pipelines.settings import Settings
@@ -44,13 +46,7 @@ def print_report(report: Any, settings: Settings, as_json: bool, dry: bool = Fal
         console.print(f"  {count} answers {why}")
     for name, why in sorted(report.failures.items()):
         console.print(f"[red]{escape(name)}: {escape(why)}[/]")
-    incomplete = {day: c for day, c in report.closings.items() if not c.complete}
-    for day, closing in incomplete.items():
-        console.print(f"[yellow]{day} is not complete:[/] {escape('; '.join(closing.missing[:3]))}")
-    if report.closings and not incomplete and not report.failures:
-        console.print(f"[green]complete:[/] {_span(list(report.closings))}, every section read")
-    for warning in sorted({w for c in report.closings.values() for w in c.warnings}):
-        console.print(f"  [dim]note: {escape(warning)}[/]")
+    _print_closings(report)
     if dry:
         console.print("a dry run: nothing was written")
     elif report.published:
@@ -60,12 +56,26 @@ def print_report(report: Any, settings: Settings, as_json: bool, dry: bool = Fal
         )
 
 
+def _print_closings(report: Any) -> None:
+    """Print how the days stand, those included that this run proved to be whole."""
+    incomplete = {day: c for day, c in report.closings.items() if not c.complete}
+    for day, closing in incomplete.items():
+        console.print(f"[yellow]{day} is not complete:[/] {escape('; '.join(closing.missing[:3]))}")
+    if report.closings and not incomplete and not report.failures:
+        console.print(f"[green]complete:[/] {_span(list(report.closings))}, every section read")
+    for day, closing in sorted(report.proved.items()):
+        console.print(f"[green]{day} was proved since:[/] {'complete' if closing.complete else 'not complete yet'}")
+    for warning in sorted({w for c in report.closings.values() for w in c.warnings}):
+        console.print(f"  [dim]note: {escape(warning)}[/]")
+
+
 def _print_objects(report: Any) -> None:
     """Print one JSON object a line: each outcome, each day closed, each failure."""
     objects: list[dict[str, Any]] = [
         {k: v for k, v in asdict(outcome).items() if v not in ("", ())} for outcome in report.outcomes
     ]
     objects += [{"day": d, "complete": c.complete, "missing": c.missing} for d, c in report.closings.items()]
+    objects += [{"day": d, "complete": c.complete, "missing": c.missing} for d, c in report.proved.items()]
     objects += [{"failed": what, "reason": why} for what, why in report.failures.items()]
     for told in objects:
         print(json.dumps(told, ensure_ascii=False, sort_keys=True))
@@ -74,7 +84,6 @@ def _print_objects(report: Any) -> None:
 def _print_counts(outcomes: Sequence[Outcome], dry: bool) -> None:
     """Print a row for each source; the first two columns are sums, the others share out what was found."""
     columns: list[tuple[str, tuple[Verdict, ...]]] = [
-        ("new", (Verdict.NEW,)),
         ("copies", (Verdict.COPY,)),
         ("corrected", (Verdict.REVISED,)),
         ("unchanged", (Verdict.UNCHANGED,)),
@@ -82,19 +91,28 @@ def _print_counts(outcomes: Sequence[Outcome], dry: bool) -> None:
         ("no op-ed", (Verdict.NOT_AN_OPED,)),
         ("not had", (Verdict.FAILED, Verdict.GONE, Verdict.DISALLOWED, Verdict.ALIAS)),
     ]
-    used = [(name, verdicts) for name, verdicts in columns if any(o.verdict in verdicts for o in outcomes)]
+    kinds: list[tuple[str, Callable[[Outcome], bool]]] = [
+        ("new", lambda o: o.verdict is Verdict.NEW and o.listed),
+        ("waiting for review", is_waiting),
+        *((name, partial(_has_verdict, verdicts)) for name, verdicts in columns),
+    ]
+    used = [(name, fits) for name, fits in kinds if any(map(fits, outcomes))]
     table = Table(box=None, padding=(0, 1), header_style="bold")
     table.add_column("would be" if dry else "")
     for name in ("found", *(name for name, _ in used), "records written"):
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name, justify="right")
     sources = list(dict.fromkeys(o.article_id.partition("-")[0] for o in outcomes if o.article_id))
     for source in [*sources, "together"] if len(sources) != 1 else sources:
         mine = [o for o in outcomes if source == "together" or o.article_id.startswith(f"{source}-")]
-        counts = [sum(o.verdict in verdicts for o in mine) for _, verdicts in used]
+        counts = [sum(map(fits, mine)) for _, fits in used]
         written = sum(bool(o.record_key) and o.verdict in ARCHIVED for o in mine)
         cells = [str(n) if n else "·" for n in (sum(o.verdict is not Verdict.REREAD for o in mine), *counts, written)]
         table.add_row(source, *cells, style="bold" if source == "together" else "")
     console.print(table)
+
+
+def _has_verdict(verdicts: tuple[Verdict, ...], outcome: Outcome) -> bool:
+    return outcome.verdict in verdicts
 
 
 def _print_named(title: str, items: list[tuple[str, str]]) -> None:

@@ -23,6 +23,7 @@ from pipelines.index.tables import (
     ADDRESS,
     ARTICLE,
     CAPTURE,
+    DAY,
     FORMERLY,
     INDEXED_TEXT,
     MATCH,
@@ -42,7 +43,7 @@ from pipelines.versions import SeenContent
 COMMON = 30  # groups; a shingle found in more of them is template
 MIN_SHARED_HASHES = 2
 CANDIDATE_GROUPS = 10
-INDEX_SCHEMA = "2"  # of the tables; raise it whenever they change, and every index is made anew when it is opened next
+INDEX_SCHEMA = "3"  # of the tables; raise it whenever they change, and every index is made anew when it is opened next
 LOCK = 6_170_531  # any number that nobody else takes: of the lock under which PostgreSQL is written
 SCRATCH = "sqlite://"  # an index in memory
 PUBLISHED = ("article_id", "content16", "rules8", "record_key", "published_at", "listed")
@@ -175,10 +176,35 @@ class Index:
         with self._connection() as c:
             return [str(when) for when in c.scalars(sa.select(ARTICLE.c.published_at).where(*among))]
 
+    def published_by(self, source: str, route: str, since: str) -> list[str]:
+        """Return the moments of publication (UTC) since then of a source's articles that a route showed first."""
+        found = (ARTICLE.c.source == source, ARTICLE.c.published_at >= since)
+        with self._connection() as c:
+            rows = c.execute(sa.select(ARTICLE.c.published_at, ARTICLE.c.discovered_by).where(*found))
+            return [row.published_at for row in rows if route in (row.discovered_by or "").split(",")]
+
     def named(self, keys: Iterable[str]) -> set[str]:
         """Return those of the capture keys that a manifest names."""
         with self._connection() as c:
             return set(c.scalars(sa.select(CAPTURE.c.key).where(CAPTURE.c.key.in_(list(keys)))))
+
+    def digests(self, keys: Iterable[str]) -> dict[str, str]:
+        """Return the SHA-256 of those captures' files that a manifest states."""
+        with self._connection() as c:
+            asked = (sa.select(CAPTURE).where(CAPTURE.c.key.in_(some)) for some in in_portions(keys))
+            return {row.key: row.sha256 for query in asked for row in c.execute(query) if row.sha256}
+
+    def closed(self, day: str) -> tuple[int, str]:
+        """Return the number of the last manifest that closed a day, and the digest of what it says; 0 if none did."""
+        with self._connection() as c:
+            row = c.execute(sa.select(DAY).where(DAY.c.day == day)).one_or_none()
+            return (row.seq, row.said) if row else (0, "")
+
+    def unproved(self) -> list[tuple[str, int]]:
+        """Return the days of which a route did not show whether it has all of them, each with its last closing."""
+        with self._connection() as c:
+            rows = c.execute(sa.select(DAY).where(DAY.c.unproved).order_by(DAY.c.day))
+            return [(row.day, row.seq) for row in rows]
 
     def addresses(self, article_id: str) -> list[str]:
         """Return every address known for an article."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -32,6 +33,7 @@ class Archive:
     sources: Mapping[str, Source]
     processes: int = 1  # that read pages
     texts: dict[str, Texts] = field(default_factory=dict, repr=False, compare=False)  # see `texts_of`
+    digests: dict[str, str] = field(default_factory=dict, repr=False, compare=False)  # see `commit`
 
 
 def open_archive(settings: Settings) -> Archive:
@@ -97,16 +99,31 @@ def _apply(archive: Archive, seq: int, manifest: manifests.Manifest) -> bool:
 def commit(archive: Archive, manifest: manifests.Manifest) -> int:
     """Log a manifest under the next number, and return it: what it names is in the archive from here on.
 
-    A part that is logged already, perhaps by the same task run twice at once, is not logged again.
+    A part that is logged already, perhaps by the same task run twice at once, is not logged again. The manifest gets
+    the digest of every object that it names: from `archive.digests`, which whoever read or created one in this part
+    fills; from the index; else by reading it.
     """
     last = archive.index.seq()  # before the question: a manifest of another worker in between is behind this number
     known = archive.index.logged(manifest.run, manifest.part)
     if known:
         return known
+    manifest = replace(manifest, digests=_digests(archive, manifest))
+    archive.digests.clear()
     seq, is_ours = manifests.append(archive.store, manifest, last)
     if not (is_ours and seq == last + 1 and _apply(archive, seq, manifest)):  # others logged meanwhile
         catch_up(archive)
     return seq
+
+
+def _digests(archive: Archive, manifest: manifests.Manifest) -> tuple[tuple[str, str], ...]:
+    captures = {o.capture_key for o in manifest.outcomes if o.capture_key}
+    named = captures | {o.record_key for o in manifest.outcomes if o.record_key} | set(manifest.crawls)
+    known = {key: archive.digests[key] for key in named if key in archive.digests}
+    known |= archive.index.digests(captures - known.keys())
+    known |= {
+        key: hashlib.sha256(body).hexdigest() for key, body in read_many(archive.store, sorted(named - known.keys()))
+    }
+    return tuple(sorted(known.items()))
 
 
 def texts_of(archive: Archive, record_keys: Iterable[str]) -> dict[str, Texts]:

@@ -55,6 +55,7 @@ CAPTURE = sa.Table(
     sa.Column("key", sa.Text, primary_key=True),
     sa.Column("article_id", sa.Text, index=True),
     sa.Column("seq", sa.Integer),
+    sa.Column("sha256", sa.Text),  # of the file; null where only manifests of the first schema name it
 )
 ADDRESS = sa.Table(
     "address", META, sa.Column("url", sa.Text, primary_key=True), sa.Column("article_id", sa.Text, index=True)
@@ -88,6 +89,14 @@ PART = sa.Table(
     sa.Column("run", sa.Text, primary_key=True),
     sa.Column("part", sa.Text, primary_key=True),
     sa.Column("seq", sa.Integer),
+)
+DAY = sa.Table(
+    "day",
+    META,
+    sa.Column("day", sa.Text, primary_key=True),
+    sa.Column("seq", sa.Integer, nullable=False),  # of the last manifest that closed the day
+    sa.Column("said", sa.Text, nullable=False),  # digest of what it says
+    sa.Column("unproved", sa.Boolean, nullable=False),
 )
 
 

@@ -12,13 +12,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pipelines.archive.manifests import Manifest
+from pipelines.archive.manifests import Manifest, said_by
 from pipelines.copies.compare import Side, unites
 from pipelines.copies.groups import Member, groups
 from pipelines.index.tables import (
     ADDRESS,
     ARTICLE,
     CAPTURE,
+    DAY,
     FORMERLY,
     INDEXED_TEXT,
     MATCH,
@@ -44,7 +45,15 @@ def apply_manifest(c: sa.Connection, seq: int, manifest: Manifest, own: Containe
     if seq != last + 1:
         return seq <= last  # another worker was first
     captured = [o for o in manifest.outcomes if o.capture_key]
-    insert(c, CAPTURE, [{"key": o.capture_key, "article_id": o.article_id, "seq": seq} for o in captured])
+    digests = dict(manifest.digests)
+    insert(
+        c,
+        CAPTURE,
+        [
+            {"key": o.capture_key, "article_id": o.article_id, "seq": seq, "sha256": digests.get(o.capture_key)}
+            for o in captured
+        ],
+    )
     for outcome in manifest.outcomes:
         if outcome.verdict is Verdict.REREAD:
             _apply_reread(c, seq, outcome)
@@ -55,6 +64,10 @@ def apply_manifest(c: sa.Connection, seq: int, manifest: Manifest, own: Containe
     touched = {o.article_id for o in manifest.outcomes if o.article_id}
     touched |= {match.article_id for o in manifest.outcomes for match in o.matches}
     _regroup(c, seq, touched)
+    if manifest.closing:
+        said, unproved = said_by(manifest.closing), bool(manifest.closing.unproved)
+        c.execute(sa.delete(DAY).where(DAY.c.day == manifest.day))
+        insert(c, DAY, [{"day": manifest.day, "seq": seq, "said": said, "unproved": unproved}])
     insert(c, PART, [{"run": manifest.run, "part": manifest.part, "seq": seq}])
     c.execute(sa.update(STATE).where(STATE.c.name == "seq").values(value=str(seq)))
     return True

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Self
 
 from pipelines.archive import manifests
 from pipelines.archive.keys import article_of
-from pipelines.archive.store import Store, threads
+from pipelines.archive.store import threads
 from pipelines.archive.warc import read_capture
 from pipelines.clock import iso, now, today
 from pipelines.errors import AlreadyArchived, NotArchived, UnreadableWarc
@@ -101,7 +101,10 @@ def decisions_on(archive: Archive, sightings: Sequence[Sighting], readers: Reade
             yield Decision(outcome_of(sighting, Verdict.NOT_AN_OPED, reasons=("no_source_knows_this_address",)))
             continue
         history = histories.get(sighting.article_id, ())
-        better = _better_known(archive, place, pages.get(sighting.capture_key))
+        page = pages.get(sighting.capture_key)
+        if page is not None and page.sha256:
+            archive.digests[page.capture_key] = page.sha256
+        better = _better_known(archive, place, page)
         decisions, histories[sighting.article_id] = decide(sighting, history, pages, rules8, better)
         yield from decisions
 
@@ -126,7 +129,7 @@ def finish(archive: Archive, decisions: Iterable[Decision]) -> list[Outcome]:
 
     No text is compared before all of them are published: of two workers with one pair of copies, one sees the other.
     """
-    decided = create(archive.store, decisions)
+    decided = create(archive, decisions)
     findable = [d for d in decided if d.is_findable and d.page]
     numbers = archive.index.publish_all([(d.outcome, d.page.hashes) for d in findable if d.page])
     seeking = [(d, number) for d, number in zip(findable, numbers, strict=True) if d.seeks_copies]
@@ -134,7 +137,7 @@ def finish(archive: Archive, decisions: Iterable[Decision]) -> list[Outcome]:
     return [final.get(id(d), d.outcome) for d in decided]
 
 
-def create(store: Store, decisions: Iterable[Decision]) -> list[Decision]:
+def create(archive: Archive, decisions: Iterable[Decision]) -> list[Decision]:
     """Create each decision's object, several at a time; return the decisions without the bytes.
 
     A record of the same content may exist already, of an earlier capture. It stays; this is not an error.
@@ -145,7 +148,7 @@ def create(store: Store, decisions: Iterable[Decision]) -> list[Decision]:
         page = decision.page
         if page is not None and page.object_key:
             if page.object_key not in keys:  # of several captures with one content, the first makes the record
-                started.append(threads().submit(_create, store, page.object_key, page.object_body))
+                started.append(threads().submit(_create, archive, page.object_key, page.object_body))
             keys.add(page.object_key)
             decision = replace(decision, page=replace(page, object_body=b""))
         decided.append(decision)
@@ -154,11 +157,11 @@ def create(store: Store, decisions: Iterable[Decision]) -> list[Decision]:
     return decided
 
 
-def _create(store: Store, key: str, body: bytes) -> None:
-    try:
-        store.create(key, body)
-    except AlreadyArchived:
-        return
+def _create(archive: Archive, key: str, body: bytes) -> None:
+    """Create an object and note its digest; of one that stood there already, `commit` reads it."""
+    with suppress(AlreadyArchived):
+        archive.store.create(key, body)
+        archive.digests[key] = hashlib.sha256(body).hexdigest()
 
 
 def _matched(archive: Archive, seeking: Sequence[tuple[Decision, int]]) -> Iterator[tuple[Decision, Outcome]]:

@@ -6,6 +6,7 @@ what they made, in the order that the caller asks for.
 
 from __future__ import annotations
 
+import hashlib
 import multiprocessing
 import os
 import signal
@@ -48,7 +49,8 @@ class ReadPage:
     """What today's rules make of one capture.
 
     `object_key` and `object_body` are the record, or the rejection of a page that is set aside; both are empty for a
-    page that is not an op-ed. `problem` says why the capture cannot be read; the article is then an empty rejection.
+    page that is not an op-ed. `sha256` is that of the capture's file. `problem` says why the capture cannot be read:
+    the article is then an empty rejection.
     """
 
     capture_key: str
@@ -60,6 +62,7 @@ class ReadPage:
     object_body: bytes = field(default=b"", repr=False)
     hashes: tuple[int, ...] = field(default=(), repr=False)
     problem: str = ""
+    sha256: str = ""
 
     @property
     def accepted(self) -> bool:
@@ -89,7 +92,8 @@ def read_page(stored: StoredCapture, sources: Mapping[str, Source], rules: Rules
         key = quarantine_key(place.article_id, capture.payload_sha256, rules)
         body = to_json(rejection(article, place, capture, stored.key, rules))
     where = (place.native_id, place.canonical_url, place.rank)
-    return ReadPage(stored.key, capture.url, article, where, content16, key, body, hashes)
+    digest = hashlib.sha256(stored.body).hexdigest()
+    return ReadPage(stored.key, capture.url, article, where, content16, key, body, hashes, sha256=digest)
 
 
 def unreadable(key: str, problem: str) -> ReadPage:

@@ -17,9 +17,11 @@ from types import FrameType
 from typing import IO, NoReturn
 
 from pipelines.archive.crawl_summary import WRONG_USAGE_EXIT, Summary, Tried
+from pipelines.clock import today
 from pipelines.errors import CrawlFailed, SiteBusy, SiteRefused, WrongUsage
 from pipelines.model import Outcome, Sighting, Verdict
 from pipelines.settings import child_environment
+from pipelines.sources import Source
 
 GRACE = 90.0  # seconds between asking a crawl to end and ending it: an answer under way may take sixty
 RESULTS = {
@@ -162,3 +164,12 @@ def ending_with_us(crawl: Crawl) -> Iterator[None]:
 def days_of(since: date, until: date) -> list[date]:
     """Return every day from `since` to `until`, both included."""
     return [date.fromordinal(n) for n in range(since.toordinal(), until.toordinal() + 1)]
+
+
+def check_days(sources: Iterable[Source], first: date, last: date) -> None:
+    """Raise `WrongUsage` for days that have not come yet, and for days before the first of a source."""
+    if last > today():
+        raise WrongUsage(f"{last} has not come yet; today is {today()} in Seoul")
+    for source in sources:
+        if first < source.first_day:
+            raise WrongUsage(f"{source.name} has nothing before {source.first_day}, and {first} was asked for")

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 
 from pipelines.archive import manifests
 from pipelines.archive.crawl_summary import Summary, Tried
 from pipelines.archive.keys import captures_prefix, crawl_key
-from pipelines.archive.record import to_json
 from pipelines.archive.store import threads
 from pipelines.clock import SEOUL, iso, now, today
 from pipelines.index.opened import Archive, commit, places_of
 from pipelines.ingestion.ingest import Part, ingest, ingest_orphans
 from pipelines.jobs.crawls import NOT_FETCHED, sightings
+from pipelines.jobs.proof import proved_since, unproved
 from pipelines.jobs.revisit import WINDOW, Seen, due
 from pipelines.model import Outcome, Shard
 from pipelines.sources import Source
@@ -58,16 +57,39 @@ def close(
     summaries: Mapping[str, Summary],
     failures: Mapping[str, str],
 ) -> tuple[manifests.Closing, int]:
-    """Log how a day stands after a run; return that and its manifest's number. The same is not logged twice."""
+    """Log how a day stands after a run; return that and the number of the manifest that says so."""
     sources = [archive.sources[name] for name in names]
     quiet = quiet_sources(archive, day, sources, summaries)
-    found = closing_of(day, sources, summaries, failures, quiet, over=day < today())
+    told = [r for s in sources if s.name in summaries for r in _serving(s, summaries[s.name], day)]
+    without_proof = list(unproved(archive, day, told))
+    found = closing_of(day, sources, summaries, failures, quiet, without_proof, over=day < today())
+    return found, _log_closing(archive, run, day, summaries, found)
+
+
+def prove_earlier_days(archive: Archive, run: str, summaries: Mapping[str, Summary]) -> dict[str, manifests.Closing]:
+    """Log each earlier day that these crawls prove to be whole, or more so than before; return how they stand now."""
+    found = dict(proved_since(archive, summaries))
+    for day, closing in found.items():
+        _log_closing(archive, run, day, summaries, closing)
+    return {day.isoformat(): closing for day, closing in found.items()}
+
+
+def _log_closing(
+    archive: Archive, run: str, day: date, summaries: Mapping[str, Summary], closing: manifests.Closing
+) -> int:
+    """Log how a day stands, unless its last closing says the same; return the manifest's number."""
+    seq, said = archive.index.closed(day.isoformat())
+    now_said = manifests.said_by(closing)
+    if said == now_said:
+        return seq
     crawls = tuple(crawl_key(s.source, s.until, s.run) for s in summaries.values())
-    digest = hashlib.sha256(to_json([crawls, found.missing])).hexdigest()[:8]
-    manifest = manifests.Manifest(
-        run, f"{manifests.CLOSING}-{day}-{digest}", day.isoformat(), iso(now()), crawls, closing=found
-    )
-    return found, commit(archive, manifest)
+    part = f"{manifests.CLOSING}-{day}-{now_said[:8]}"
+    return commit(archive, manifests.Manifest(run, part, day.isoformat(), iso(now()), crawls, closing=closing))
+
+
+def _serving(source: Source, summary: Summary, day: date) -> list[manifests.RouteReport]:
+    serving = {route.name for route in source.routes if route.serves(day, day)}
+    return [route for route in summary.routes if route.route in serving]
 
 
 def closing_of(
@@ -76,9 +98,11 @@ def closing_of(
     summaries: Mapping[str, Summary],
     failures: Mapping[str, str],
     quiet: Sequence[manifests.Quiet] = (),
+    without_proof: Sequence[manifests.Unproved] = (),
     over: bool = True,
 ) -> manifests.Closing:
-    """Return how a day stands: complete when it is over, every expected section was read to it, and no page failed."""
+    """Return how a day stands: complete when it is over, every expected section was shown to be read whole, and no page
+    failed."""
     missing = [] if over else ["the day is not over in Seoul: close it again tomorrow"]
     warnings, whole = [each.sentence(day) for each in quiet], []
     routes: list[manifests.RouteReport] = []
@@ -89,14 +113,15 @@ def closing_of(
         summary = summaries.get(source.name)
         lacks = [failures[source.name]] if source.name in failures else [] if summary else ["not crawled"]
         if summary:
-            serving = {route.name for route in source.routes if route.serves(day, day)}
-            told = [route for route in summary.routes if route.route in serving]
+            told = _serving(source, summary, day)
             of_day = [tried for tried in summary.addresses if (tried.day or summary.until) == day.isoformat()]
-            lacks += _lacking(summary, told, of_day)
+            lacks += _lacking(summary, of_day)
             routes += told
-            warnings += [f"{source.name} {r.route}: {r.error}" for r in told if r.error and not r.expected]
+            warnings += _warnings(told)
             counts.update(tried.result for tried in of_day)
-        missing += [f"{source.name}: {what}" for what in lacks]
+        lacks = [f"{source.name}: {what}" for what in lacks]
+        lacks += [each.said for each in without_proof if each.source == source.name]
+        missing += lacks
         whole += [source.name] if over and not lacks else []
     return manifests.Closing(
         tuple(names),
@@ -107,15 +132,22 @@ def closing_of(
         tuple(sorted(counts.items())),
         tuple(whole),
         tuple(quiet),
+        tuple(without_proof),
     )
 
 
-def _lacking(summary: Summary, routes: Iterable[manifests.RouteReport], addresses: Iterable[Tried]) -> list[str]:
-    """Return what is missing in a source's crawl of a day."""
+def _lacking(summary: Summary, addresses: Iterable[Tried]) -> list[str]:
+    """Return what is missing in a source's crawl of a day, apart from what its routes did not prove."""
     early = [] if summary.finish_reason == "finished" else [f"the crawl ended early ({summary.finish_reason})"]
-    unread = [f"{r.route}: {r.error or 'not read back far enough'}" for r in routes if r.expected and not r.reached]
-    pages = [f"{t.url}: {t.reason or 'not asked for'}" for t in addresses if t.result in NOT_FETCHED]
-    return [*early, *unread, *pages]
+    return early + [f"{t.url}: {t.reason or 'not asked for'}" for t in addresses if t.result in NOT_FETCHED]
+
+
+def _warnings(routes: Iterable[manifests.RouteReport]) -> Iterator[str]:
+    for one in routes:
+        if one.error and not one.expected:
+            yield f"{one.source} {one.route}: {one.error}"
+        if one.undated:
+            yield f"{one.source} {one.route}: {one.undated} entries without a day that can be believed"
 
 
 def quiet_sources(

@@ -19,6 +19,7 @@ class Report:
 
     outcomes: list[Outcome] = field(default_factory=list)
     closings: dict[str, manifests.Closing] = field(default_factory=dict)
+    proved: dict[str, manifests.Closing] = field(default_factory=dict)  # earlier days that this run proved to be whole
     published: Published | None = None
     failures: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, int] = field(default_factory=dict)  # of a foreign WARC: answers that were left out, by why

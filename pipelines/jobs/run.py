@@ -16,7 +16,7 @@ from pipelines.clock import new_run_id, today
 from pipelines.errors import CrawlFailed, OpedsError
 from pipelines.index.opened import Archive, dry_run, open_archive
 from pipelines.jobs.crawls import Crawl, days_of, start_crawl
-from pipelines.jobs.day import addresses_due, close, ingest_crawl
+from pipelines.jobs.day import addresses_due, close, ingest_crawl, prove_earlier_days
 from pipelines.jobs.import_warc import ingest_parts, readers_of
 from pipelines.jobs.report import Asked, Progress, Report, show_outcome
 from pipelines.settings import Settings
@@ -38,6 +38,7 @@ def run_days(settings: Settings, asked: Asked, environment: Mapping[str, str], p
         report.outcomes += ingest_crawl(archive, summary, partial(show_outcome, progress))
     for day in days_of(asked.since, asked.until):
         report.closings[day.isoformat()], _ = close(archive, run_id, day, asked.sources, summaries, report.failures)
+    report.proved = prove_earlier_days(archive, run_id, summaries)
     progress("publish", "")
     report.published = publish(archive, settings)
     return report

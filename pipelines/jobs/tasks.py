@@ -33,13 +33,14 @@ from pipelines.errors import (
 from pipelines.index.opened import Archive, open_archive
 from pipelines.ingestion.ingest import Part, ingest_orphans
 from pipelines.ingestion.read import Readers
-from pipelines.jobs.crawls import check, ending_with_us, start_crawl
-from pipelines.jobs.day import addresses_due, close, ingest_crawl
+from pipelines.jobs.crawls import check, check_days, ending_with_us, start_crawl
+from pipelines.jobs.day import addresses_due, close, ingest_crawl, prove_earlier_days
 from pipelines.jobs.notify import Notice, notices_of, notices_of_drift, notify
 from pipelines.jobs.rederive import articles_to_re_extract, log_rereads
 from pipelines.jobs.verify import verify
 from pipelines.model import Outcome, Shard, Verdict
 from pipelines.settings import Settings, crawling, read_settings
+from pipelines.sources import load_sources
 
 logger = logging.getLogger(__name__)
 Meter = Callable[[str, int], None]  # name and count: Airflow's `Stats.incr`
@@ -89,7 +90,9 @@ class Closed(TypedDict):
 
 def discover(day: str) -> Run:
     """Name a run, and say which sources have a route that shows the day; the others are `not discoverable`."""
-    archive, wanted = _archive(), _day(day)
+    wanted = _day(day)
+    check_days(load_sources(read_settings().sources).values(), wanted, wanted)
+    archive = _archive()
     serving = [s.name for s in archive.sources.values() if any(r.serves(wanted, wanted) for r in s.routes)]
     return Run(id=new_run_id(), day=wanted.isoformat(), at=iso(now()), sources=serving)
 
@@ -177,6 +180,8 @@ def close_day(run: Run) -> Closed:
     failures |= {name: "not discoverable: no route shows this day" for name in names if name not in run["sources"]}
     last = {name: summaries[-1] for name, summaries in tries.items()}
     closing, seq = close(archive, run["id"], _day(run["day"]), names, last, failures)
+    for day in prove_earlier_days(archive, run["id"], last):
+        logger.info("%s: proved since by this crawl", day)
     return Closed(
         day=run["day"], seq=seq, complete=closing.complete, missing=len(closing.missing), counts=dict(closing.counts)
     )

@@ -1,11 +1,13 @@
 """Does the archive still hold what it says? Recomputes and compares; reports what does not fit, repairs nothing.
 
-What is looked at: the log (no gap, readable), payloads against their WARC digests and the digest in their key,
-records against the captures they are made of, and the catalogue's rows against the log.
+What is looked at: the log (no gap, readable, each manifest with the digest of the one before it), captures and records
+against the digests in the log, payloads against their WARC digests and the digest in their key, records against the
+captures they are made of, and the catalogue's rows against the log.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -47,6 +49,7 @@ class _Seen:
     captures: set[str] = field(default_factory=set)
     last: tuple[str, Capture | None] = ("", None)
     records: set[str] = field(default_factory=set)
+    digests: dict[str, str] = field(default_factory=dict)  # that the manifest at hand states, by key
     articles: set[str] = field(default_factory=set)
 
 
@@ -59,8 +62,12 @@ def verify(
     are done. Other processes may log and publish meanwhile.
     """
     seen, found, last = _Seen(archive, {n: rules_of(s) for n, s in archive.sources.items()}), list[Fault](), 0
+    before: manifests.Manifest | None = None
     numbered = sum(1 for _ in archive.store.keys("runs/"))
     for last, manifest in manifests.read_log(archive.store):
+        found += _chained(archive, last, manifest, before)
+        before = manifest
+        seen.digests = dict(manifest.digests)
         for outcome in manifest.outcomes:
             if chosen(outcome.article_id, manifest.logged_at):
                 found += _outcome(seen, last, outcome)
@@ -70,6 +77,19 @@ def verify(
     rows, wrong = _catalogue(seen, settings, chosen)
     counts = Counter(manifests=last, captures=len(seen.captures), records=len(seen.records), rows=rows)
     return dict(counts), sorted({*found, *wrong})
+
+
+def _chained(
+    archive: Archive, seq: int, manifest: manifests.Manifest, before: manifests.Manifest | None
+) -> Iterator[Fault]:
+    """Verify that a manifest names the one before it as it stands there now; the first schema's name nothing."""
+    if manifest.schema == manifests.FIRST_SCHEMA or before is None:
+        return
+    if manifest.previous != before.sha256:
+        yield Fault("log", keys.manifest_key(seq - 1), f"is not what {keys.manifest_key(seq)} was logged behind")
+    if manifest.anchor and manifests.anchor_of(archive.store, manifest.anchor.manifests) != manifest.anchor:
+        said = f"one of the manifests up to this is not what {keys.manifest_key(seq)} was logged behind"
+        yield Fault("log", keys.manifest_key(manifest.anchor.manifests), said)
 
 
 def _outcome(seen: _Seen, seq: int, outcome: Outcome) -> Iterator[Fault]:
@@ -95,9 +115,17 @@ def _payload(seen: _Seen, seq: int, key: str) -> list[Fault]:
     except UnreadableWarc as error:
         return [Fault("payload", key, str(error))]
     seen.last = key, capture
+    wrong += _digest_differs(seen, key, body)
     if capture.payload_sha256[:16] != key.rpartition("-")[2].partition(".")[0]:
         wrong = [*wrong, "the payload's digest is not the one in the key"]
     return [Fault("payload", key, said) for said in wrong]
+
+
+def _digest_differs(seen: _Seen, key: str, body: bytes) -> list[str]:
+    """Return a sentence where the log states another digest of an object; the first schema states none."""
+    stated = seen.digests.get(key)
+    differs = stated is not None and stated != hashlib.sha256(body).hexdigest()
+    return ["is not the file that was logged: its digest differs"] if differs else []
 
 
 def _record(seen: _Seen, seq: int, outcome: Outcome) -> Iterator[Fault]:
@@ -111,6 +139,7 @@ def _record(seen: _Seen, seq: int, outcome: Outcome) -> Iterator[Fault]:
     except ValueError:
         yield Fault("record", key, "is no JSON")
         return
+    yield from (Fault("record", key, said) for said in _digest_differs(seen, key, body))
     if outcome.content16 and told["content_sha256"][:16] != outcome.content16:
         yield Fault("record", key, f"holds another content than {keys.manifest_key(seq)} says")
     capture_key = told["capture"]["key"]

@@ -51,7 +51,10 @@ class Address:
 
 @dataclass(frozen=True)
 class Route:
-    """One way to discover addresses, which may fail alone. `next` holds `{page}`, from 2 on."""
+    """One way to discover addresses, which may fail alone. `next` holds `{page}`, from 2 on.
+
+    `first_day` is the first day that the route has anything of, where that is known.
+    """
 
     name: str
     kind: str
@@ -65,6 +68,7 @@ class Route:
     headers: Mapping[str, str] = field(default_factory=dict)
     expected: bool = False
     carries_text: bool = False
+    first_day: dt.date = BEGINNING
     valid_from: dt.date = BEGINNING
     valid_until: dt.date = END
 
@@ -108,7 +112,8 @@ class Profile:
 
 @dataclass(frozen=True)
 class Source:
-    """A place where op-eds appear. `delay` is in seconds between two requests to one host."""
+    """A place where op-eds appear. `delay` is in seconds between two requests to one host, `first_day` the first day
+    that it has anything of."""
 
     name: str
     publisher: str
@@ -121,6 +126,7 @@ class Source:
     press_in: tuple[str, ...] = ("og:article:author", "og:site_name")
     same_host: Mapping[str, str] = field(default_factory=dict)
     timezone: ZoneInfo = SEOUL
+    first_day: dt.date = BEGINNING
     delay: float = 5.0
     strip: tuple[str, ...] = ()
     opinion: re.Pattern[str] | None = None
@@ -176,14 +182,17 @@ def read_source(path: Path) -> Source:
 
 def _source(data: dict[str, Any]) -> Source:
     lists = ["hosts", "names", "press", "strip", *(["press_in"] if "press_in" in data else [])]
+    began = {"first_day": data["first_day"]} if "first_day" in data else {}
     made: dict[str, Any] = {
         "addresses": tuple(_address(rank, item) for rank, item in enumerate(data.pop("address"))),
-        "routes": tuple(_route(item) for item in data.pop("route", [])),
+        "routes": tuple(_route({**began, **item}) for item in data.pop("route", [])),
         "profiles": tuple(_profile(item) for item in data.pop("profile", [])),
         "timezone": ZoneInfo(data.pop("timezone")),
         "opinion": re.compile(data.pop("opinion")) if "opinion" in data else None,
     }
     made |= {name: tuple(data.pop(name, ())) for name in lists}
+    if "first_day" in data:
+        made["first_day"] = dt.date.fromisoformat(data.pop("first_day"))
     if not re.fullmatch(r"[a-z]+", data["name"]):
         raise ValueError("name must be lower-case letters only: it begins every key")
     return Source(**made, **data)
@@ -218,6 +227,6 @@ def _profile(item: dict[str, Any]) -> Profile:
 
 def _dated(item: dict[str, Any]) -> dict[str, Any]:
     days: dict[str, Any] = {
-        key: dt.date.fromisoformat(item[key]) for key in ("valid_from", "valid_until") if key in item
+        key: dt.date.fromisoformat(item[key]) for key in ("valid_from", "valid_until", "first_day") if key in item
     }
     return {**item, **days}
