@@ -45,7 +45,7 @@ lock: ## write the lock files anew (needs uv)
 	$(LOCK) --all-extras -c requirements.lock -c requirements-airflow.lock -o requirements-dev.lock
 
 clean: down airflow-down ## remove the demo's archive and everything built
-	rm -rf .opeds $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .demo $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'

@@ -16,10 +16,7 @@ By hand: `opeds verify`, `opeds verify --share 3/28 --since 2026-06-01`.
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import (
-    AsyncCallback,
     CronPartitionTimetable,
-    DeadlineAlert,
-    DeadlineReference,
     ExceptionRetryPolicy,
     RetryAction,
     RetryRule,
@@ -31,6 +28,7 @@ SHARES = 4
 STOP = ExceptionRetryPolicy(
     rules=[
         RetryRule(exception="pipelines.errors.FixityFailed", action=RetryAction.FAIL, reason="a notice was sent"),
+        RetryRule(exception="pipelines.errors.WrongArchive", action=RetryAction.FAIL, reason="name another archive"),
         RetryRule(exception="pipelines.errors.WrongUsage", action=RetryAction.FAIL, reason="it would be wrong again"),
     ]
 )
@@ -49,11 +47,6 @@ def failed(context):
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=6),
-    deadline=DeadlineAlert(
-        reference=DeadlineReference.DAGRUN_QUEUED_AT,
-        interval=timedelta(hours=4),
-        callback=AsyncCallback("pipelines.jobs.notify.late"),
-    ),
     default_args={
         "owner": "opeds",
         "retries": 3,

@@ -30,10 +30,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import (
     Asset,
-    AsyncCallback,
     CronPartitionTimetable,
-    DeadlineAlert,
-    DeadlineReference,
     ExceptionRetryPolicy,
     Metadata,
     Param,
@@ -50,6 +47,7 @@ ARCHIVE = Asset(name="opeds_archive", uri="opeds://archive")
 STOP = ExceptionRetryPolicy(
     rules=[
         RetryRule(exception="pipelines.errors.SiteRefused", action=RetryAction.FAIL, reason="look before asking again"),
+        RetryRule(exception="pipelines.errors.WrongArchive", action=RetryAction.FAIL, reason="name another archive"),
         RetryRule(exception="pipelines.errors.WrongUsage", action=RetryAction.FAIL, reason="it would be wrong again"),
         RetryRule(exception="pipelines.errors.DayIncomplete", action=RetryAction.FAIL, reason="mend what is missing"),
         RetryRule(
@@ -72,11 +70,6 @@ def failed(context):
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=36),  # behind five tries of a crawl and their waits, or nothing would be closed
-    deadline=DeadlineAlert(
-        reference=DeadlineReference.DAGRUN_QUEUED_AT,
-        interval=timedelta(hours=6),
-        callback=AsyncCallback("pipelines.jobs.notify.late"),
-    ),
     default_args={
         "owner": "opeds",
         "retries": 4,

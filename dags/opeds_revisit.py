@@ -18,10 +18,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import (
-    AsyncCallback,
     CronTriggerTimetable,
-    DeadlineAlert,
-    DeadlineReference,
     ExceptionRetryPolicy,
     RetryAction,
     RetryRule,
@@ -35,6 +32,7 @@ CRAWL = timedelta(hours=3, minutes=15)  # behind Scrapy's own limit of three hou
 STOP = ExceptionRetryPolicy(
     rules=[
         RetryRule(exception="pipelines.errors.SiteRefused", action=RetryAction.FAIL, reason="look before asking again"),
+        RetryRule(exception="pipelines.errors.WrongArchive", action=RetryAction.FAIL, reason="name another archive"),
         RetryRule(exception="pipelines.errors.WrongUsage", action=RetryAction.FAIL, reason="it would be wrong again"),
     ]
 )
@@ -53,11 +51,6 @@ def failed(context):
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=36),
-    deadline=DeadlineAlert(
-        reference=DeadlineReference.DAGRUN_QUEUED_AT,
-        interval=timedelta(hours=6),
-        callback=AsyncCallback("pipelines.jobs.notify.late"),
-    ),
     default_args={
         "owner": "opeds",
         "retries": 3,

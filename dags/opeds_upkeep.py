@@ -16,7 +16,7 @@ Run it again at any time. By hand: `opeds upkeep`, `opeds upkeep --dry-run`.
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import AsyncCallback, CronTriggerTimetable, DeadlineAlert, DeadlineReference, dag, task
+from airflow.sdk import CronTriggerTimetable, dag, task
 
 
 def failed(context):
@@ -32,11 +32,6 @@ def failed(context):
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=12),
-    deadline=DeadlineAlert(
-        reference=DeadlineReference.DAGRUN_QUEUED_AT,
-        interval=timedelta(hours=10),
-        callback=AsyncCallback("pipelines.jobs.notify.late"),
-    ),
     default_args={
         "owner": "opeds",
         "retries": 3,

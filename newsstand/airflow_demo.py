@@ -14,7 +14,7 @@ from newsstand.local_airflow import LocalAirflow
 from pipelines.archive import embedded
 from pipelines.settings import Settings, crawling
 
-AIRFLOW_DEMO_HOME = ROOT / ".opeds" / "airflow"  # apart from the archive of `make run`
+AIRFLOW_DEMO_HOME = ROOT / ".demo" / "airflow"  # apart from the archive of `make run`
 CLOCK = "2026-06-29T23:59"  # the newsstand's moment, in Seoul: its last day
 FIRST, BOUND = "2026-06-24", "2026-06-26"  # a backfill's bounds: the day of its end is not in it
 DAGS = ("opeds_daily", "opeds_consumer_example", "opeds_revisit", "opeds_upkeep", "opeds_audit", "opeds_rederive")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -15,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-DEMO_HOME = Path(os.environ.get("OPEDS_HOME") or ROOT / ".opeds").absolute()
-CLOCK_FILE = (
-    DEMO_HOME / "newsstand-clock"
-)  # kept, so that a second run finds the world as the first left it; also our mark
+DEMO_HOME = ROOT / ".demo"  # apart from any real archive
+CLOCK_FILE = DEMO_HOME / "newsstand-clock"  # kept, so that a second run finds the world as the first left it
+ACTIVATE = DEMO_HOME / "activate"
 BIN = Path(sys.executable).parent
 WEEK = ("2026-06-01", "2026-06-07")
 SEED = 5  # a week with corrections after its end, and copies on the portal
@@ -29,28 +29,32 @@ FIRST_LOOK, SECOND_LOOK = "2026-06-07T23:59", "2026-06-11T08:00"  # the newsstan
 def main() -> int:
     """Run the week twice, four days apart, so that the paper's corrections show; return the exit code."""
     began = time.monotonic()
-    if (DEMO_HOME / "store").exists() and not CLOCK_FILE.exists():
-        raise SystemExit(f"{DEMO_HOME} holds an archive that is not the demo's; choose a folder: OPEDS_HOME=… make run")
     DEMO_HOME.mkdir(exist_ok=True, mode=0o700)
-    stop_newsstand(DEMO_HOME)
-    stand = start_newsstand(
+    stand = running_newsstand(DEMO_HOME) or start_newsstand(
         DEMO_HOME, FIRST_LOOK, "--state", str(CLOCK_FILE), "--seed", str(SEED), "--fault", EMPTY_PAGE
     )
-    try:
-        environment = {**ours(), **stand["environment"], **demo_sources(DEMO_HOME)}
-        code = 0
-        for moment in looks(stand["address"]):
-            advance(stand["address"], moment)
-            print(f"\n── the newsstand's clock: {moment.replace('T', ' ')} in Seoul")
-            print(f"── opeds run --since {WEEK[0]} --until {WEEK[1]}", flush=True)
-            code = run_week(environment)
-            if code:
-                return code
-    finally:
-        stop_newsstand(DEMO_HOME)
-    print(f"\n── done in {time.monotonic() - began:.0f} s. The store goes on running, so that these answer at once:")
-    print_commands()
-    return code
+    environment = {**ours(), **stand["environment"], **demo_sources(DEMO_HOME)}
+    write_activation(environment)
+    for moment in looks(stand["address"]):
+        advance(stand["address"], moment)
+        print(f"\n── the newsstand's clock: {moment.replace('T', ' ')} in Seoul")
+        print(f"── opeds run --since {WEEK[0]} --until {WEEK[1]}", flush=True)
+        code = run_week(environment)
+        if code:
+            return code
+    print(f"\n── done in {time.monotonic() - began:.0f} s. Store and newsstand go on running, so that these work:")
+    print_commands(environment)
+    return 0
+
+
+def write_activation(environment: dict[str, str]) -> None:
+    """Write what a shell needs to use the demo's archive and to crawl its newsstand: `. .demo/activate`."""
+    names = (name for name in environment if name.startswith(("OPEDS_", "http", "no_proxy", "SSL_CERT_FILE")))
+    lines = [f"export {name}={shlex.quote(environment[name])}" for name in sorted(names)]
+    foreign = "unset OPEDS_ARCHIVE OPEDS_INDEX OPEDS_NOTIFY AWS_ENDPOINT_URL AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY"
+    path = f'case ":$PATH:" in *":{BIN}:"*) ;; *) export PATH="{BIN}:$PATH" ;; esac'
+    text = "# for a shell that uses the demo, and nothing else: its programs reach the newsstand instead of the web"
+    ACTIVATE.write_text("\n".join((text, path, foreign, *lines, "")))
 
 
 def run_week(environment: dict[str, str]) -> int:
@@ -95,9 +99,24 @@ def looks(address: str) -> list[str]:
     return [SECOND_LOOK] if clock >= SECOND_LOOK else [FIRST_LOOK, SECOND_LOOK]
 
 
+def running_newsstand(home: Path) -> dict[str, Any] | None:
+    """Return what is known of a newsstand that runs already: its address, and what a crawler's environment needs."""
+    ready = home / "newsstand.json"
+    if not ready.exists():
+        return None
+    found: dict[str, Any] = json.loads(ready.read_text())
+    return found if _is_newsstand(found["pid"]) else None
+
+
+def _is_newsstand(pid: int) -> bool:
+    command = Path(f"/proc/{pid}/cmdline")
+    return command.exists() and b"newsstand" in command.read_bytes()
+
+
 def start_newsstand(home: Path, clock: str, *more: str) -> dict[str, Any]:
     """Start the replica as a process; return its address and what a crawler's environment needs."""
     ready = home / "newsstand.json"
+    ready.unlink(missing_ok=True)
     command = [sys.executable, "-m", "newsstand", "--clock", clock, "--quiet", *more]
     command += ["--folder", str(home), "--ready", str(ready)]
     with (home / "newsstand.log").open("ab") as log:
@@ -118,8 +137,7 @@ def stop_newsstand(home: Path) -> None:
     if not ready.exists():
         return
     pid = json.loads(ready.read_text())["pid"]
-    command = Path(f"/proc/{pid}/cmdline")
-    if command.exists() and b"newsstand" in command.read_bytes():
+    if _is_newsstand(pid):
         os.kill(pid, signal.SIGTERM)
     ready.unlink()
 
@@ -137,28 +155,26 @@ def control(address: str, what: str) -> dict[str, Any]:
     return told
 
 
-def print_commands() -> None:
+def print_commands(environment: dict[str, str]) -> None:
     """Say what to type next, with ids that are there."""
     listed = subprocess.run(
-        opeds_command("list", "--json"), env=ours(), capture_output=True, text=True, check=True
+        opeds_command("list", "--json"), env=environment, capture_output=True, text=True, check=True
     ).stdout.splitlines()
     rows = [json.loads(line) for line in listed]
     carried = next((row["article_id"] for row in rows if len(row["places"]) > 1), rows[0]["article_id"])
     corrected = next((row["article_id"] for row in rows if row["versions"] > 1), carried)
-    command = os.path.relpath(BIN / "opeds")
     lines = [
-        (f"{command} list", "every op-ed, with its places"),
-        (f"{command} show {carried}", "one op-ed in two places"),
-        (f"{command} show {corrected}", "one that the paper corrected"),
-        (f"{command} status", "which days are whole"),
-        (
-            f'eval "$({command} store key)" && {os.path.relpath(sys.executable)} docs/examples/duckdb_read.py',
-            "SQL with the reader's key",
-        ),
-        ("make down", "stops the store; what it holds stays in .opeds/"),
+        (f". {os.path.relpath(ACTIVATE)}", "first: PATH, home and proxy of the demo"),
+        ("opeds list", "every op-ed, with its places"),
+        (f"opeds show {carried}", "one op-ed in two places"),
+        (f"opeds show {corrected} --diff", "what the paper corrected in one"),
+        ("opeds status", "which days are whole"),
+        ('eval "$(opeds store key)"', "the reader's key"),
+        ("python docs/examples/duckdb_read.py", "SQL with it"),
+        ("make down", "stops store and newsstand; the archive stays in .demo/"),
     ]
     for line, why in lines:
-        print(f"   {line:44}  # {why}")
+        print(f"   {line:36} # {why}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Airflow on this machine: its components as processes of their own, on loopback only. For the demo and for tests.
 
 Not `airflow standalone`: its parent leaves its children behind when it is told to end, and its log servers listen
-on all interfaces. Here each component has a process group of its own, and `stop` looks that none is left.
+on all interfaces. Here each component has a process group of its own, and `stop` looks that none is left: by the
+groups, by their children, and by the environment, which a process that sets its title may have blanked.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -126,35 +128,41 @@ class LocalAirflow:
             stderr=log,
             process_group=0,
         )
-        (self.home / f"{name}.pid").write_text(str(process.pid))
+        (self.home / f"{name}.pid").write_text(f"{process.pid} {_processes()[process.pid].started}")
         return process.pid
 
     def stop(self) -> None:
-        """End every component and all it started, and wait until none is left."""
+        """End every component and all it started; wait until none is left and nobody listens at its port.
+
+        Raises `SystemExit` when something cannot be ended.
+        """
         for number in (signal.SIGTERM, signal.SIGKILL):
-            left = self._left()
-            for group in {os.getpgid(pid) for pid in left if _alive(pid)} - {os.getpgrp()}:
+            for group in {one.group for one in self._left().values()} - {os.getpgrp()}:
                 _signal(group, number)
             until = time.monotonic() + AIRFLOW_STOP_WITHIN
             while self._left() and time.monotonic() < until:
                 time.sleep(0.1)
+        left = sorted(self._left())
+        if left or _listens(self.port):
+            raise SystemExit(f"Airflow could not be stopped: processes {left}, port {self.port}; see {self.home}")
         for file in self.home.glob("*.pid"):
             file.unlink()
 
-    def _left(self) -> list[int]:
-        """Return the processes that carry this Airflow's home in their environment, whatever group they are in now."""
+    def _left(self) -> dict[int, _Process]:
+        """Return the processes that are this Airflow's, whatever group they are in now."""
         mark = f"AIRFLOW_HOME={self.home}".encode()
-        found = []
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                environment, stat = (folder / "environ").read_bytes(), (folder / "stat").read_text()
-            except OSError:
-                continue  # gone, or somebody else's
-            if mark in environment.split(b"\0") and int(folder.name) != os.getpid() and ") Z " not in stat:
-                found.append(int(folder.name))
-            elif ") Z " in stat:
-                _reap(int(folder.name))
-        return found
+        there = {pid: one for pid, one in _processes().items() if pid != os.getpid()}
+        groups = {group for group, started in self._launched() if group not in there or there[group].started == started}
+        found = {pid for pid, one in there.items() if one.group in groups or mark in one.environment()}
+        while more := {pid for pid, one in there.items() if one.parent in found} - found:
+            found |= more
+        return {pid: there[pid] for pid in found}
+
+    def _launched(self) -> Iterator[tuple[int, int]]:
+        """Yield the process groups that we made, each with the moment that its first process began (clock ticks)."""
+        for file in self.home.glob("*.pid"):
+            group, _, started = file.read_text().partition(" ")
+            yield int(group), int(started or 0)
 
     def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Ask Airflow's public interface, as its administrator; `path` begins behind `/api/v2/`."""
@@ -176,7 +184,7 @@ class LocalAirflow:
         until = time.monotonic() + AIRFLOW_READY_WITHIN
         while time.monotonic() < until:
             for name in COMPONENTS:
-                if not _alive(int((self.home / f"{name}.pid").read_text())):
+                if not _alive(int((self.home / f"{name}.pid").read_text().split()[0])):
                     raise SystemExit(f"Airflow's {name} ended at once; see {self.home / name}.log")
             try:
                 told = self._call("GET", "/api/v2/monitor/health", None)
@@ -224,6 +232,45 @@ class LocalAirflow:
         """Return the task instances of a run."""
         quoted = urllib.parse.quote(run, safe="")
         return list(self.request("GET", f"dags/{dag}/dagRuns/{quoted}/taskInstances?limit=1000")["task_instances"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Process:
+    """A process of this machine; `started` is in clock ticks since it was started up, and so names a process."""
+
+    pid: int
+    parent: int
+    group: int
+    started: int
+
+    def environment(self) -> list[bytes]:
+        """Return its variables as they were when it began; none for one that has blanked them, or is not ours."""
+        try:
+            return Path(f"/proc/{self.pid}/environ").read_bytes().split(b"\0")
+        except OSError:
+            return []
+
+
+def _processes() -> dict[int, _Process]:
+    """Return every process that has not ended."""
+    found = {}
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            words = file.read_text().rpartition(") ")[2].split()
+        except OSError:
+            continue  # gone meanwhile
+        pid = int(file.parent.name)
+        if words[0] == "Z":
+            _reap(pid)
+        else:
+            found[pid] = _Process(pid, int(words[1]), int(words[2]), int(words[19]))
+    return found
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def free_port() -> int:

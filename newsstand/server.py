@@ -163,6 +163,7 @@ class Handler(BaseHTTPRequestHandler):
         body = gzip.compress(body, mtime=0) if coded else body
         self.send_response(told.status)
         self.send_header("Content-Type", told.kind)
+        self.send_header("X-Invented", "newsstand")
         if told.status != 304:
             self.send_header("Content-Length", str(len(body)))
         if told.status == 200 and not {"no-etag", "restless"} & sending:
@@ -241,6 +242,7 @@ class Newsstand(ThreadingHTTPServer):
             "https_proxy": self.address,
             "no_proxy": "127.0.0.1,localhost",
             "SSL_CERT_FILE": str(authority),
+            "OPEDS_INVENTED": "1",
         }
 
 

@@ -5,6 +5,7 @@ OpedsError                  base of ours: one sentence that says what to do
 │   ├── UnknownSource       no source of that name
 │   └── BadSourceFile       a source file that cannot be used
 ├── NotArchived             no object at that key
+├── NoArchive               the bucket holds no archive yet
 ├── AlreadyArchived         an object stands at that key, with other bytes
 ├── StoreUnavailable        the bucket cannot be reached, or refuses our key
 ├── UnsafeStore             the bucket ignores conditional creates
@@ -12,6 +13,7 @@ OpedsError                  base of ours: one sentence that says what to do
 ├── UnreadableWarc          a file that ends early, or is not a WARC file
 ├── CrawlFailed             a crawl that left no usable summary, or was cut off: try again
 │   ├── SiteBusy            429, 5xx or silence: try again later
+│   ├── WrongArchive        invented pages for a real archive, or the other way round
 │   └── SiteRefused         401, 403 or robots.txt: do not try again before a person has looked
 ├── DayIncomplete           a day that was not read whole
 ├── FixityFailed            the archive holds something that does not fit
@@ -38,6 +40,10 @@ class BadSourceFile(WrongUsage):
 
 class NotArchived(OpedsError):
     """No object at that key."""
+
+
+class NoArchive(OpedsError):
+    """Nobody has written an archive there yet; reading commands make none."""
 
 
 class AlreadyArchived(OpedsError):
@@ -70,6 +76,10 @@ class SiteBusy(CrawlFailed):
 
 class SiteRefused(CrawlFailed):
     """The site refuses us. Do not ask again before a person has looked."""
+
+
+class WrongArchive(CrawlFailed):
+    """The pages are invented and the archive is real, or the other way round; nothing was stored."""
 
 
 class DayIncomplete(OpedsError):

@@ -25,7 +25,9 @@ class Settings:
     sources: str = ""
     contact: str = ""
     notify: str = field(default="", repr=False)  # addresses with passwords in them
+    heartbeat: str = field(default="", repr=False)
     home: Path = DEFAULT_HOME
+    invented: bool = False  # an archive made now is one of invented op-eds
     processes: int = 0  # that read pages; 0: as many as there are cores
     endpoint: str = ""
     region: str = "us-east-1"
@@ -51,7 +53,9 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         sources=environ.get("OPEDS_SOURCES", ""),
         contact=environ.get("OPEDS_CONTACT", ""),
         notify=environ.get("OPEDS_NOTIFY", ""),
+        heartbeat=environ.get("OPEDS_HEARTBEAT", ""),
         home=Path(environ.get("OPEDS_HOME") or DEFAULT_HOME).absolute(),
+        invented=environ.get("OPEDS_INVENTED", "") not in {"", "0"},
         processes=_count(environ.get("OPEDS_PROCESSES", "")),
         endpoint=environ.get("AWS_ENDPOINT_URL", ""),
         region=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1",

@@ -16,8 +16,9 @@ from scrapy.crawler import Crawler
 
 from pipelines.archive.captures import capture_file, store_capture
 from pipelines.archive.crawl_summary import summary_body
+from pipelines.archive.identity import identify
 from pipelines.archive.keys import capture_key, crawl_key
-from pipelines.archive.store import Store, identify, open_store
+from pipelines.archive.store import Store, open_store
 from pipelines.archive.warc import Exchange, capture_of, crawl_file
 from pipelines.clock import STAMP, iso
 from pipelines.errors import OpedsError, WrongUsage
@@ -55,8 +56,9 @@ class Deposit:
                 refuse(f"cannot write {self.spider.warc}: {error.strerror}")
             return
         try:
-            self.store = open_store(read_settings())
-            identify(self.store)
+            settings = read_settings()
+            self.store = open_store(settings)
+            self.spider.invented = identify(self.store, settings.invented).invented
             self.spider.store = self.store
         except WrongUsage as error:
             refuse(str(error))

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from http import HTTPStatus
-from typing import Any, NoReturn, Self
+from typing import Any, ClassVar, NoReturn, Self
 
 from scrapy import Request, Spider
 from scrapy.crawler import Crawler
@@ -20,6 +20,7 @@ from scrapy.utils.httpobj import urlparse_cached
 from twisted.python.failure import Failure
 
 from pipelines.archive.crawl_summary import WRONG_USAGE_EXIT, Summary, Tried
+from pipelines.archive.identity import MISPLACED
 from pipelines.archive.manifests import RouteReport
 from pipelines.archive.store import Store
 from pipelines.archive.warc import Exchange
@@ -53,6 +54,8 @@ class SourceSpider(Spider):
     `-a attended=1` tells progress on stdout, and ends the crawl when stdin is closed: for a parent process.
     """
 
+    troubles: ClassVar[list[str]] = []  # why crawls of this process came to nothing, for its exit code
+
     def __init__(
         self,
         since: str = "",
@@ -83,6 +86,7 @@ class SourceSpider(Spider):
         self.allowed_domains = [*self.place_source.hosts, *self.place_source.same_host]
         self.answers: list[Exchange] = []
         self.store: Store | None = None  # spiders/deposit.py opens it
+        self.invented: bool | None = None  # whether the archive is; a local file takes everything
         self.by_url: dict[str, Tried] = {}
         self.outside: dict[str, set[str]] = {}  # addresses of other days or sections, by route
         self.other_days: dict[str, str] = {}  # of these, the op-eds: the day of each article
@@ -291,6 +295,9 @@ class SourceSpider(Spider):
 
     def finished(self, reason: str) -> Summary:
         """Return the crawl's own account."""
+        self.summary.came_to_nothing = self._nothing(reason)
+        if self.summary.came_to_nothing and not self.attended:
+            self.troubles.append(self.summary.came_to_nothing)
         tried = list(self.by_url.values())
         results = [t.result or "not asked for" for t in tried]
         self.summary.finished_at, self.summary.finish_reason = iso(now()), reason
@@ -300,6 +307,19 @@ class SourceSpider(Spider):
         self.summary.bytes = self.crawler.stats.get_value("downloader/response_bytes", 0)
         self.summary.counts = {result: results.count(result) for result in sorted(set(results))}
         return self.summary
+
+    def _nothing(self, reason: str) -> str:
+        """Return why the crawl came to nothing, or an empty string: a crawl of some pages came to something."""
+        assert self.crawler.stats is not None
+        count = self.crawler.stats.get_value
+        if reason in MISPLACED:
+            return f"{MISPLACED[reason]} ({reason})"
+        if count("downloader/request_count", 0) and not count("downloader/response_count", 0):
+            first = next((r.error for r in self.reports.values() if r.error), "") or next(
+                (tried.reason for tried in self.by_url.values() if tried.reason), "no answer"
+            )
+            return f"no site answered: {first}; is there a network, and is the proxy right?"
+        return ""
 
 
 def refuse(sentence: str, code: int = WRONG_USAGE_EXIT) -> NoReturn:

@@ -12,8 +12,11 @@ from typing import Self
 
 from scrapy import Request
 from scrapy.crawler import Crawler
+from scrapy.exceptions import IgnoreRequest
 from scrapy.http import Response
+from scrapy.utils.defer import deferred_from_coro
 
+from pipelines.archive.identity import MISPLACED, misplaced
 from pipelines.archive.warc import Exchange
 
 
@@ -29,13 +32,22 @@ class Wire:
         return cls(crawler)
 
     def process_response(self, request: Request, response: Response) -> Response:
-        """Note the exchange and pass the answer on."""
+        """Note the exchange and pass the answer on; end the crawl if it has no place in the archive."""
         exchange = exchange_of(request, response)
+        self._check(exchange)
         if request.meta.get("page") and response.status == HTTPStatus.OK:
             request.meta["exchange"] = exchange
         elif not request.meta.get("carries_text"):
             self.crawler.spider.answers.append(exchange)  # type: ignore[union-attr]
         return response
+
+    def _check(self, exchange: Exchange) -> None:
+        invented: bool | None = self.crawler.spider.invented  # type: ignore[union-attr]
+        reason = misplaced(exchange.headers, invented) if invented is not None else ""
+        if reason:
+            if self.crawler.engine:
+                deferred_from_coro(self.crawler.engine.close_spider_async(reason=reason))
+            raise IgnoreRequest(MISPLACED[reason])
 
 
 def exchange_of(request: Request, response: Response) -> Exchange:

@@ -75,13 +75,14 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def bucket(seaweed: Settings, tmp_path: Path) -> Settings:
     """An empty archive in the real store: a prefix of its own."""
-    return replace(seaweed, archive=f"s3://archive/t{next(_numbers)}-{os.getpid()}", home=tmp_path / "home")
+    name = f"s3://archive/t{next(_numbers)}-{os.getpid()}"
+    return replace(seaweed, archive=name, home=tmp_path / "home", invented=True)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Settings:
     """An empty archive in a folder."""
-    return Settings(archive=f"file://{tmp_path / 'archive'}", home=tmp_path / "home")
+    return Settings(archive=f"file://{tmp_path / 'archive'}", home=tmp_path / "home", invented=True)
 
 
 @pytest.fixture(params=["memory", "folder", "s3"])
@@ -190,6 +191,7 @@ def environment_of(settings: Settings | None) -> dict[str, str]:
         "OPEDS_ARCHIVE": settings.archive,
         "OPEDS_HOME": str(settings.home),
         "OPEDS_INDEX": settings.index,
+        "OPEDS_INVENTED": "1" if settings.invented else "",
         **reaching(settings),
     }
 
@@ -229,7 +231,7 @@ def capture(body: bytes, when: str, url: str = C_URL) -> Capture:
         url,
         datetime.fromisoformat(when).replace(tzinfo=UTC),
         200,
-        (("Content-Type", "text/html; charset=utf-8"),),
+        (("Content-Type", "text/html; charset=utf-8"), ("X-Invented", "tests")),
         body,
     )
 

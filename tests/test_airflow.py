@@ -58,7 +58,6 @@ def test_a_day_runs_through_without_a_scheduler(newsstand: World, bucket: Settin
         "import json, sys\n"
         "from airflow.dag_processing.dagbag import DagBag\n"
         f"dag = DagBag({str(ROOT / 'dags')!r}).dags['opeds_daily']\n"
-        "dag.deadline = None\n"  # Airflow 3.3.2 cannot test a DAG that has one: it looks its text up as an id
         "for _ in range(2):\n"
         f"    run = dag.test(run_conf={{'day': {DAY!r}}})\n"
         "    print(json.dumps({t.task_id: t.state for t in run.get_task_instances()}))\n"
@@ -73,7 +72,7 @@ def test_a_day_runs_through_without_a_scheduler(newsstand: World, bucket: Settin
     assert len(rows) > 4
     assert orphans == set()
     closings = [m.closing for _, m in manifests.read_log(open_store(bucket)) if m.closing]
-    assert [closing.complete for closing in closings] == [True, True]
+    assert [closing.complete for closing in closings] == [True], "the second says the same"
     assert counted(counters)["kjd.archived"] == 3, "and the second day archived nothing"
     captures = list(open_store(bucket).keys("captures/"))
     assert len(captures) == len({*captures}) == len({key.rpartition("-")[2] for key in captures})
@@ -111,7 +110,7 @@ class Cluster:
     def kill(self, name: str) -> None:
         """End a worker and all its tasks at once, as a machine does that loses its power."""
         file = self.airflow.home / f"{name}.pid"
-        pid = int(file.read_text())
+        pid = int(file.read_text().split()[0])
         for child in children(pid):
             os.kill(child, signal.SIGKILL)
         os.kill(pid, signal.SIGKILL)

@@ -4,6 +4,7 @@
 op-eds, copies, two corrections, a page that was set aside, closings, a published catalogue.
 """
 
+import json
 import tarfile
 from pathlib import Path
 
@@ -85,6 +86,10 @@ def test_reading_it_again_is_no_correction_by_the_newspaper(old: Settings) -> No
 
 
 def test_a_run_goes_on_from_it(old: Settings, opeds: Command) -> None:
+    refused = opeds("run", "--day", "2026-06-04", settings=old)
+    assert (refused.code, "this archive is real" in refused.err) == (1, True), "it does not say that it is invented"
+    identity = Path(old.archive.removeprefix("file://")) / "archive.json"
+    identity.write_text(json.dumps({**json.loads(identity.read_text()), "invented": True}))
     ran = opeds("run", "--since", "2026-06-04", "--until", "2026-06-07", "--json", settings=old)
     assert ran.code == 0, ran.err
     assert '"UNCHANGED"' in ran.out

@@ -111,15 +111,18 @@ def test_what_refused_us_is_not_asked_again(facts: dict[str, Any]) -> None:
     for dag, tasks in (("opeds_daily", CRAWLS), ("opeds_revisit", LOOKS)):
         for task in tasks:
             assert "SiteRefused" in facts["dags"][dag]["tasks"][task]["stops_at"]
-    assert facts["dags"]["opeds_audit"]["tasks"]["fixity"]["stops_at"] == ["FixityFailed", "WrongUsage"]
+    assert facts["dags"]["opeds_audit"]["tasks"]["fixity"]["stops_at"] == [
+        "FixityFailed",
+        "WrongArchive",
+        "WrongUsage",
+    ]
 
 
 def test_partial_days_go_on_and_are_told(facts: dict[str, Any]) -> None:
     tasks = facts["dags"]["opeds_daily"]["tasks"]
     assert {name for name, told in tasks.items() if told["trigger_rule"] == "all_done"} == {"shares", "close"}
     assert facts["dags"]["opeds_daily"]["outlets"] == ["opeds://archive/"]
-    scheduled = {name for name, told in facts["dags"].items() if "Asset" not in told["timetable"] and told["deadline"]}
-    assert scheduled == {"opeds_daily", "opeds_revisit", "opeds_audit", "opeds_upkeep"}
+    assert not [name for name, told in facts["dags"].items() if told["deadline"]], "Airflow 3.3.2 clears no run then"
 
 
 @pytest.mark.parametrize("name", DAGS)

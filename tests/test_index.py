@@ -13,7 +13,8 @@ import pytest
 from newsstand import pages
 from newsstand.server import parse_clock
 from newsstand.world import build
-from pipelines.archive.store import MemoryStore, identify
+from pipelines.archive.identity import identify
+from pipelines.archive.store import MemoryStore
 from pipelines.catalogue.delta import publish
 from pipelines.copies.fingerprint import hashes_of
 from pipelines.index.index import open_index
@@ -279,6 +280,6 @@ def test_an_index_made_anew_meanwhile_is_brought_up_from_the_first_manifest(shar
     archive = open_archive(shared)
     take_in(archive, capture(page(prose(1)), "2024-06-14T00:00:00"))
     open_archive(shared).index.clear()
-    open_index(shared, identify(archive.store), ["kjd"])
+    open_index(shared, identify(archive.store).archive_id, ["kjd"])
     take_in(archive, capture(page(prose(2)), "2024-06-14T00:00:00", C_URL.replace("2068163", "2068164")))
     assert archive.index.changed_since(0) == ["kjd-c2068163", "kjd-c2068164"]

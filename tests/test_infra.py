@@ -19,8 +19,9 @@ from botocore.exceptions import ClientError
 from infra.bucket import policy, set_up
 from newsstand.local_airflow import POOLS
 from pipelines.archive import embedded
+from pipelines.archive.identity import identify
 from pipelines.archive.s3 import client
-from pipelines.archive.store import identify, open_store
+from pipelines.archive.store import open_store
 from pipelines.errors import AlreadyArchived, StoreUnavailable
 from pipelines.settings import Settings
 from tests.conftest import ROOT

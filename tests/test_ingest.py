@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from pipelines.archive import manifests
 from pipelines.archive.captures import capture_file, store_capture
 from pipelines.archive.crawl_summary import Tried
+from pipelines.archive.identity import identify
 from pipelines.archive.keys import capture_key
-from pipelines.archive.store import MemoryStore, identify
+from pipelines.archive.store import MemoryStore
 from pipelines.archive.warc import exchanges, page_file
 from pipelines.catalogue.delta import publish
 from pipelines.catalogue.queries import query_table, versions_of
@@ -288,7 +289,9 @@ def test_an_index_that_was_lost_is_made_again_from_log_and_records(archive: Arch
     before = state(folder)
     fresh = replace(
         archive,
-        index=open_index(Settings(index=f"sqlite:///{folder.home}/fresh.sqlite"), identify(archive.store), ["kjd"]),
+        index=open_index(
+            Settings(index=f"sqlite:///{folder.home}/fresh.sqlite"), identify(archive.store).archive_id, ["kjd"]
+        ),
     )
     catch_up(fresh)
     assert fresh.index.history("kjd-c2068163") == archive.index.history("kjd-c2068163")

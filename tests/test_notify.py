@@ -1,7 +1,7 @@
 """A notice reaches a real mailbox and a real webhook, and no password reaches a log."""
 
-import asyncio
 import json
+import re
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
@@ -15,7 +15,7 @@ from newsstand.local_airflow import free_port
 from pipelines.archive.manifests import Closing, Quiet
 from pipelines.catalogue.drift import Drift
 from pipelines.errors import DayIncomplete, NotificationFailed
-from pipelines.jobs.notify import Notice, failed, late, notices_of, notices_of_drift, notify
+from pipelines.jobs.notify import Notice, beat, failed, notices_of, notices_of_drift, notices_of_missed, notify
 
 NOTICE = Notice("incomplete", "2026-06-02 is not complete", ("kjd: columns: 0 items: has the layout changed?",))
 
@@ -50,6 +50,11 @@ def hook() -> Iterator[tuple[list[dict[str, Any]], str]]:
         def do_POST(self) -> None:
             got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(200 if self.path == "/hook" else 500)
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            got.append({"beat": self.path})
+            self.send_response(200)
             self.end_headers()
 
         def log_message(self, *_: Any) -> None:
@@ -104,7 +109,7 @@ def test_drift_is_told_with_pages_to_look_at() -> None:
     assert (notice.kind, notice.lines[1]) == ("drift", "https://example.org/1")
 
 
-def test_a_task_that_failed_and_a_run_that_is_late_are_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_task_that_failed_is_told(caplog: pytest.LogCaptureFixture) -> None:
     run = SimpleNamespace(partition_key="2026-06-02", run_id="r")
     failed(
         {
@@ -114,19 +119,32 @@ def test_a_task_that_failed_and_a_run_that_is_late_are_told(caplog: pytest.LogCa
         }
     )
     assert "failed: opeds_daily.publish failed for 2026-06-02\nno room" in caplog.text
-    running = {"dag_id": "opeds_daily", "partition_key": "2026-06-03", "state": "running", "run_type": "scheduled"}
-    asyncio.run(late({"dag_run": running}))
-    assert "late: opeds_daily is not done by its deadline: 2026-06-03" in caplog.text
 
 
-def test_what_was_told_or_waits_its_turn_is_not_told_again(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_was_told_is_not_told_again(caplog: pytest.LogCaptureFixture) -> None:
     run = SimpleNamespace(partition_key="2026-06-02", run_id="r")
     task = SimpleNamespace(dag_id="opeds_daily", task_id="report")
     failed({"task_instance": task, "dag_run": run, "exception": DayIncomplete("told")})
-    asyncio.run(late({"dag_run": {"dag_id": "opeds_daily", "state": "failed", "run_type": "scheduled"}}))
-    asyncio.run(late({"dag_run": {"dag_id": "opeds_daily", "state": "queued", "run_type": "backfill"}}))
     assert caplog.text == ""
 
 
 def test_a_long_list_is_cut_and_counted() -> None:
     assert Notice("fixity", "many", tuple(map(str, range(50)))).body.endswith("… and 30 more")
+
+
+def test_open_days_are_one_notice_and_none_is_none() -> None:
+    (notice,) = notices_of_missed(["2026-06-02: never run", "2026-06-04: kjd: not crawled"])
+    assert (notice.kind, notice.subject) == ("missed", "2 of the last days are not whole")
+    assert notices_of_missed([]) == []
+
+
+def test_a_heartbeat_is_asked_for_and_one_that_fails_is_told_without_its_secret(
+    hook: tuple[list[dict[str, Any]], str],
+) -> None:
+    address = re.sub(r"json://user:hunter2@", "http://", hook[1]).replace("/hook", "/S3CRET")
+    beat("")
+    beat(address)
+    assert hook[0] == [{"beat": "/S3CRET"}]
+    with pytest.raises(NotificationFailed) as told:
+        beat("http://127.0.0.1:9/S3CRET")
+    assert "S3CRET" not in str(told.value)

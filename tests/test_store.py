@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from pipelines.archive import embedded
+from pipelines.archive.identity import identify
 from pipelines.archive.s3 import S3Store
-from pipelines.archive.store import MemoryStore, Overlay, Store, identify, open_store
+from pipelines.archive.store import MemoryStore, Overlay, Store, open_store
 from pipelines.errors import AlreadyArchived, NotArchived, StoreUnavailable, UnsafeStore, WrongUsage
 from pipelines.settings import Settings
 

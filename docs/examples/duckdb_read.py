@@ -20,6 +20,6 @@ con.execute(
 articles = f"delta_scan('{os.environ.get('OPEDS_ARCHIVE', 's3://archive')}/catalogue/articles')"
 print(
     con.sql(
-        f"SELECT kind, role, count(*) AS op_eds, sum(word_count) AS words FROM {articles} WHERE is_latest GROUP BY ALL ORDER BY ALL"
+        f"SELECT kind, role, count(*) AS op_eds, sum(word_count) AS words FROM {articles} WHERE is_latest AND listed GROUP BY ALL ORDER BY ALL"
     )
 )

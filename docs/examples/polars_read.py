@@ -16,5 +16,7 @@ options = {
 }
 archive = os.environ.get("OPEDS_ARCHIVE", "s3://archive")
 articles = pl.scan_delta(f"{archive}/catalogue/articles", storage_options=options)
-latest = articles.filter(pl.col("is_latest")).select("published_at", "headline", "oped_id", "role", "previous")
+latest = articles.filter(pl.col("is_latest") & pl.col("listed")).select(
+    "published_at", "headline", "oped_id", "role", "previous"
+)
 print(latest.sort("published_at", "role").collect())

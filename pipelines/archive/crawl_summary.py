@@ -47,6 +47,7 @@ class Summary:
     started_at: str
     finished_at: str = ""
     finish_reason: str = ""
+    came_to_nothing: str = ""  # why, in a sentence: no network, pages that do not belong here
     routes: list[RouteReport] = field(default_factory=list)
     addresses: list[Tried] = field(default_factory=list)
     outside: list[tuple[str, str]] = field(default_factory=list)  # article and day, of days that were not asked for

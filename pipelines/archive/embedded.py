@@ -47,6 +47,11 @@ def ensure_running(settings: Settings, role: str = "writer") -> Settings:
     return reach(settings, role)
 
 
+def is_made(settings: Settings) -> bool:
+    """Whether a store was ever started in this home."""
+    return (settings.home / "store" / "store.json").exists()
+
+
 def reach(settings: Settings, role: str = "writer") -> Settings:
     """Return settings that reach the store as it was last started, with the key of `role`."""
     known = _known(settings.home / "store")
@@ -200,6 +205,7 @@ def _free_ports(count: int) -> list[int]:
 
 def _free(port: int) -> bool:
     with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # or connections just closed would change the port
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 import uuid
@@ -17,10 +16,9 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-from pipelines.errors import AlreadyArchived, NotArchived, StoreUnavailable, UnsafeStore, WrongUsage
+from pipelines.errors import AlreadyArchived, NotArchived, StoreUnavailable, WrongUsage
 from pipelines.settings import Settings
 
-IDENTITY = "archive.json"
 THREADS = 8  # requests to the bucket at a time
 
 
@@ -193,25 +191,3 @@ def _folder(root: Path) -> FolderStore:
     except OSError as error:
         raise StoreUnavailable(f"cannot use {root} as archive: {error.strerror}") from error
     return FolderStore(root)
-
-
-def identify(store: Store) -> str:
-    """Return the archive's id, making one in an empty bucket; raise `UnsafeStore` if creates overwrite.
-
-    The id is created a second time with other bytes: a store fit for an archive must refuse.
-    """
-    try:
-        body = store.read(IDENTITY)
-    except NotArchived:
-        body = json.dumps({"archive_id": uuid.uuid4().hex, "schema": "opeds/archive/1"}, sort_keys=True).encode()
-        try:
-            store.create(IDENTITY, body)
-        except AlreadyArchived:  # another worker was first
-            body = store.read(IDENTITY)
-    try:
-        store.create(IDENTITY, b"probe: a store that keeps this is unfit")
-    except AlreadyArchived:
-        return str(json.loads(body)["archive_id"])
-    raise UnsafeStore(
-        "the bucket ignores If-None-Match and overwrites objects; use one that honours conditional creates"
-    )

@@ -163,8 +163,9 @@ def days(settings: Settings) -> list[Row]:
     for row in rows:
         day = found.setdefault(
             row["day"],
-            {"day": row["day"], "complete": None, "missing": [], "outcomes": {}, "set_aside": set(), "runs": 0},
+            {"day": row["day"], "complete": None, "missing": [], "outcomes": {}, "set_aside": set(), "runs": set()},
         )
+        day["runs"].add(row["run"])
         day["set_aside"] |= {one["article_id"] for one in row["set_aside"] or ()}
         for outcome in row["outcomes"] or ():
             day["outcomes"][outcome["verdict"]] = day["outcomes"].get(outcome["verdict"], 0) + outcome["count"]
@@ -174,8 +175,22 @@ def days(settings: Settings) -> list[Row]:
             day["complete"] = whole >= set(asked)
             unread = [f"{name}: not crawled" for name in asked if name not in whole]
             day["missing"] = [] if day["complete"] else row["missing"] or unread
-            day["runs"] += 1
-    return [{**found[day], "set_aside": sorted(found[day]["set_aside"])} for day in sorted(found)]
+    return [
+        {**day, "set_aside": sorted(day["set_aside"]), "runs": len(day["runs"])} for _, day in sorted(found.items())
+    ]
+
+
+def open_days(rows: Sequence[Row], first: date, last: date) -> list[str]:
+    """Return which days of `first`…`last` never ran or are not complete, and why, as sentences; none before the first
+    day that was ever closed."""
+    closed = {row["day"]: row for row in rows if row["complete"] is not None}
+    first = max(first, date.fromisoformat(min(closed))) if closed else last + timedelta(days=1)
+    span = (str(date.fromordinal(n)) for n in range(first.toordinal(), last.toordinal() + 1))
+    return [
+        f"{day}: {'; '.join(closed[day]['missing'][:3]) if day in closed else 'never run'}"
+        for day in span
+        if day not in closed or not closed[day]["complete"]
+    ]
 
 
 def never_run(rows: Sequence[Row]) -> list[tuple[date, date]]:

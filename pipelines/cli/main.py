@@ -84,12 +84,12 @@ def upkeep_command(
     that it fetches; upkeep ingests all of them. Then the catalogue's small files are written together, and those that
     no reader of the last week needs are removed.
     """
-    from pipelines.archive.embedded import reachable
+    from pipelines.archive.identity import existing
     from pipelines.cli.progress import Watcher
     from pipelines.cli.show_jobs import print_report
     from pipelines.jobs.upkeep import upkeep
 
-    settings = reachable(read_settings())
+    settings = existing(read_settings())
     with Watcher(quiet=as_json) as watcher:
         report = upkeep(settings, watcher.progress, dry_run)
     print_report(report, settings, as_json, dry_run)
@@ -106,14 +106,14 @@ def verify_command(
     Recomputes: payloads against their digests, records against captures, manifests against objects, the catalogue
     against the log. Repairs nothing. Ends with 1 when something does not fit.
     """
-    from pipelines.archive.embedded import reachable
+    from pipelines.archive.identity import existing
     from pipelines.cli.progress import Counting
     from pipelines.cli.show_jobs import print_verified
     from pipelines.index.opened import open_archive
     from pipelines.jobs.verify import verify
 
     shard, first = _shard(share), _day(since).isoformat() if since else ""
-    settings = reachable(read_settings())
+    settings = existing(read_settings())
     counts, findings = verify(
         open_archive(settings),
         settings,
@@ -141,12 +141,12 @@ def rederive_command(
     Shows what would change, field by field; --write logs it. A content that gets another name keeps the old one, so
     that old citations stay valid.
     """
-    from pipelines.archive.embedded import reachable
+    from pipelines.archive.identity import existing
     from pipelines.cli.progress import Watcher
     from pipelines.cli.show_jobs import print_differences
     from pipelines.jobs.rederive import rederive
 
-    settings = reachable(read_settings())
+    settings = existing(read_settings())
     with Watcher(quiet=as_json) as watcher:
         found, report = rederive(settings, source, ids or [], write, watcher.progress)
     print_differences(found, report, write, as_json)
@@ -158,12 +158,12 @@ def retry_command(source: OneSource = "", write: Write = False, as_json: Json = 
 
     Shows which would pass now; --write archives those.
     """
-    from pipelines.archive.embedded import reachable
+    from pipelines.archive.identity import existing
     from pipelines.cli.progress import Watcher
     from pipelines.cli.show_jobs import print_differences
     from pipelines.jobs.rederive import retry
 
-    settings = reachable(read_settings())
+    settings = existing(read_settings())
     with Watcher(quiet=as_json) as watcher:
         found, report = retry(settings, source, write, watcher.progress)
     print_differences(found, report, write, as_json)
@@ -207,12 +207,12 @@ def list_command(
     as_json: Json = False,
 ) -> None:
     """List the op-eds, newest first, with all their places."""
-    from pipelines.archive.embedded import reachable
+    from pipelines.archive.identity import existing
     from pipelines.catalogue.queries import Wanted, list_opeds
     from pipelines.cli.show import print_list
 
     wanted = Wanted(_day(since) if since else None, _day(until) if until else None, source, kind, author)
-    rows = list_opeds(reachable(read_settings()), wanted)
+    rows = list_opeds(existing(read_settings()), wanted)
     if as_json:
         names = ("oped_id", "article_id", "content16", "headline", "kind", "published_at", "versions", "places")
         return _print_json(
@@ -230,13 +230,13 @@ def show_command(
     as_json: Json = False,
 ) -> None:
     """Show one op-ed: its text, its places, its versions."""
-    from pipelines.archive.embedded import reachable
+    from pipelines.archive.identity import existing
     from pipelines.catalogue.queries import before_and_after, versions_of
     from pipelines.cli.show import print_diff, print_oped
 
     if html and not diff:
         raise WrongUsage("--html goes with --diff")
-    settings = reachable(read_settings())
+    settings = existing(read_settings())
     versions, places = versions_of(settings, article_id, _day(as_of) if as_of else None)
     if diff:
         return print_diff(*before_and_after(settings, article_id, versions), html)
@@ -261,11 +261,11 @@ def status_command(as_json: Json = False) -> None:
     """
     from dataclasses import asdict
 
-    from pipelines.archive.embedded import reachable
+    from pipelines.archive.identity import existing
     from pipelines.catalogue.queries import days, drifted
     from pipelines.cli.show import print_days, print_drift
 
-    settings = reachable(read_settings())
+    settings = existing(read_settings())
     rows, found = days(settings), drifted(settings)
     if as_json:
         return _print_json([*rows, *({"drift": asdict(finding)} for finding in found)])
@@ -367,11 +367,11 @@ def index_rebuild() -> None:
 
     May be interrupted and run again. Nothing in the archive changes.
     """
-    from pipelines.archive.embedded import reachable
+    from pipelines.archive.identity import existing
     from pipelines.cli.progress import Remaining
     from pipelines.index.opened import rebuild_index
 
-    last = rebuild_index(reachable(read_settings()), Remaining("manifests").told)
+    last = rebuild_index(existing(read_settings()), Remaining("manifests").told)
     print(f"the index was made anew; it stands at manifest {last}")
 
 
@@ -419,11 +419,14 @@ def store_status(as_json: Json = False) -> None:
 @store_app.command("key")
 def store_key(role: Annotated[str, typer.Argument(help="reader, crawler, writer or admin.")] = "reader") -> None:
     """Print the environment that reaches the store with a role's key: eval "$(opeds store key)"."""
-    from pipelines.archive.embedded import ROLES, ensure_running
+    from pipelines.archive.embedded import ROLES, reach
+    from pipelines.archive.identity import existing
 
     if role not in ROLES:
         raise WrongUsage(f"unknown role {role!r}; there are: {', '.join(ROLES)}")
-    settings = ensure_running(_embedded_only(), role)
+    settings = _embedded_only()
+    existing(settings)
+    settings = reach(settings, role)
     for name, value in reaching(settings).items():
         print(f"export {name}={value}" if value else f"unset {name}")  # one of another account would spoil these
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pipelines.archive import manifests
-from pipelines.archive.store import IDENTITY, Overlay, Store, identify, open_store, read_many
+from pipelines.archive.identity import IDENTITY, identify
+from pipelines.archive.store import Overlay, Store, open_store, read_many
 from pipelines.copies.fingerprint import hashes_in
 from pipelines.index.index import Index, open_index
 from pipelines.model import CONTENT, Outcome, Verdict
@@ -32,6 +33,7 @@ class Archive:
     index: Index
     sources: Mapping[str, Source]
     processes: int = 1  # that read pages
+    invented: bool = False
     texts: dict[str, Texts] = field(default_factory=dict, repr=False, compare=False)  # see `texts_of`
     digests: dict[str, str] = field(default_factory=dict, repr=False, compare=False)  # see `commit`
 
@@ -43,7 +45,9 @@ def open_archive(settings: Settings) -> Archive:
     """
     sources = load_sources(settings.sources)
     store = open_store(settings)
-    archive = Archive(store, open_index(settings, identify(store), _own(sources)), sources, _processes(settings))
+    known = identify(store, settings.invented)
+    index = open_index(settings, known.archive_id, _own(sources))
+    archive = Archive(store, index, sources, _processes(settings), known.invented)
     catch_up(archive)
     return archive
 
@@ -54,11 +58,11 @@ def dry_run(settings: Settings) -> Iterator[Archive]:
     sources = load_sources(settings.sources)
     with TemporaryDirectory(prefix="opeds-plan-") as folder:
         store = Overlay(open_store(settings))
-        archive_id = identify(store)
+        known = identify(store, settings.invented)
         if IDENTITY in store.above.objects:  # an empty bucket: its index would be of no use to anyone
             settings = replace(settings, index=f"sqlite:///{folder}/empty.sqlite")
-        with open_index(settings, archive_id, _own(sources), may_replace=False).dry_run(Path(folder)) as index:
-            archive = Archive(store, index, sources, _processes(settings))
+        with open_index(settings, known.archive_id, _own(sources), may_replace=False).dry_run(Path(folder)) as index:
+            archive = Archive(store, index, sources, _processes(settings), known.invented)
             catch_up(archive)
             yield archive
 
@@ -159,7 +163,7 @@ def rebuild_index(settings: Settings, progress: Callable[[int, int], None]) -> i
     many manifests are done, of how many.
     """
     sources, store = load_sources(settings.sources), open_store(settings)
-    archive_id, own = identify(store), _own(sources)
+    archive_id, own = identify(store).archive_id, _own(sources)
     open_index(settings, archive_id, own).clear()
     archive = Archive(store, open_index(settings, archive_id, own), sources)
     count = sum(1 for _ in store.keys("runs/"))

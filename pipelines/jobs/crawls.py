@@ -17,8 +17,9 @@ from types import FrameType
 from typing import IO, NoReturn
 
 from pipelines.archive.crawl_summary import WRONG_USAGE_EXIT, Summary, Tried
+from pipelines.archive.identity import MISPLACED
 from pipelines.clock import today
-from pipelines.errors import CrawlFailed, SiteBusy, SiteRefused, WrongUsage
+from pipelines.errors import CrawlFailed, SiteBusy, SiteRefused, WrongArchive, WrongUsage
 from pipelines.model import Outcome, Sighting, Verdict
 from pipelines.settings import child_environment
 from pipelines.sources import Source
@@ -39,6 +40,7 @@ def check(summary: Summary) -> Summary:
     Raises `CrawlFailed` when it was cut off, `SiteBusy` or `SiteRefused` when the site kept it from a page or from a
     section that must be read. What is missing for other reasons, as after a change of layout, stands in the closing.
     """
+    check_came(summary)
     if summary.finish_reason != "finished":
         raise CrawlFailed(f"the crawl of {summary.source} was cut off ({summary.finish_reason}); its captures are kept")
     unread = [route.route for route in summary.routes if route.expected and not route.reached]
@@ -49,6 +51,13 @@ def check(summary: Summary) -> Summary:
         raise SiteRefused(f"{said}; look before asking again")
     if "busy" in why:
         raise SiteBusy(f"{summary.source} was busy or silent: {why['busy']}; try again later")
+    return summary
+
+
+def check_came(summary: Summary) -> Summary:
+    """Return the summary; raise `WrongArchive` or `CrawlFailed` for a crawl that came to nothing at all."""
+    if summary.came_to_nothing:
+        raise (WrongArchive if summary.finish_reason in MISPLACED else CrawlFailed)(summary.came_to_nothing)
     return summary
 
 

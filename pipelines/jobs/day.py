@@ -144,7 +144,7 @@ def _lacking(summary: Summary, addresses: Iterable[Tried]) -> list[str]:
 
 def _warnings(routes: Iterable[manifests.RouteReport]) -> Iterator[str]:
     for one in routes:
-        if one.error and not one.expected:
+        if one.error and not one.expected and (one.status or not one.days):  # a feed reaches back some days: no fault
             yield f"{one.source} {one.route}: {one.error}"
         if one.undated:
             yield f"{one.source} {one.route}: {one.undated} entries without a day that can be believed"

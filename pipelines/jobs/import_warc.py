@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pipelines.archive import manifests
 from pipelines.archive.captures import capture_file, store_capture
+from pipelines.archive.identity import MISPLACED, misplaced
 from pipelines.archive.keys import capture_key
 from pipelines.archive.store import threads
 from pipelines.archive.warc import Exchange, capture_of, exchanges
@@ -137,12 +138,16 @@ def _op_eds(archive: Archive, answers: Iterable[Exchange], report: Report) -> It
             if not is_opinion(place)
             else f"answered {answer.status}"
             if answer.status != 200
+            else misplaced(answer.headers, archive.invented)
+            if misplaced(answer.headers, archive.invented)
             else "archived before"
             if (place.article_id, iso(answer.fetched_at)) in seen
             else ""
         )
         if reason or place is None:
             report.skipped[reason] = report.skipped.get(reason, 0) + 1
+            if reason in MISPLACED:
+                report.failures[reason] = MISPLACED[reason]
         else:
             yield place, answer
 

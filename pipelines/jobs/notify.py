@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -16,13 +16,14 @@ from pipelines.settings import read_settings
 
 log = logging.getLogger(__name__)
 LINES = 20  # of one notice; the rest is counted
+BEAT_WITHIN = 20.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
     """Something a person should know: `kind` is for filters, `subject` one line, `lines` the details.
 
-    Kinds: `incomplete`, `nothing-published`, `drift`, `fixity`, `late`, `failed`.
+    Kinds: `incomplete`, `nothing-published`, `drift`, `fixity`, `missed`, `failed`.
     """
 
     kind: str
@@ -41,6 +42,27 @@ def notices_of(day: str, closing: Closing) -> list[Notice]:
     found = [Notice("incomplete", f"{day} is not complete", closing.missing)] if closing.missing else []
     unusual = tuple(quiet.sentence(date.fromisoformat(day)) for quiet in closing.quiet)
     return found + ([Notice("nothing-published", f"{day} brought less than such days do", unusual)] if unusual else [])
+
+
+def notices_of_missed(open_days: Sequence[str]) -> list[Notice]:
+    """Return the notice about days of the calendar that are not whole."""
+    what = "1 of the last days is" if len(open_days) == 1 else f"{len(open_days)} of the last days are"
+    return [Notice("missed", f"{what} not whole", tuple(open_days))] if open_days else []
+
+
+def beat(address: str) -> None:
+    """Tell a service that we are alive: it tells a person when that stops. Raises `NotificationFailed`."""
+    if not address:
+        return
+    from urllib.request import Request, urlopen
+
+    try:
+        with urlopen(Request(address, method="GET"), timeout=BEAT_WITHIN):  # noqa: S310 - the operator's own address
+            pass
+    except (OSError, ValueError) as error:
+        raise NotificationFailed(
+            f"the heartbeat was not taken by {_named(address)} ({type(error).__name__})"
+        ) from error
 
 
 def notices_of_drift(findings: Iterable[Drift]) -> list[Notice]:
@@ -99,18 +121,3 @@ def failed(context: Any) -> None:
     task, run = context["task_instance"], context["dag_run"]
     what = f"{task.dag_id}.{task.task_id} failed for {run.partition_key or run.run_id}"
     notify([Notice("failed", what, (str(context.get("exception") or "no exception"),))], read_settings().notify)
-
-
-async def late(context: Any = None, **_: Any) -> None:
-    """Send a notice of a run that is not done by its deadline. Airflow's triggerer calls this.
-
-    It also calls it for a run that failed in time, of which a notice was sent, and for runs that wait in a backfill.
-    """
-    import asyncio
-
-    run = (context or {}).get("dag_run") or {}
-    if run.get("state") not in {"queued", "running"} or run.get("run_type") == "backfill":
-        return
-    which = run.get("partition_key") or run.get("dag_run_id") or run.get("run_id") or "a run"
-    notice = Notice("late", f"{run.get('dag_id', 'a DAG')} is not done by its deadline: {which}")
-    await asyncio.to_thread(notify, [notice], read_settings().notify)

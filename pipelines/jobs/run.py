@@ -15,7 +15,7 @@ from pipelines.catalogue.delta import publish
 from pipelines.clock import new_run_id, today
 from pipelines.errors import CrawlFailed, OpedsError
 from pipelines.index.opened import Archive, dry_run, open_archive
-from pipelines.jobs.crawls import Crawl, days_of, start_crawl
+from pipelines.jobs.crawls import Crawl, check_came, days_of, start_crawl
 from pipelines.jobs.day import addresses_due, close, ingest_crawl, prove_earlier_days
 from pipelines.jobs.import_warc import ingest_parts, readers_of
 from pipelines.jobs.report import Asked, Progress, Report, show_outcome
@@ -64,7 +64,7 @@ def _crawl_all(
         running.append(crawl)
         try:
             crawl.wait(partial(progress, name))
-            done[name] = read_summary(archive.store, crawl_key(name, until, run_id))
+            done[name] = check_came(read_summary(archive.store, crawl_key(name, until, run_id)))
         except OpedsError as error:
             report.failures[name] = str(error)
 
@@ -94,7 +94,7 @@ def revisit_due(settings: Settings, environment: Mapping[str, str], progress: Pr
         crawl = start_crawl(name, arguments, _log_file(settings, run_id, name), dict(environment))
         try:
             crawl.wait(partial(progress, name))
-            summary = read_summary(archive.store, crawl_key(name, until, run_id))
+            summary = check_came(read_summary(archive.store, crawl_key(name, until, run_id)))
         except CrawlFailed as error:
             report.failures[name] = str(error)
             continue

@@ -18,9 +18,10 @@ from typing import TypedDict
 from pipelines.archive import manifests
 from pipelines.archive.crawl_summary import Summary, read_summary
 from pipelines.archive.embedded import reachable
+from pipelines.archive.identity import existing
 from pipelines.archive.keys import crawl_key
 from pipelines.catalogue.delta import compact, publish
-from pipelines.catalogue.queries import drifted
+from pipelines.catalogue.queries import days, drifted, open_days
 from pipelines.clock import STAMP, iso, new_run_id, now, today
 from pipelines.errors import (
     CrawlFailed,
@@ -35,7 +36,7 @@ from pipelines.ingestion.ingest import Part, ingest_orphans
 from pipelines.ingestion.read import Readers
 from pipelines.jobs.crawls import check, check_days, ending_with_us, start_crawl
 from pipelines.jobs.day import addresses_due, close, ingest_crawl, prove_earlier_days
-from pipelines.jobs.notify import Notice, notices_of, notices_of_drift, notify
+from pipelines.jobs.notify import Notice, beat, notices_of, notices_of_drift, notices_of_missed, notify
 from pipelines.jobs.rederive import articles_to_re_extract, log_rereads
 from pipelines.jobs.verify import verify
 from pipelines.model import Outcome, Shard, Verdict
@@ -46,6 +47,7 @@ logger = logging.getLogger(__name__)
 Meter = Callable[[str, int], None]  # name and count: Airflow's `Stats.incr`
 PER_TASK = 250  # addresses of a crawl that one task ingests
 ROUND = 28  # days in which every object has its turn to be verified
+WATCHED = 14  # days before today that must be whole
 RECENT = 7  # days: what was logged in them is verified at every turn
 SETTLED = timedelta(days=1)  # older than any crawl at work: a capture that no manifest names by then is orphaned
 METERED = {
@@ -205,6 +207,19 @@ def report(closed: Closed, past: bool = False) -> None:
     drift = [] if past else notices_of_drift(drifted(settings))  # of the whole archive: once a day is enough
     wrong = "" if closing.complete else f"{closed['day']} is not complete: {'; '.join(closing.missing[:3])}"
     _notify_or_raise([*notices_of(closed["day"], closing), *drift], settings, DayIncomplete, wrong)
+
+
+def watch_calendar() -> dict[str, int]:
+    """Look at the calendar of the last days: a notice names those that never ran or are not complete; then a heartbeat.
+
+    The calendar begins with the first day that was ever closed.
+    """
+    settings = existing(_settings())
+    yesterday = today() - timedelta(days=1)
+    found = open_days(days(settings), yesterday - timedelta(days=WATCHED - 1), yesterday)
+    _notify_or_raise(notices_of_missed(found), settings, OpedsError, "")
+    beat(settings.heartbeat)
+    return {"open": len(found)}
 
 
 def ingest_settled_orphans() -> dict[str, int]:

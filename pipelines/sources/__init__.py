@@ -10,32 +10,13 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-from cssselect import SelectorError
+from zoneinfo import ZoneInfo
 
 from pipelines.clock import SEOUL
 from pipelines.errors import BadSourceFile, UnknownSource
-from pipelines.sources.selectors import css_to_xpath
+from pipelines.sources.checked import mistakes
 
 SHIPPED = Path(__file__).parent
-SELECTORS = (
-    "body",
-    "headline",
-    "deck",
-    "byline",
-    "bio",
-    "section",
-    "date",
-    "modified",
-    "caption",
-    "related",
-    "drop",
-    "wall",
-    "copyright",
-)
-LANGUAGES = {"split", "en", "ko"}
-KINDS_OF_ROUTE = {"list", "feed", "news-sitemap", "json"}
 BEGINNING, END = dt.date.min, dt.date.max
 
 
@@ -168,16 +149,15 @@ def source_named(sources: Mapping[str, Source], name: str) -> Source:
 
 
 def read_source(path: Path) -> Source:
-    """Read one source file; raise `BadSourceFile` with the reason."""
+    """Read one source file; raise `BadSourceFile` with the first mistake, its line, key and value."""
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-        return _source({**data, "file": str(path)})
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        text = path.read_text(encoding="utf-8")
+        data = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, OSError) as error:
         raise BadSourceFile(f"{path}: cannot be read: {error}") from error
-    except KeyError as error:
-        raise BadSourceFile(f"{path}: {error.args[0]} is missing") from error
-    except (TypeError, ValueError, re.error, ZoneInfoNotFoundError, SelectorError) as error:
-        raise BadSourceFile(f"{path}: {error}") from error
+    for mistake in mistakes(data, text):
+        raise BadSourceFile(f"{path}{f', line {mistake.line}' if mistake.line else ''}: {mistake.said}")
+    return _source({**data, "file": str(path)})
 
 
 def _source(data: dict[str, Any]) -> Source:
@@ -185,44 +165,24 @@ def _source(data: dict[str, Any]) -> Source:
     began = {"first_day": data["first_day"]} if "first_day" in data else {}
     made: dict[str, Any] = {
         "addresses": tuple(_address(rank, item) for rank, item in enumerate(data.pop("address"))),
-        "routes": tuple(_route({**began, **item}) for item in data.pop("route", [])),
+        "routes": tuple(Route(**_dated({**began, **item})) for item in data.pop("route", [])),
         "profiles": tuple(_profile(item) for item in data.pop("profile", [])),
         "timezone": ZoneInfo(data.pop("timezone")),
         "opinion": re.compile(data.pop("opinion")) if "opinion" in data else None,
     }
     made |= {name: tuple(data.pop(name, ())) for name in lists}
-    if "first_day" in data:
-        made["first_day"] = dt.date.fromisoformat(data.pop("first_day"))
-    if not re.fullmatch(r"[a-z]+", data["name"]):
-        raise ValueError("name must be lower-case letters only: it begins every key")
-    return Source(**made, **data)
+    return Source(**made, **_dated(data))
 
 
 def _address(rank: int, item: dict[str, Any]) -> Address:
-    pattern = re.compile(item["pattern"])
-    if "id" not in pattern.groupindex:
-        raise ValueError(f"address pattern {item['pattern']!r} needs a group (?P<id>…)")
-    return Address(prefix=item["prefix"], pattern=pattern, rank=rank, time=item.get("time", ""))
-
-
-def _route(item: dict[str, Any]) -> Route:
-    if item["kind"] not in KINDS_OF_ROUTE:
-        raise ValueError(f"route {item['name']}: kind {item['kind']!r} is none of {sorted(KINDS_OF_ROUTE)}")
-    return Route(**_dated(item))
+    return Address(item["prefix"], re.compile(item["pattern"]), rank, item.get("time", ""))
 
 
 def _profile(item: dict[str, Any]) -> Profile:
     made: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in _dated(item).items()
     }
-    profile = Profile(**made)
-    for selector in (s for name in SELECTORS for s in getattr(profile, name)):
-        css_to_xpath(selector)  # a misspelt selector must be an error here, not on some page
-    for pattern in (*profile.furniture, profile.title_in_text):
-        re.compile(pattern)
-    if profile.language not in LANGUAGES:
-        raise ValueError(f"profile {profile.name}: language {profile.language!r} is none of {sorted(LANGUAGES)}")
-    return profile
+    return Profile(**made)
 
 
 def _dated(item: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,108 @@
+"""Which archive a bucket is, and whether its op-eds are invented: `archive.json`, created once by the first writer.
+
+The newsstand marks every answer with the header `X-Invented`, so each capture says where it comes from. Invented pages
+and real ones never share an archive.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from pipelines.archive.manifests import read_log
+from pipelines.archive.store import Store, open_store
+from pipelines.archive.warc import read_capture
+from pipelines.errors import AlreadyArchived, NoArchive, NotArchived, UnsafeStore
+from pipelines.settings import Settings
+
+IDENTITY = "archive.json"
+MARK = "x-invented"  # a header of every answer of the newsstand
+MISPLACED = {
+    "invented_page": "these pages are invented (the newsstand made them), and this archive is real: name another one",
+    "real_page": "these pages are real, and this archive is invented (the newsstand filled it): name another one",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """An archive's id, and whether its pages are invented."""
+
+    archive_id: str
+    invented: bool = False
+
+
+def identify(store: Store, invented: bool = False) -> Identity:
+    """Return which archive it is, making an empty bucket one, `invented` or real.
+
+    Raises `UnsafeStore` if creates overwrite: the file is created a second time with other bytes, and a store fit for
+    an archive must refuse.
+    """
+    try:
+        body = store.read(IDENTITY)
+    except NotArchived:
+        made = {"archive_id": uuid.uuid4().hex, "schema": "opeds/archive/1", "invented": invented}
+        body = json.dumps(made, sort_keys=True).encode()
+        try:
+            store.create(IDENTITY, body)
+        except AlreadyArchived:  # another worker was first
+            body = store.read(IDENTITY)
+    try:
+        store.create(IDENTITY, b"probe: a store that keeps this is unfit")
+    except AlreadyArchived:
+        told = json.loads(body)
+        return Identity(str(told["archive_id"]), bool(told.get("invented", _began_invented(store, told))))
+    raise UnsafeStore(
+        "the bucket ignores If-None-Match and overwrites objects; use one that honours conditional creates"
+    )
+
+
+def _began_invented(store: Store, told: dict[str, object]) -> bool:
+    """Whether an archive that does not say so began with an invented page."""
+    if "invented" in told:
+        return False
+    named = (o.capture_key for _, manifest in read_log(store) for o in manifest.outcomes if o.capture_key)
+    first = next(named, "")
+    return bool(first) and is_invented(read_capture(store.read(first), first).headers)
+
+
+def is_invented(headers: Iterable[tuple[str, str]]) -> bool:
+    """Whether an answer's headers say that the newsstand invented it."""
+    return any(name.lower() == MARK for name, _ in headers)
+
+
+def misplaced(headers: Iterable[tuple[str, str]], invented: bool) -> str:
+    """Return why an answer has no place in an archive that is `invented` or real, or an empty string: a key of
+    `MISPLACED`."""
+    page = is_invented(headers)
+    return "" if page is invented else "invented_page" if page else "real_page"
+
+
+def existing(settings: Settings) -> Settings:
+    """Return settings that reach an archive that exists, its embedded store started; raise `NoArchive` else.
+
+    Creates nothing. Raises what any access to the bucket raises: no bucket, a wrong key, no answer.
+    """
+    if settings.embedded:
+        from pipelines.archive.embedded import ensure_running, is_made
+
+        if not is_made(settings):
+            raise NoArchive(_none_in(str(settings.home)))
+        settings = ensure_running(settings)
+    parts = urlsplit(settings.archive)
+    if parts.scheme == "file" and not (Path(unquote(parts.path)) / IDENTITY).is_file():
+        raise NoArchive(_none_in(settings.archive))
+    try:
+        open_store(settings).read(IDENTITY)
+    except NotArchived as error:
+        raise NoArchive(_none_in(settings.archive)) from error
+    return settings
+
+
+def _none_in(where: str) -> str:
+    return (
+        f"no archive here ({where}): name it (OPEDS_ARCHIVE, OPEDS_HOME), or make one by `opeds run` or `opeds ingest`"
+    )

@@ -1,0 +1,230 @@
+"""Is a source file as it must be? What is not is told with its line, key and value, before anything is fetched.
+
+Each table has its keys, each key a kind of value; a kind is a function that raises `ValueError` with what is wrong.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from cssselect import SelectorError
+
+from pipelines.sources.selectors import css_to_xpath
+
+ValueKind = Callable[[Any], None]
+VALUE_SHOWN = 60  # characters of a wrong value
+KINDS_OF_ROUTE = ("feed", "json", "list", "news-sitemap")
+LANGUAGES = ("en", "ko", "split")
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """What is wrong in a source file, and in which line (0: the file as a whole)."""
+
+    line: int
+    said: str
+
+
+def _of_type(kind: type, said: str) -> ValueKind:
+    def check(value: Any) -> None:
+        if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
+            raise ValueError(f"must be {said}")
+
+    return check
+
+
+text, flag = _of_type(str, 'a text in quotes, "…"'), _of_type(bool, "true or false")
+
+
+def each(kind: ValueKind) -> ValueKind:
+    """Return the kind of a list whose values are all of this kind."""
+
+    def check(value: Any) -> None:
+        if not isinstance(value, list):
+            raise ValueError('must be a list, ["…"]')
+        for one in value:
+            kind(one)
+
+    return check
+
+
+def one_of(*names: str) -> ValueKind:
+    """Return the kind of a text that is one of these."""
+
+    def check(value: Any) -> None:
+        if value not in names:
+            raise ValueError(f"must be one of {', '.join(names)}")
+
+    return check
+
+
+def number(value: Any) -> None:
+    """A number that is not negative."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+        raise ValueError("must be a number, 0 or more")
+
+
+def pairs(value: Any) -> None:
+    """A table of texts."""
+    if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
+        raise ValueError('must be pairs of texts, { name = "…" }')
+
+
+def iso_day(value: Any) -> None:
+    """A day in quotes."""
+    text(value)
+    try:
+        date.fromisoformat(value)
+    except ValueError as error:
+        raise ValueError(f'must be a day, "2026-06-01" ({error})') from error
+
+
+def zone(value: Any) -> None:
+    """The name of a time zone."""
+    text(value)
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"must be a time zone ({error})") from error
+
+
+def pattern(value: Any) -> None:
+    """A regular expression."""
+    text(value)
+    try:
+        re.compile(value)
+    except (re.error, RecursionError) as error:
+        raise ValueError(f"must be a regular expression ({error})") from error
+
+
+def address(value: Any) -> None:
+    """A regular expression that finds the article's id."""
+    pattern(value)
+    if "id" not in re.compile(value).groupindex:
+        raise ValueError("an address pattern needs a group (?P<id>…)")
+
+
+def selector(value: Any) -> None:
+    """A CSS selector."""
+    text(value)
+    try:
+        css_to_xpath(value)
+    except SelectorError as error:
+        raise ValueError(f"must be a CSS selector ({error})") from error
+
+
+def source_name(value: Any) -> None:
+    """The name of a source."""
+    text(value)
+    if not re.fullmatch(r"[a-z]+", value):
+        raise ValueError("must be lower-case letters only: it begins every key")
+
+
+def url(value: Any) -> None:
+    """A web address."""
+    text(value)
+    if not re.match(r"https?://\S+$", value):
+        raise ValueError("must be a web address, https://…")
+
+
+_dates: dict[str, ValueKind] = {"valid_from": iso_day, "valid_until": iso_day}
+_selectors = "body headline deck byline bio section date modified caption related drop wall copyright".split()
+TABLES: dict[str, dict[str, ValueKind]] = {
+    "": {
+        "name": source_name,
+        "publisher": text,
+        "timezone": zone,
+        "opinion": pattern,
+        "delay": number,
+        "first_day": iso_day,
+        "same_host": pairs,
+        **dict.fromkeys(("own", "evidence", "loopback"), flag),
+        **dict.fromkeys(("hosts", "names", "press", "press_in", "strip"), each(text)),
+    },
+    "address": {"prefix": text, "pattern": address, "time": text},
+    "route": {
+        "name": text,
+        "kind": one_of(*KINDS_OF_ROUTE),
+        "url": url,
+        "next": url,
+        "headers": pairs,
+        "first_day": iso_day,
+        **dict.fromkeys(("item", "link", "date", "title", "items"), text),
+        **dict.fromkeys(("expected", "carries_text"), flag),
+        **_dates,
+    },
+    "profile": {
+        "name": text,
+        "deck_meta": each(text),
+        "furniture": each(pattern),
+        "title_in_text": pattern,
+        "dashed_headlines": flag,
+        "language": one_of(*LANGUAGES),
+        **dict.fromkeys(_selectors, each(selector)),
+        **_dates,
+    },
+}
+REQUIRED = {
+    "": ("name", "publisher", "hosts", "timezone", "address"),
+    "address": ("prefix", "pattern"),
+    "route": ("name", "kind", "url"),
+    "profile": ("name", "body"),
+}
+
+
+def mistakes(data: Mapping[str, Any], source: str) -> Iterator[Mistake]:
+    """Yield what is wrong in a source file: `data` as parsed, `source` its text."""
+    tables = [name for name in TABLES if name]
+    for name in data:
+        if name not in TABLES[""] and name not in tables:
+            known = f"there are the tables {', '.join(tables)} and the keys {', '.join(sorted(TABLES['']))}"
+            yield Mistake(_line_of(source, "", 0, name), f"unknown: {name}; {known}")
+    yield from _in_table(dict(data), source, "", 0)
+    for table in tables:
+        items = data.get(table, [])
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            yield Mistake(_line_of(source, "", 0, table), f"{table} must be written as [[{table}]]")
+            continue
+        for at, item in enumerate(items):
+            yield from _in_table(item, source, table, at)
+
+
+def _in_table(item: Mapping[str, Any], source: str, table: str, at: int) -> Iterator[Mistake]:
+    kinds = {**TABLES[table]}
+    if item.get("kind") == "list":
+        kinds |= dict.fromkeys(("item", "link", "date", "title"), selector)
+    named = f"[[{table}]] " if table else ""
+    for needed in REQUIRED[table]:
+        if needed not in item:
+            yield Mistake(_line_of(source, table, at, ""), f"{named}{needed} is missing")
+    for key, value in item.items():
+        where = _line_of(source, table, at, key)
+        if key not in kinds:
+            if table:
+                yield Mistake(where, f"{named}{key} is unknown; there are: {', '.join(sorted(kinds))}")
+            continue
+        try:
+            kinds[key](value)
+        except ValueError as error:
+            shown = repr(value) if len(repr(value)) <= VALUE_SHOWN else f"{repr(value)[:VALUE_SHOWN]}…"
+            yield Mistake(where, f"{named}{key} = {shown}: {error}")
+
+
+def _line_of(source: str, table: str, at: int, key: str) -> int:
+    """Return the line of a key in the table of that number; of the table itself for an empty key; 0 if not found."""
+    seen, within = -1, not table
+    for line, words in enumerate(source.splitlines(), 1):
+        head = re.match(r"\s*\[+\s*([\w-]+)", words)
+        if head:
+            seen += head[1] == table
+            within = bool(table) and head[1] == table and seen == at
+            if (within and not key) or (not table and head[1] == key):
+                return line
+        elif within and key and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", words):
+            return line
+    return 0
