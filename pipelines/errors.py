@@ -9,6 +9,7 @@ OpedsError                  base of ours: one sentence that says what to do
 ├── AlreadyArchived         an object stands at that key, with other bytes
 ├── StoreUnavailable        the bucket cannot be reached, or refuses our key
 ├── UnsafeStore             the bucket ignores conditional creates
+├── IndexUnavailable        the index database is away or full: try again
 ├── ForeignIndex            the index belongs to another archive
 ├── UnreadableWarc          a file that ends early, or is not a WARC file
 ├── CrawlFailed             a crawl that left no usable summary, or was cut off: try again
@@ -56,6 +57,10 @@ class StoreUnavailable(OpedsError):
 
 class UnsafeStore(OpedsError):
     """The bucket answers a conditional create by overwriting: unfit for an archive."""
+
+
+class IndexUnavailable(OpedsError):
+    """The index database does not answer, or has no room; it is derived, and may be named anew."""
 
 
 class ForeignIndex(OpedsError):

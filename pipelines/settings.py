@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from pipelines.errors import WrongUsage
 
+SECRET = ("AWS_", "OPEDS_INDEX", "OPEDS_NOTIFY", "OPEDS_HEARTBEAT")  # what may stand in a file: `…_FILE`
 DEFAULT_HOME = Path(".opeds")  # the embedded store, the index, logs: all that a run leaves on this machine
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Where things are. Secrets never show in a repr.
+    """Where things are. Secrets never show in a repr. Without keys, boto's own chain finds them: shared files, profile,
+    SSO, role.
 
     `archive` and `index` are empty when the embedded defaults below `home` are meant.
     """
@@ -29,8 +33,9 @@ class Settings:
     home: Path = DEFAULT_HOME
     invented: bool = False  # an archive made now is one of invented op-eds
     processes: int = 0  # that read pages; 0: as many as there are cores
+    connection: str = ""  # the id of an Airflow Connection, see `with_connection`
     endpoint: str = ""
-    region: str = "us-east-1"
+    region: str = ""
     access_key: str = field(default="", repr=False)
     secret_key: str = field(default="", repr=False)
     session_token: str = field(default="", repr=False)
@@ -47,22 +52,67 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     >>> read_settings({"OPEDS_ARCHIVE": "s3://opeds"}).archive
     's3://opeds'
     """
+    value = partial(_value, environ)
     return Settings(
-        archive=environ.get("OPEDS_ARCHIVE", ""),
-        index=environ.get("OPEDS_INDEX", ""),
-        sources=environ.get("OPEDS_SOURCES", ""),
-        contact=environ.get("OPEDS_CONTACT", ""),
-        notify=environ.get("OPEDS_NOTIFY", ""),
-        heartbeat=environ.get("OPEDS_HEARTBEAT", ""),
-        home=Path(environ.get("OPEDS_HOME") or DEFAULT_HOME).absolute(),
-        invented=environ.get("OPEDS_INVENTED", "") not in {"", "0"},
-        processes=_count(environ.get("OPEDS_PROCESSES", "")),
-        endpoint=environ.get("AWS_ENDPOINT_URL", ""),
-        region=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1",
-        access_key=environ.get("AWS_ACCESS_KEY_ID", ""),
-        secret_key=environ.get("AWS_SECRET_ACCESS_KEY", ""),
-        session_token=environ.get("AWS_SESSION_TOKEN", ""),
+        archive=value("OPEDS_ARCHIVE"),
+        index=value("OPEDS_INDEX"),
+        sources=value("OPEDS_SOURCES"),
+        contact=value("OPEDS_CONTACT"),
+        notify=value("OPEDS_NOTIFY"),
+        heartbeat=value("OPEDS_HEARTBEAT"),
+        home=Path(value("OPEDS_HOME") or DEFAULT_HOME).absolute(),
+        invented=value("OPEDS_INVENTED") not in {"", "0"},
+        processes=_count(value("OPEDS_PROCESSES")),
+        connection=value("OPEDS_AWS_CONN_ID"),
+        endpoint=value("AWS_ENDPOINT_URL_S3") or value("AWS_ENDPOINT_URL"),
+        region=value("AWS_REGION") or value("AWS_DEFAULT_REGION"),
+        access_key=value("AWS_ACCESS_KEY_ID"),
+        secret_key=value("AWS_SECRET_ACCESS_KEY"),
+        session_token=value("AWS_SESSION_TOKEN"),
     )
+
+
+def _value(environ: Mapping[str, str], name: str) -> str:
+    """Return a variable, or what the file holds that `<name>_FILE` names: as secrets are mounted."""
+    file = environ.get(f"{name}_FILE", "")
+    if environ.get(name) or not file or not name.startswith(SECRET):
+        return environ.get(name, "")
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise WrongUsage(f"{name}_FILE={file} cannot be read: {getattr(error, 'strerror', 'it is no text')}") from error
+
+
+def with_connection(settings: Settings) -> Settings:
+    """Return settings with the key of the Airflow Connection that OPEDS_AWS_CONN_ID names: inside of Airflow only.
+
+    Its extra may hold `region_name`, `endpoint_url` and `aws_session_token`, as those of Airflow's AWS provider do.
+    Raises `WrongUsage` when there is no such Connection.
+    """
+    if not settings.connection:
+        return settings
+    from airflow.sdk import Connection
+    from airflow.sdk.exceptions import AirflowException
+
+    try:
+        known = Connection.get(settings.connection)
+    except AirflowException as error:
+        raise WrongUsage(f"OPEDS_AWS_CONN_ID={settings.connection}: there is no such Connection in Airflow") from error
+    extra = known.extra_dejson
+    return replace(
+        settings,
+        access_key=known.login or settings.access_key,
+        secret_key=known.password or settings.secret_key,
+        session_token=extra.get("aws_session_token", ""),
+        region=extra.get("region_name") or settings.region,
+        endpoint=extra.get("endpoint_url") or settings.endpoint,
+    )
+
+
+def check_contact(settings: Settings) -> None:
+    """Raise `WrongUsage` where nobody could find out who asks: the contact goes into the User-Agent."""
+    if not re.search(r"@|https?://", settings.contact):
+        raise WrongUsage("set OPEDS_CONTACT to a mail or web address before crawling: it goes into the User-Agent")
 
 
 def _count(text: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import Counter
 from datetime import UTC, datetime
@@ -38,12 +39,18 @@ class RobotsUnreadable(IgnoreRequest):
     """What robots.txt says cannot be known now, so nothing is asked for."""
 
 
+def _without_traceback(record: logging.LogRecord) -> bool:
+    record.exc_info = None  # that a site does not answer is no fault of a program
+    return True
+
+
 class CarefulRobots(RobotsTxtMiddleware):
     """RFC 9309: while robots.txt answers 5xx or not at all, everything is disallowed. Scrapy would allow it."""
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
         self.unreadable: set[str] = set()
+        logging.getLogger("scrapy.downloadermiddlewares.robotstxt").addFilter(_without_traceback)
 
     def process_request_2(self, rp: RobotParser | None, request: Request) -> None:
         """Let pass, or say why not: a site that forbids is another thing than one that does not answer."""

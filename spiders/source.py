@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
@@ -26,7 +25,7 @@ from pipelines.archive.store import Store
 from pipelines.archive.warc import Exchange
 from pipelines.clock import iso, new_run_id, now
 from pipelines.errors import OpedsError
-from pipelines.settings import read_settings
+from pipelines.settings import check_contact, read_settings
 from pipelines.sources import Route, Source, load_sources, source_named
 from pipelines.sources.addresses import Place, canonical_url, is_opinion, place_of
 from spiders.discovery import Entry, Next, Unreadable, after, believed, ended, entries_of
@@ -115,10 +114,10 @@ class SourceSpider(Spider):
         settings = read_settings()
         try:
             source = source_named(load_sources(settings.sources), self.name)
+            if not source.loopback:
+                check_contact(settings)
         except OpedsError as error:
             refuse(str(error))
-        if not source.loopback and not re.search(r"@|https?://", settings.contact):
-            refuse("set OPEDS_CONTACT to a mail or web address before crawling: it goes into the User-Agent")
         return source
 
     def _check_urls(self) -> None:

@@ -22,6 +22,7 @@ from pipelines.errors import OpedsError, StoreUnavailable
 from pipelines.settings import Settings, child_environment
 
 BUCKET = "archive"
+REGION = "us-east-1"  # any: it is part of what is signed
 READY = "ready"  # a file beside the pid's: the store that runs has answered a write
 READY_WITHIN = 60.0  # seconds; a restart over data was measured at up to 17
 STOP_WITHIN = 20.0
@@ -60,6 +61,7 @@ def reach(settings: Settings, role: str = "writer") -> Settings:
         settings,
         archive=f"s3://{BUCKET}",
         endpoint=f"http://127.0.0.1:{known['ports']['s3']}",
+        region=REGION,
         access_key=key,
         secret_key=secret,
         session_token="",

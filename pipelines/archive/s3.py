@@ -7,6 +7,8 @@ import hashlib
 import random
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -14,8 +16,11 @@ from pipelines.errors import AlreadyArchived, NotArchived, OpedsError, StoreUnav
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
+    from botocore.session import Session
     from mypy_boto3_s3 import S3Client
 
+NO_KEYS = "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give this machine a role"
+DEFAULT_REGION = "us-east-1"
 ATTEMPTS = 6  # creates that met an undecided race (409), with jitter between
 MISSING_CODES = {"404", "NoSuchKey", "NotFound"}
 REFUSED_CODES = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "401"}
@@ -97,32 +102,70 @@ class S3Store:
         if code in {"501", "NotImplemented"}:
             return UnsafeStore("the bucket has no conditional create (501); use one that honours If-None-Match")
         if code in {"NoCredentialsError", "PartialCredentialsError"}:
-            return StoreUnavailable("no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+            return StoreUnavailable(NO_KEYS)
         return StoreUnavailable(f"the bucket {self.bucket!r} does not answer ({code}); is AWS_ENDPOINT_URL right?")
+
+
+def with_keys(settings: Settings) -> Settings:
+    """Return settings with the key that boto finds by any of its ways, as it is now: roles' keys change.
+
+    For libraries that know only keys. Raises `StoreUnavailable` when there is none.
+    """
+    if settings.access_key:
+        return replace(settings, region=settings.region or DEFAULT_REGION)
+    from botocore.exceptions import BotoCoreError
+
+    session = _session()
+    try:
+        found = session.get_credentials()
+        keys = found.get_frozen_credentials() if found else None
+        region = settings.region or session.get_config_variable("region") or DEFAULT_REGION
+    except BotoCoreError as error:
+        raise StoreUnavailable(f"no credentials: {error}") from error
+    if keys is None or not keys.access_key or not keys.secret_key:
+        raise StoreUnavailable(NO_KEYS)
+    return replace(
+        settings,
+        access_key=keys.access_key,
+        secret_key=keys.secret_key,
+        session_token=keys.token or "",
+        region=region,
+    )
+
+
+@cache
+def _session() -> Session:
+    from botocore.session import Session
+
+    return Session()
 
 
 def client(settings: Settings) -> S3Client:
     """Return a boto3 client with time limits that contended creates can live with."""
     import boto3
     from botocore.config import Config
+    from botocore.exceptions import BotoCoreError
 
     if settings.endpoint and urlsplit(settings.endpoint).scheme not in {"http", "https"}:
         raise WrongUsage(f"AWS_ENDPOINT_URL={settings.endpoint} is no address; write it as http://localhost:8333")
-    return boto3.client(
-        "s3",
-        endpoint_url=settings.endpoint or None,
-        region_name=settings.region,
-        aws_access_key_id=settings.access_key or None,
-        aws_secret_access_key=settings.secret_key or None,
-        aws_session_token=settings.session_token or None,
-        config=Config(
-            signature_version="s3v4",
-            s3={"addressing_style": "path"} if settings.endpoint else {},
-            connect_timeout=3,
-            read_timeout=30,  # losers of a contended create wait for seconds
-            max_pool_connections=16,
-            retries={"mode": "standard", "max_attempts": 4},
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-        ),
-    )
+    try:
+        return boto3.client(
+            "s3",
+            endpoint_url=settings.endpoint or None,
+            region_name=settings.region or _session().get_config_variable("region") or DEFAULT_REGION,
+            aws_access_key_id=settings.access_key or None,
+            aws_secret_access_key=settings.secret_key or None,
+            aws_session_token=settings.session_token or None,
+            config=Config(
+                signature_version="s3v4",
+                s3={"addressing_style": "path"} if settings.endpoint else {},
+                connect_timeout=3,
+                read_timeout=30,  # losers of a contended create wait for seconds
+                max_pool_connections=16,
+                retries={"mode": "standard", "max_attempts": 4},
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+            ),
+        )
+    except (BotoCoreError, ValueError) as error:  # a profile that is not there, an address that is none
+        raise WrongUsage(f"the bucket cannot be reached as AWS_* says: {error}") from error

@@ -45,11 +45,14 @@ class Published:
 
 
 def location(settings: Settings, table: str) -> Location:
-    """Return where a table of the archive lies. Settings name a running store."""
+    """Return where a table lies, of an archive whose store runs. Raises `StoreUnavailable` where no key is known."""
     parts = urlsplit(settings.archive)
     path = f"catalogue/{table}"
     if parts.scheme == "file":
         return Location(str(Path(unquote(parts.path)) / path), {})
+    from pipelines.archive.s3 import with_keys
+
+    settings = with_keys(settings)
     prefix = f"{parts.path.strip('/')}/" if parts.path.strip("/") else ""
     options = {
         "AWS_ACCESS_KEY_ID": settings.access_key,

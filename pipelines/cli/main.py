@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import signal
 import sys
+import traceback
+from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -12,7 +16,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from pipelines.errors import OpedsError, WrongUsage
-from pipelines.settings import crawling, reaching, read_settings
+from pipelines.settings import check_contact, crawling, reaching, read_settings
 
 app = typer.Typer(
     help="Every op-ed of Korea JoongAng Daily, its copies and its corrections, kept for good.",
@@ -29,7 +33,7 @@ Since = Annotated[str, typer.Option(help="First day in Seoul.")]
 Until = Annotated[str, typer.Option(help="Last day in Seoul, included.")]
 SourceNames = Annotated[list[str], typer.Option("--source", help="A source; may be repeated.  [default: all]")]
 Revisit = Annotated[bool, typer.Option("--revisit", help="Instead: revisit pages that are 1, 3, 7 or 30 days old.")]
-Files = Annotated[list[Path], typer.Argument(help="WARC files, of any crawler.")]
+Files = Annotated[list[Path], typer.Argument(help="WARC files, of any crawler; - is standard input.")]
 
 
 @app.command("run")
@@ -54,6 +58,8 @@ def run_command(
 
     if revisit and (day or since or until or source):
         raise WrongUsage("--revisit chooses its pages itself; give it no days and no source")
+    if revisit:
+        check_contact(read_settings())
     asked = None if revisit else _asked(day, since, until, source)
     settings = reachable(read_settings())
     with Watcher(quiet=as_json) as watcher:
@@ -189,7 +195,7 @@ def plan_command(
     from pipelines.cli.show_jobs import print_report
     from pipelines.jobs.run import plan_days
 
-    settings, asked = reachable(read_settings()), _asked(day, since, until, source)
+    asked, settings = _asked(day, since, until, source), reachable(read_settings())
     with Watcher(quiet=as_json) as watcher:
         report = plan_days(settings, asked, crawling(settings), watcher.progress)
     print_report(report, settings, as_json, dry=True)
@@ -285,11 +291,10 @@ def extract_command(
     --explain shows which layout fitted, which rule took which block, which witness gave each field.
     """
     from pipelines.cli.single import extracted
+    from pipelines.jobs.inputs import input_file
 
-    try:
-        body = sys.stdin.buffer.read() if page == "-" else Path(page).read_bytes()
-    except OSError as error:
-        raise WrongUsage(f"cannot read {page}: {error.strerror}") from error
+    with input_file(Path(page)) as file:
+        body = file.read()
     reading, told = extracted(body, url, fetched_at, read_settings())
     if explain:
         from pipelines.cli.show_jobs import print_explanation
@@ -300,7 +305,9 @@ def extract_command(
 
 @app.command("dedupe")
 def dedupe_command(
-    file: Annotated[Path, typer.Argument(help="JSON Lines with id, text; optional url, source, published_at.")],
+    file: Annotated[
+        Path, typer.Argument(help="JSON Lines with id, text; optional url, source, published_at; - is stdin.")
+    ],
 ) -> None:
     """Say which documents of a JSON Lines file are one article.
 
@@ -431,17 +438,58 @@ def store_key(role: Annotated[str, typer.Argument(help="reader, crawler, writer 
         print(f"export {name}={value}" if value else f"unset {name}")  # one of another account would spoil these
 
 
+@app.callback()
+def options(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="After the sentence of an error, show where it arose.")
+    ] = False,
+) -> None:
+    """Take what is said before the command."""
+    global _debug
+    _debug = debug
+
+
+_debug = False
+
+
 def main() -> None:
-    """Run a command; an error of ours is one sentence and an exit code."""
+    """Run a command; whatever goes wrong is one sentence and an exit code."""
     signal.signal(signal.SIGTERM, _terminated)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks our signs shows others
     try:
-        app()
-    except WrongUsage as error:
-        print(f"opeds: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
-    except OpedsError as error:
-        print(f"opeds: {error}", file=sys.stderr)
-        raise SystemExit(1) from None
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except Exception as error:
+        _end(error)
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # of a library in Rust
+            raise
+        _end(error)
+
+
+def _end(error: BaseException) -> NoReturn:
+    """End with a sentence about an error, and with its exit code."""
+    sentence, code = _sentence(error)
+    print(f"opeds: {sentence}", file=sys.stderr)
+    if _debug:
+        traceback.print_exception(error)
+    with suppress(OSError):  # what could not be written must not be tried again when Python ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(code)
+
+
+def _sentence(error: BaseException) -> tuple[str, int]:
+    if isinstance(error, OpedsError):
+        return str(error), 2 if isinstance(error, WrongUsage) else 1
+    if isinstance(error, OSError) and error.strerror:
+        where = f"cannot use {error.filename}: " if error.filename else "cannot read or write: "
+        return f"{where}{error.strerror}", 1
+    first = next(iter(str(error).splitlines()), "")
+    return f"unexpected: {type(error).__name__}: {first} (`opeds --debug …` shows where; please report it)", 1
 
 
 def _terminated(_signal: int, _frame: object) -> NoReturn:
@@ -476,11 +524,14 @@ def _asked(day: str, since: str, until: str, sources: list[str]) -> Any:
     last = _day(day or until or since)
     if last < first:
         raise WrongUsage(f"--until {last} lies before --since {first}")
-    known = load_sources(read_settings().sources)
+    settings = read_settings()
+    known = load_sources(settings.sources)
     names = tuple(source_named(known, name).name for name in sources) or tuple(
         sorted((n for n, s in known.items() if s.routes), key=lambda n: not known[n].own)
     )
     check_days((known[name] for name in names), first, last)
+    if not all(known[name].loopback for name in names):
+        check_contact(settings)
     return Asked(first, last, names)
 
 

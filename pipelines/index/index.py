@@ -18,7 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from pipelines.archive.manifests import Manifest
-from pipelines.errors import ForeignIndex, WrongUsage
+from pipelines.errors import ForeignIndex, IndexUnavailable, WrongUsage
 from pipelines.index.tables import (
     ADDRESS,
     ARTICLE,
@@ -525,9 +525,20 @@ def _await_turn(c: sa.Connection) -> None:
 
 def _engine(url: str) -> sa.Engine:
     engine = sa.create_engine(url)
+    sa.event.listen(engine, "handle_error", _away)
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine)
     return engine
+
+
+def _away(context: sa.engine.ExceptionContext) -> None:
+    """Raise our own error for a database that does not answer; a mistake in a statement is another thing."""
+    dbapi, error = context.dialect.loaded_dbapi, context.original_exception
+    if isinstance(error, dbapi.OperationalError | dbapi.InterfaceError):
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise IndexUnavailable(
+            f"the index database does not answer ({reason}); it is derived: mend it, or name another in OPEDS_INDEX"
+        ) from error
 
 
 def _prepare_sqlite(engine: sa.Engine) -> None:

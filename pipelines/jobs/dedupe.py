@@ -18,6 +18,7 @@ from pipelines.copies.compare import Side, overlap_of, prepared, relation, worth
 from pipelines.copies.fingerprint import hashes_of
 from pipelines.errors import WrongUsage
 from pipelines.index.index import Grouped, Index, open_index
+from pipelines.jobs.inputs import input_file
 from pipelines.model import Match, Outcome, Overlap, Verdict
 from pipelines.settings import Settings
 
@@ -48,7 +49,7 @@ def dedupe(path: Path, progress: Callable[[int], None] = lambda _: None) -> Iter
     `progress` is told how many lines were read. Raises `WrongUsage`, naming the line, for a file that is not as it
     should be.
     """
-    with tempfile.TemporaryDirectory(prefix="opeds-dedupe-") as folder, _opened(path) as file:
+    with tempfile.TemporaryDirectory(prefix="opeds-dedupe-") as folder, input_file(path) as file:
         index = open_index(Settings(index=f"sqlite:///{folder}/index.sqlite"), "dedupe", own=())
         seen: list[tuple[str, Any]] = []
         waiting = documents(file)
@@ -174,10 +175,3 @@ def _side(member: Grouped) -> Side:
 def _comparable(source: str, article_id: str) -> str:
     """Documents that name no source are all of different ones."""
     return article_id if source == "unknown" else source
-
-
-def _opened(path: Path) -> IO[bytes]:
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise WrongUsage(f"cannot read {path}: {error.strerror}") from error

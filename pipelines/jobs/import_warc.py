@@ -16,10 +16,11 @@ from pipelines.archive.store import threads
 from pipelines.archive.warc import Exchange, capture_of, exchanges
 from pipelines.catalogue.delta import publish
 from pipelines.clock import iso, new_run_id
-from pipelines.errors import UnreadableWarc, WrongUsage
+from pipelines.errors import UnreadableWarc
 from pipelines.index.opened import Archive, opened
 from pipelines.ingestion.ingest import Part, ingest
 from pipelines.ingestion.read import Readers, StoredCapture
+from pipelines.jobs.inputs import check_readable, input_file
 from pipelines.jobs.report import Progress, Report, show_outcome
 from pipelines.model import Sighting
 from pipelines.settings import Settings
@@ -36,10 +37,7 @@ def ingest_files(settings: Settings, files: Sequence[Path], progress: Progress, 
     `WrongUsage` before any is read.
     """
     for path in files:
-        try:
-            path.open("rb").close()
-        except OSError as error:
-            raise WrongUsage(f"cannot read {path}: {error.strerror}") from error
+        check_readable(path)
     report, run_id = Report(), new_run_id()
     with opened(settings, dry) as archive, readers_of(archive, progress) as readers:
         for number, path in enumerate(files, 1):
@@ -79,7 +77,7 @@ def _parts(archive: Archive, path: Path, report: Report, readers: Readers) -> It
     found: dict[tuple[str, datetime, str], Sighting] = {}
     size = 0
     try:
-        with path.open("rb") as stream:
+        with input_file(path) as stream:
             for answers in _in_chunks(exchanges(stream, str(path))):
                 for sighting, length in _copied(archive, answers, report, readers):
                     found[sighting.article_id, sighting.fetched_at, sighting.capture_key] = sighting

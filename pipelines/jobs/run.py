@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pipelines.archive.crawl_summary import Summary, read_summary
+from pipelines.archive.crawl_summary import Summary, parse_summary, read_summary
 from pipelines.archive.keys import crawl_key
 from pipelines.catalogue.delta import publish
 from pipelines.clock import new_run_id, today
@@ -121,6 +121,7 @@ def plan_days(settings: Settings, asked: Asked, environment: Mapping[str, str], 
             crawl = start_crawl(name, [*days, ("warc", str(warc))], warc.with_suffix(".log"), dict(environment))
             try:
                 crawl.wait(partial(progress, name))
+                check_came(parse_summary(Path(f"{warc}.json").read_bytes()))
                 for _ in ingest_parts(archive, warc, run_id, progress, report, readers):
                     pass
             except CrawlFailed as error:

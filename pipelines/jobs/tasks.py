@@ -40,7 +40,7 @@ from pipelines.jobs.notify import Notice, beat, notices_of, notices_of_drift, no
 from pipelines.jobs.rederive import articles_to_re_extract, log_rereads
 from pipelines.jobs.verify import verify
 from pipelines.model import Outcome, Shard, Verdict
-from pipelines.settings import Settings, crawling, read_settings
+from pipelines.settings import Settings, crawling, read_settings, with_connection
 from pipelines.sources import load_sources
 
 logger = logging.getLogger(__name__)
@@ -292,7 +292,7 @@ def _notify_or_raise(notices: list[Notice], settings: Settings, error: type[Oped
 
 
 def _settings() -> Settings:
-    settings = reachable(read_settings())
+    settings = reachable(with_connection(read_settings()))
     return replace(settings, processes=settings.processes or 1)  # the scheduler starts as many tasks as fit
 
 

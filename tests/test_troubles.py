@@ -1,0 +1,216 @@
+"""Whatever goes wrong is one sentence and an exit code: the sentence says what to do, and nothing is a traceback."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipelines.archive import embedded
+from pipelines.archive.manifests import read_log
+from pipelines.archive.store import open_store
+from pipelines.catalogue.delta import publish
+from pipelines.index.opened import open_archive
+from pipelines.settings import Settings, read_settings
+from tests.conftest import ROOT, Command, Ran, World, capture, environment_of, page, prose, take_in
+
+OPEDS = [sys.executable, "-c", "from pipelines.cli.main import main; main()"]
+READING = [("list",), ("show", "kjd-c2068163"), ("status",), ("verify",)]
+
+
+def one_sentence(ran: Ran, code: int = 1) -> str:
+    assert ran.code == code, ran.err
+    (line,) = ran.err.strip().splitlines()
+    assert line.startswith("opeds: ")
+    return line
+
+
+@pytest.fixture
+def filled(bucket: Settings) -> Settings:
+    archive = open_archive(bucket)
+    take_in(archive, capture(page(prose(1)), "2024-06-14T00:00:00"))
+    publish(archive, bucket)
+    return bucket
+
+
+@pytest.mark.parametrize("arguments", [*READING, ("run", "--day", "2026-06-02"), ("upkeep",)], ids=lambda a: a[0])
+def test_every_command_has_the_same_sentences_for_a_bucket_that_cannot_be_reached(
+    arguments: tuple[str, ...], opeds: Command, newsstand: World, filled: Settings, seaweed: Settings
+) -> None:
+    of_all_buckets = embedded.reach(Settings(home=seaweed.home), "admin")
+    cases = {
+        "there is no bucket 'none'": replace(of_all_buckets, archive="s3://none", home=filled.home),
+        "refuses this key": replace(filled, secret_key="wrong"),
+        "does not answer": replace(filled, endpoint="http://127.0.0.1:9"),
+        "is no address": replace(filled, endpoint="127.0.0.1:9"),
+        "no credentials": replace(filled, access_key="", secret_key=""),
+    }
+    for sentence, settings in cases.items():
+        ran = opeds(*arguments, settings=settings, AWS_EC2_METADATA_DISABLED="true")
+        assert sentence in one_sentence(ran, 2 if "address" in sentence else 1)
+    assert newsstand.paths() == [], "and nothing was fetched"
+
+
+def test_keys_are_found_by_every_way_that_aws_has(
+    opeds: Command, newsstand: World, filled: Settings, tmp_path: Path
+) -> None:
+    bare = replace(filled, access_key="", secret_key="", region="")
+    shared = tmp_path / "credentials"
+    shared.write_text(f"[desk]\naws_access_key_id={filled.access_key}\naws_secret_access_key={filled.secret_key}\n")
+    config = tmp_path / "config"
+    config.write_text("[profile desk]\nregion=us-east-1\n")
+    for name, value in (("id", filled.access_key), ("secret", filled.secret_key)):
+        (tmp_path / name).write_text(f"{value}\n")
+    ways = [
+        {"AWS_SHARED_CREDENTIALS_FILE": str(shared), "AWS_CONFIG_FILE": str(config), "AWS_PROFILE": "desk"},
+        {"AWS_ACCESS_KEY_ID_FILE": str(tmp_path / "id"), "AWS_SECRET_ACCESS_KEY_FILE": str(tmp_path / "secret")},
+    ]
+    for way in ways:
+        for arguments in (*READING, ("run", "--day", "2026-06-02")):
+            assert opeds(*arguments, settings=bare, **way).code == 0, (way, arguments)
+    wrong = opeds("list", settings=bare, AWS_PROFILE="nobody")
+    assert "The config profile (nobody) could not be found" in one_sentence(wrong, 2)
+    missing = opeds("list", settings=bare, AWS_ACCESS_KEY_ID_FILE="/nowhere")
+    assert "AWS_ACCESS_KEY_ID_FILE=/nowhere cannot be read" in one_sentence(missing, 2)
+
+
+def test_a_secret_in_a_file_is_read_and_what_is_no_secret_is_not(tmp_path: Path) -> None:
+    (tmp_path / "index").write_text("postgresql+psycopg://x\n")
+    files = {"OPEDS_INDEX_FILE": str(tmp_path / "index"), "OPEDS_HOME_FILE": str(tmp_path / "index")}
+    found = read_settings(files)
+    assert (found.index, found.home.name) == ("postgresql+psycopg://x", ".opeds")
+
+
+DAY = ("--day", "2026-06-02")
+NO_NETWORK = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+
+
+def test_no_network_is_one_sentence_and_no_day_counts_as_looked_at(
+    opeds: Command, scrapy: Command, newsstand: World, folder: Settings
+) -> None:
+    ran = opeds("run", "--day", "2026-06-02", settings=folder, **NO_NETWORK)
+    said = one_sentence(ran)
+    assert "no site answered" in said
+    assert "is there a network, and is the proxy right?" in said
+    assert [m for _, m in read_log(open_store(folder))] == []
+    by_hand = scrapy("crawl", "kjd", "-a", "since=2026-06-02", settings=folder, **NO_NETWORK)
+    assert by_hand.code == 1
+    assert "scrapy: no site answered" in by_hand.err
+    assert "Traceback" not in by_hand.err
+    into = folder.home / "seen"
+    examined = opeds("doctor", "kjd", "--until", "2026-06-02", "--into", str(into), settings=folder, **NO_NETWORK)
+    assert "no site answered" in one_sentence(examined)
+
+
+@pytest.mark.parametrize(
+    "arguments", [("run", "--day", "2026-06-02"), ("run", "--revisit"), ("plan", "--day", "2026-06-02")]
+)
+def test_a_missing_contact_is_told_before_a_store_is_started(
+    arguments: tuple[str, ...], opeds: Command, newsstand: World, tmp_path: Path
+) -> None:
+    ran = opeds(*arguments, settings=Settings(home=tmp_path / "home"), OPEDS_CONTACT="")
+    assert "set OPEDS_CONTACT" in one_sentence(ran, 2)
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_home_that_cannot_be_made_is_told(opeds: Command, newsstand: World, folder: Settings, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for home in (tmp_path / "file", tmp_path / "file" / "below"):
+        for settings in (Settings(home=home), replace(folder, home=home)):
+            ran = opeds("run", "--day", "2026-06-02", settings=settings)
+            assert f"cannot use {home}" in one_sentence(ran)
+
+
+def run_with(folder: Settings, *arguments: str, **more: object) -> subprocess.CompletedProcess[bytes]:
+    environment = {**os.environ, **environment_of(folder), **more.pop("env", {})}  # type: ignore[dict-item]
+    return subprocess.run([*OPEDS, *arguments], env=environment, cwd=ROOT, check=False, timeout=60, **more)  # type: ignore[call-overload, no-any-return]
+
+
+@pytest.fixture
+def small(folder: Settings) -> Settings:
+    archive = open_archive(folder)
+    take_in(archive, capture(page(prose(1), headline="‘Temporary’ workers — a day"), "2024-06-14T00:00:00"))
+    publish(archive, folder)
+    return folder
+
+
+@pytest.mark.parametrize("arguments", [("list",), ("list", "--json"), ("show", "kjd-c2068163"), ("status",)])
+def test_a_full_or_closed_output_is_no_traceback(arguments: tuple[str, ...], small: Settings) -> None:
+    with Path("/dev/full").open("wb") as full:
+        ran = run_with(small, *arguments, stdout=full, stderr=subprocess.PIPE)
+    assert ran.returncode == 1
+    assert ran.stderr.decode() == "opeds: cannot read or write: No space left on device\n"
+    reader, writer = os.pipe()
+    os.close(reader)
+    ran = run_with(small, *arguments, stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert b"Traceback" not in ran.stderr
+    assert b"Exception ignored" not in ran.stderr
+    assert ran.returncode == 1
+
+
+def test_an_encoding_without_our_signs_shows_others(small: Settings) -> None:
+    for arguments in (("list",), ("show", "kjd-c2068163"), ("status",)):
+        ran = run_with(small, *arguments, capture_output=True, env={"PYTHONIOENCODING": "ascii"})
+        assert (ran.returncode, ran.stderr) == (0, b"")
+    assert b"?Temporary? workers" in run_with(
+        small, "list", capture_output=True, env={"PYTHONIOENCODING": "ascii"}
+    ).stdout.replace(b"\n", b" ")
+
+
+def test_standard_input_and_pipes_are_files_like_any_other(small: Settings, tmp_path: Path) -> None:
+    from pipelines.archive.warc import page_file
+    from tests.conftest import C_URL, exchange
+
+    other = capture(page(prose(2)), "2024-06-14T00:00:00", C_URL.replace("2068163", "2068164"))
+    warc = page_file(exchange(other), {})
+    ran = run_with(small, "ingest", "-", "--json", input=warc, capture_output=True)
+    assert ran.returncode == 0, ran.stderr
+    assert b'"verdict": "NEW"' in ran.stdout
+    fifo = tmp_path / "pipe"
+    os.mkfifo(fifo)
+    writer = subprocess.Popen(["/bin/sh", "-c", f"cat > {fifo}"], stdin=subprocess.PIPE)
+    assert writer.stdin is not None
+    lines = [json.dumps({"id": n, "text": " ".join(prose(n))}).encode() + b"\n" for n in range(3)]
+    for line in lines:
+        writer.stdin.write(line)
+    writer.stdin.close()
+    ran = run_with(small, "dedupe", str(fifo), capture_output=True)
+    writer.wait()
+    assert (ran.returncode, len(ran.stdout.splitlines())) == (0, 3), ran.stderr
+    ran = run_with(small, "dedupe", "-", input=b"".join(lines), capture_output=True)
+    assert len(ran.stdout.splitlines()) == 3
+
+
+@pytest.mark.parametrize("body", [b"", b"\x00\xff\xfe" * 500, b"<html>", b"PK\x03\x04", b"[1, 2]\n"], ids=range(5))
+def test_a_file_of_another_kind_is_told(body: bytes, small: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(body)
+    for arguments in (
+        ("ingest", str(file)),
+        ("dedupe", str(file)),
+        ("extract", str(file), "--url", "https://x.example"),
+    ):
+        ran = run_with(small, *arguments, capture_output=True)
+        assert ran.returncode in {0, 1, 2}
+        assert b"Traceback" not in ran.stderr + ran.stdout
+        assert len(ran.stderr.splitlines()) <= 3
+    ran = run_with(small, "ingest", str(tmp_path), capture_output=True)
+    assert (ran.returncode, b"cannot read" in ran.stderr) == (2, True)
+
+
+def test_an_index_that_is_away_is_bad_luck_and_not_wrong_usage(small: Settings, opeds: Command) -> None:
+    away = replace(small, index="postgresql+psycopg://u:secret@127.0.0.1:9/x")
+    said = one_sentence(opeds("verify", settings=away))
+    assert "the index database does not answer" in said
+    assert "secret" not in said
+
+
+def test_debug_shows_where_behind_the_sentence(opeds: Command, newsstand: World, folder: Settings) -> None:
+    ran = opeds("--debug", "list", settings=folder)
+    lines = ran.err.splitlines()
+    assert lines[0].startswith("opeds: no archive here")
+    assert any("Traceback" in line for line in lines[1:])
