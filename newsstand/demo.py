@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-DEMO_HOME = ROOT / ".demo"  # apart from any real archive
+DEMO_HOME = Path(os.environ.get("DEMO_HOME") or ROOT / ".demo").absolute()  # apart from any real archive
 CLOCK_FILE = DEMO_HOME / "newsstand-clock"  # kept, so that a second run finds the world as the first left it
 ACTIVATE = DEMO_HOME / "activate"
 BIN = Path(sys.executable).parent

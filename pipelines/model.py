@@ -87,6 +87,9 @@ class Removed:
     letters: int
 
 
+KINDS = ("editorial", "column", "fountain", "letter", "cartoon")  # of op-eds; any other is "unknown"
+
+
 @dataclass(frozen=True, slots=True)
 class Article:
     """What a reader would call the op-ed, as one capture shows it. Field by field: docs/schema.md."""

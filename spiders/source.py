@@ -54,6 +54,7 @@ class SourceSpider(Spider):
     """
 
     troubles: ClassVar[list[str]] = []  # why crawls of this process came to nothing, for its exit code
+    done: ClassVar[list[str]] = []  # what crawls of this process brought, in sentences
 
     def __init__(
         self,
@@ -64,6 +65,7 @@ class SourceSpider(Spider):
         run: str = "",
         pages: str = "",
         attended: str = "",
+        started_by: str = "hand",
     ) -> None:
         super().__init__()
         began = now()
@@ -96,13 +98,14 @@ class SourceSpider(Spider):
             since=self.since.isoformat(),
             until=self.until.isoformat(),
             started_at=iso(began),
+            started_by=started_by,
         )
         self._check_urls()
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
         """Make the spider; the delay comes from the source's file."""
-        unknown = set(kwargs) - {"since", "until", "url", "warc", "run", "pages", "attended"}
+        unknown = set(kwargs) - {"since", "until", "url", "warc", "run", "pages", "attended", "started_by"}
         if unknown:
             refuse(f"unknown argument {sorted(unknown)[0]}; there are since, until, url, warc, run, pages")
         spider = super().from_crawler(crawler, *args, **kwargs)
@@ -305,7 +308,14 @@ class SourceSpider(Spider):
         assert self.crawler.stats is not None
         self.summary.bytes = self.crawler.stats.get_value("downloader/response_bytes", 0)
         self.summary.counts = {result: results.count(result) for result in sorted(set(results))}
+        self.done.append(self._came())
         return self.summary
+
+    def _came(self) -> str:
+        """Return what came, and how to archive it."""
+        counts = ", ".join(f"{number} {result}" for result, number in self.summary.counts.items()) or "nothing found"
+        command = f"opeds ingest {self.warc}" if self.warc else "opeds ingest --crawls"
+        return f"{self.name}, {self.since} to {self.until}: {counts}. To archive it: {command}"
 
     def _nothing(self, reason: str) -> str:
         """Return why the crawl came to nothing, or an empty string: a crawl of some pages came to something."""

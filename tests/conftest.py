@@ -174,13 +174,18 @@ def command(arguments: list[str], settings: Settings | None, more: dict[str, str
     done = subprocess.run(
         arguments,
         cwd=ROOT,
-        env={**os.environ, **environment_of(settings), **more},
+        env={**_without_width(), **environment_of(settings), **more},
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
     return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def _without_width() -> dict[str, str]:
+    """Return our environment, less the width of the terminal that the tests were started in."""
+    return {name: value for name, value in os.environ.items() if name != "COLUMNS"}
 
 
 def environment_of(settings: Settings | None) -> dict[str, str]:

@@ -193,7 +193,9 @@ def cluster(
     if shutil.which("redis-server") is None:
         pytest.skip("Redis is not installed (Debian: apt-get install redis-server)")
     home = tmp_path_factory.mktemp("cluster")
-    shared = replace(seaweed, archive="s3://archive/celery", home=home / "home", index=databases("opeds_index"))
+    shared = replace(
+        seaweed, archive="s3://archive/celery", home=home / "home", index=databases("opeds_index"), invented=True
+    )
     with running(home, parse_clock(CLOCK)) as stand, redis(home) as broker:
         shutil.copytree(fast_sources, home / "sources")  # a copy: its rules will change
         world = {**stand.environment(home), "OPEDS_SOURCES": str(home / "sources"), "OPEDS_CONTACT": "t@example.org"}

@@ -13,6 +13,7 @@ from pipelines.archive import embedded
 from pipelines.archive.store import open_store
 from pipelines.cli.progress import console
 from pipelines.clock import today
+from pipelines.index.opened import open_archive
 from pipelines.settings import Settings
 from tests.conftest import ROOT, Command, World, command, environment_of, state
 
@@ -45,7 +46,7 @@ def test_a_week_and_a_second_look_four_days_later(
 
     newsstand.advance("2026-06-11T08:00")
     later = opeds("run", *WEEK, "--json", settings=bucket)
-    revised = [json.loads(line) for line in later.out.splitlines() if '"REVISED"' in line]
+    revised = [json.loads(line) for line in later.out.splitlines() if '"verdict": "REVISED"' in line]
     assert {outcome["article_id"] for outcome in revised} == {"kjd-c2595396", "kjd-c2595609"}
     shown = json.loads(opeds("show", "kjd-c2595609", "--json", settings=bucket).out)
     assert shown["is_latest"]
@@ -83,7 +84,7 @@ def test_a_plan_fetches_and_writes_nothing(opeds: Command, newsstand: World, fol
     assert "a dry run" in planned.out
     assert list(open_store(folder).keys("")) == []
     assert not (folder.home / "index").exists()
-    assert opeds("list", settings=folder).out.startswith("no op-ed fits")
+    assert "no archive here" in opeds("list", settings=folder).err
 
 
 def test_a_run_by_hand_of_one_source(opeds: Command, newsstand: World, folder: Settings) -> None:
@@ -110,6 +111,7 @@ def test_a_run_by_hand_of_one_source(opeds: Command, newsstand: World, folder: S
 def test_mistakes_get_one_clear_sentence(
     arguments: tuple[str, ...], code: int, sentence: str, opeds: Command, newsstand: World, folder: Settings
 ) -> None:
+    open_archive(folder)
     ran = opeds(*arguments, settings=folder)
     assert (ran.code, len(ran.err.strip().splitlines())) == (code, 1)
     assert ran.err.startswith("opeds: ")
@@ -193,6 +195,38 @@ def test_a_warc_of_another_site_adds_nothing_and_says_so(opeds: Command, newssta
     assert "1 answers of another site" in ran.out
 
 
+def test_what_a_warc_holds_besides_is_counted_by_kind_with_addresses_that_nobody_knew(
+    opeds: Command, newsstand: World, folder: Settings
+) -> None:
+    from pipelines.archive.warc import page_file
+    from tests.conftest import C_URL, capture, exchange, page, prose
+
+    folder.home.mkdir()
+    site = "https://koreajoongangdaily.joins.com"
+    html = capture(page(prose(1)), "2024-06-14T00:00:00")
+    image = replace(html, url=f"{site}/a.png", headers=(("Content-Type", "image/png"), ("X-Invented", "tests")))
+    answers = [
+        html,
+        replace(html, url=C_URL.replace("opinion/editorials", "business/industry").replace("2068163", "2068164")),
+        *(replace(html, url=f"{site}/section/opinion/new/{n}") for n in range(5)),
+        image,
+        replace(html, url="https://example.org/a"),
+        replace(html, url=f"{site}/gone", status=404),
+    ]
+    file = folder.home / "all.warc.gz"
+    file.write_bytes(b"".join(page_file(exchange(one), {}) for one in answers))
+    told = json.loads(opeds("ingest", str(file), "--json", settings=folder).out.splitlines()[-1])["done"]
+    assert told["skipped"] == {
+        "of another section": 1,
+        "of kjd, at addresses that name no article": 5,
+        "of kjd, but no pages (image/png)": 1,
+        "of another site": 1,
+        "not answered 200": 1,
+    }
+    assert told["unknown"] == {"kjd": [f"{site}/section/opinion/new/{n}" for n in range(3)]}
+    assert sum(told["skipped"].values()) + sum(told["outcomes"].values()) == len(answers)
+
+
 def test_one_page_by_hand_prints_one_object(opeds: Command, newsstand: World, tmp_path: Path) -> None:
     from tests.conftest import C_URL, page, prose
 
@@ -229,6 +263,10 @@ def test_the_embedded_store_starts_by_itself_and_stops_when_told(
     settings = Settings(home=tmp_path / "home")
     try:
         assert opeds("store", "status", settings=settings).code == 1
+        assert "no archive here" in opeds("list", settings=settings).err, "looking starts none"
+        assert "answers at" in opeds("store", "start", settings=settings).out
+        assert "no archive here" in opeds("list", settings=settings).err, "it is empty"
+        assert opeds("index", "init", settings=settings).code == 0
         assert "nothing is published yet" in opeds("list", settings=settings).out
         assert "answers at http://127.0.0.1" in opeds("store", "status", settings=settings).out
         assert "export AWS_ACCESS_KEY_ID=" in opeds("store", "key", settings=settings).out

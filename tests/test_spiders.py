@@ -1,17 +1,20 @@
 """Crawls over real sockets: what is fetched, what is refused, what is kept."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from warcio.checker import Checker
 
 from pipelines.archive.crawl_summary import Summary, Tried
-from pipelines.archive.manifests import RouteReport
+from pipelines.archive.manifests import RouteReport, read_log
 from pipelines.archive.store import open_store
 from pipelines.archive.warc import exchanges, read_capture
+from pipelines.clock import now
+from pipelines.index.opened import open_archive
 from pipelines.jobs.crawls import start_crawl
+from pipelines.jobs.day import waiting_crawls
 from pipelines.settings import Settings
 from tests.conftest import SEED_PAGE, Command, Ran, World, environment_of
 
@@ -288,3 +291,46 @@ def test_a_certificate_of_nobody_is_not_trusted(scrapy: Command, newsstand: Worl
     ran = scrapy("crawl", "kjd", *DAY, "-s", "RETRY_TIMES=0", settings=folder, SSL_CERT_FILE="")
     assert "certificate verify failed" in ran.err
     assert not captures(folder)
+
+
+def test_a_crawl_by_hand_says_what_came_and_is_archived_by_one_command(
+    scrapy: Command, opeds: Command, newsstand: World, folder: Settings
+) -> None:
+    crawled = scrapy("crawl", "kjd", "-a", "since=2026-06-02", "-a", "until=2026-06-03", settings=folder)
+    assert crawled.code == 0
+    said = crawled.out.splitlines()[-1]
+    assert said == "kjd, 2026-06-02 to 2026-06-03: 5 captured. To archive it: opeds ingest --crawls"
+    ran = opeds("ingest", "--crawls", settings=folder)
+    assert ran.code == 0, ran.err
+    assert "complete: 2026-06-02 to 2026-06-03, every section read" in ran.out
+    days = {json.loads(line)["day"] for line in opeds("status", "--json", settings=folder).out.splitlines()}
+    assert days == {"2026-06-02", "2026-06-03"}, "under its own days, not under today"
+    log = len(list(open_store(folder).keys("runs/")))
+    again = opeds("ingest", "--crawls", settings=folder)
+    assert "nothing new came in" in again.out
+    assert len(list(open_store(folder).keys("runs/"))) == log
+    assert "daum: not crawled" in opeds("status", settings=folder).out, "the day is whole for one source"
+
+
+def test_a_crawl_of_addresses_closes_no_day_and_one_to_a_file_says_its_name(
+    scrapy: Command, opeds: Command, newsstand: World, folder: Settings
+) -> None:
+    url = "https://koreajoongangdaily.joins.com/news/2026-06-02/opinion/editorials/x/2594828"
+    scrapy("crawl", "kjd", "-a", f"url={url}", settings=folder)
+    opeds("ingest", "--crawls", settings=folder)
+    closings = [m for _, m in read_log(open_store(folder)) if m.closing]
+    assert closings == []
+    file = folder.home / "one.warc.gz"
+    crawled = scrapy("crawl", "kjd", "-a", "since=2026-06-02", "-a", f"warc={file}", settings=folder)
+    assert crawled.out.splitlines()[-1].endswith(f"To archive it: opeds ingest {file}")
+    assert opeds("ingest", str(file), settings=folder).code == 0
+    assert opeds("ingest", settings=folder).code == 2
+    assert opeds("ingest", str(file), "--crawls", settings=folder).code == 2
+
+
+def test_crawls_of_runs_are_left_to_their_runs_for_a_day(scrapy: Command, newsstand: World, folder: Settings) -> None:
+    for by in ("hand", "run", "dag"):
+        scrapy("crawl", "kjd", "-a", "since=2026-06-02", "-a", f"started_by={by}", settings=folder)
+    archive = open_archive(folder)
+    assert [one.started_by for one in waiting_crawls(archive, now())] == ["hand"]
+    assert [one.started_by for one in waiting_crawls(archive, now() + timedelta(days=2))] == ["hand", "run", "dag"]

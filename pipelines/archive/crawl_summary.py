@@ -45,6 +45,7 @@ class Summary:
     since: str
     until: str
     started_at: str
+    started_by: str = "hand"  # hand, run (`opeds run`) or dag
     finished_at: str = ""
     finish_reason: str = ""
     came_to_nothing: str = ""  # why, in a sentence: no network, pages that do not belong here

@@ -52,6 +52,10 @@ class Exchange:
     request_headers: Headers = ()
     truncated: str = ""  # why the record ends before the answer did, in WARC's words
 
+    def header(self, name: str) -> str:
+        """Return the first header of that name, or an empty string."""
+        return next((value for known, value in self.headers if known.lower() == name.lower()), "")
+
 
 def capture_of(exchange: Exchange) -> Capture:
     """Return the capture of an exchange: its payload with content coding removed."""

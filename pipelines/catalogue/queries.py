@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -18,7 +19,7 @@ from pipelines.clock import SEOUL, published_key
 from pipelines.errors import NotArchived, WrongUsage
 from pipelines.settings import Settings
 from pipelines.sources import load_sources
-from pipelines.sources.addresses import split_id
+from pipelines.sources.addresses import place_of, split_id
 
 Row = dict[str, Any]
 NO_DATE = datetime.min.replace(tzinfo=UTC)
@@ -86,12 +87,15 @@ def _fits(row: Row, wanted: Wanted, places: Sequence[Row]) -> bool:
 def versions_of(settings: Settings, article_id: str, as_of: date | None = None) -> tuple[list[Row], list[Row]]:
     """Return an article's versions in order, latest last, and the latest of every place of its op-ed.
 
-    `article_id` may carry a version, `kjd-c2595041@9f3c…`; a name it had under older rules resolves too. With
-    `as_of` the last is what stood there at the end of that day in Seoul. Raises `NotArchived`.
+    `article_id` may be an address of the article, or its number at its source; an id may carry a version,
+    `kjd-c2595041@9f3c…`, and a name that it had under older rules resolves too. With `as_of` the last version is what
+    stood there at the end of that day in Seoul. Raises `NotArchived`.
     """
-    name, _, content = article_id.partition("@")
+    name, _, content = _named(settings, article_id).partition("@")
     if not all(part.replace("-", "").isalnum() for part in (name, content) if part):
-        raise WrongUsage(f"{article_id!r} is no id; they look like kjd-c2595041 or kjd-c2595041@9f3c51d0a2b4e6f8")
+        raise WrongUsage(
+            f"{article_id!r} is no id; they look like kjd-c2595041 or kjd-c2595041@9f3c51d0a2b4e6f8, or give an address"
+        )
     rows = query_table(settings, "articles", f"SELECT * FROM t WHERE article_id = '{name}' ORDER BY first_seen")  # noqa: S608
     if not rows:
         raise NotArchived(f"{name} is not in the archive; `opeds list` shows what is")
@@ -107,6 +111,25 @@ def versions_of(settings: Settings, article_id: str, as_of: date | None = None) 
     places = query_table(settings, "articles", f"SELECT * FROM t WHERE oped_id = '{oped}' AND is_latest")  # noqa: S608
     ordered = rows if as_of else sorted(rows, key=lambda row: (row["is_latest"], row["first_seen"]))
     return ordered, _primary_first(places)
+
+
+def _named(settings: Settings, asked: str) -> str:
+    """Return the article's id (and version) for what a person calls it: an id, an address, a number."""
+    if "://" in asked:
+        known = place_of(asked, load_sources(settings.sources).values())
+        if known is None:
+            raise WrongUsage(f"no source knows the address {asked}")
+        rows = query_table(settings, "articles", "SELECT DISTINCT article_id, canonical_url, aliases FROM t")
+        found = {r["article_id"] for r in rows if known.canonical_url in (r["canonical_url"], *(r["aliases"] or ()))}
+        return known.article_id if known.article_id in found or not found else min(found)
+    number, at, content = asked.partition("@")
+    if not number.isdecimal():
+        return asked
+    rows = query_table(settings, "articles", "SELECT DISTINCT article_id FROM t")
+    named = sorted(r["article_id"] for r in rows if re.fullmatch(rf"[a-z]+-[a-z]?{number}", r["article_id"]))
+    if len(named) > 1:
+        raise WrongUsage(f"{number} may be {' or '.join(named)}")
+    return f"{named[0]}{at}{content}" if named else asked
 
 
 def _as_of(rows: list[Row], day: date) -> list[Row]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import signal
 import sys
 import traceback
 from contextlib import suppress
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
+from pipelines.cli.progress import print_json
 from pipelines.errors import OpedsError, WrongUsage
 from pipelines.settings import check_contact, crawling, reaching, read_settings
 
@@ -33,7 +33,7 @@ Since = Annotated[str, typer.Option(help="First day in Seoul.")]
 Until = Annotated[str, typer.Option(help="Last day in Seoul, included.")]
 SourceNames = Annotated[list[str], typer.Option("--source", help="A source; may be repeated.  [default: all]")]
 Revisit = Annotated[bool, typer.Option("--revisit", help="Instead: revisit pages that are 1, 3, 7 or 30 days old.")]
-Files = Annotated[list[Path], typer.Argument(help="WARC files, of any crawler; - is standard input.")]
+Files = Annotated[list[Path] | None, typer.Argument(help="WARC files, of any crawler; - is standard input.")]
 
 
 @app.command("run")
@@ -74,9 +74,29 @@ def run_command(
 
 
 @app.command("ingest")
-def ingest_command(files: Files, as_json: Json = False) -> None:
-    """Archive the op-eds in anyone's WARC files; count the rest."""
-    _ingest(files, as_json, dry=False)
+def ingest_command(
+    files: Files = None,
+    crawls: Annotated[bool, typer.Option("--crawls", help="Instead: what spiders started by hand brought.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Archive the op-eds in anyone's WARC files; count the rest.
+
+    With --crawls: every crawl in the bucket that was started by hand and is not archived yet, under its own days; and
+    crawls that a run or a DAG left behind, once they are a day old.
+    """
+    if crawls == bool(files):
+        raise WrongUsage("give WARC files, or --crawls")
+    if files:
+        return _ingest(files, as_json, dry=False)
+    from pipelines.archive.identity import existing
+    from pipelines.cli.progress import Watcher
+    from pipelines.cli.show_jobs import print_report
+    from pipelines.jobs.run import ingest_crawls
+
+    settings = existing(read_settings())
+    with Watcher(quiet=as_json) as watcher:
+        report = ingest_crawls(settings, watcher.progress)
+    print_report(report, settings, as_json)
 
 
 @app.command("upkeep")
@@ -217,11 +237,15 @@ def list_command(
     from pipelines.catalogue.queries import Wanted, list_opeds
     from pipelines.cli.show import print_list
 
+    settings = read_settings()
     wanted = Wanted(_day(since) if since else None, _day(until) if until else None, source, kind, author)
-    rows = list_opeds(existing(read_settings()), wanted)
+    _check_filters(wanted, settings)
+    rows = list_opeds(existing(settings), wanted)
+    if as_json and not rows:
+        return print_json([{"op_eds": 0}])
     if as_json:
         names = ("oped_id", "article_id", "content16", "headline", "kind", "published_at", "versions", "places")
-        return _print_json(
+        return print_json(
             {**{name: row[name] for name in names}, "authors": [a["name"] for a in row["authors"]]} for row in rows
         )
     print_list(rows)
@@ -229,7 +253,9 @@ def list_command(
 
 @app.command("show")
 def show_command(
-    article_id: Annotated[str, typer.Argument(metavar="ID", help="kjd-c2595041, or a version: kjd-c2595041@9f3c….")],
+    article_id: Annotated[
+        str, typer.Argument(metavar="ID", help="kjd-c2595041, its number or address; kjd-c2595041@9f3c….")
+    ],
     as_of: Annotated[str, typer.Option("--as-of", help="As it stood at the end of a day in Seoul.")] = "",
     diff: Annotated[bool, typer.Option("--diff", help="What changed since the version before, word by word.")] = False,
     html: Annotated[bool, typer.Option("--html", help="With --diff: as a web page, on standard output.")] = False,
@@ -238,16 +264,17 @@ def show_command(
     """Show one op-ed: its text, its places, its versions."""
     from pipelines.archive.identity import existing
     from pipelines.catalogue.queries import before_and_after, versions_of
-    from pipelines.cli.show import print_diff, print_oped
+    from pipelines.cli.show import difference, print_diff, print_oped
 
     if html and not diff:
         raise WrongUsage("--html goes with --diff")
     settings = existing(read_settings())
     versions, places = versions_of(settings, article_id, _day(as_of) if as_of else None)
     if diff:
-        return print_diff(*before_and_after(settings, article_id, versions), html)
+        before, after = before_and_after(settings, article_id, versions)
+        return print_json([difference(before, after)]) if as_json else print_diff(before, after, html)
     if as_json:
-        return _print_json(
+        return print_json(
             [
                 {
                     **versions[-1],
@@ -274,7 +301,7 @@ def status_command(as_json: Json = False) -> None:
     settings = existing(read_settings())
     rows, found = days(settings), drifted(settings)
     if as_json:
-        return _print_json([*rows, *({"drift": asdict(finding)} for finding in found)])
+        return print_json([*rows, *({"drift": asdict(finding)} for finding in found)])
     print_days(rows, settings)
     print_drift(found)
 
@@ -300,7 +327,7 @@ def extract_command(
         from pipelines.cli.show_jobs import print_explanation
 
         return print_explanation(reading)
-    _print_json([told])
+    print_json([told])
 
 
 @app.command("dedupe")
@@ -316,7 +343,7 @@ def dedupe_command(
     from pipelines.cli.progress import Counting
     from pipelines.jobs.dedupe import dedupe
 
-    _print_json(dedupe(file, Counting("documents read").told))
+    print_json(dedupe(file, Counting("documents read").told))
 
 
 @app.command("doctor")
@@ -357,7 +384,7 @@ app.add_typer(index_app, name="index")
 
 
 @index_app.command("init")
-def index_init() -> None:
+def index_init(as_json: Json = False) -> None:
     """Make the index's tables where OPEDS_INDEX says, and bring it up to the log.
 
     Every command does so by itself; this is for a database that workers will share, before they start.
@@ -365,11 +392,12 @@ def index_init() -> None:
     from pipelines.archive.embedded import reachable
     from pipelines.index.opened import open_archive
 
-    print(f"the index stands at manifest {open_archive(reachable(read_settings())).index.seq()}")
+    seq = open_archive(reachable(read_settings())).index.seq()
+    _say({"log": seq}, f"the index stands at manifest {seq}", as_json)
 
 
 @index_app.command("rebuild")
-def index_rebuild() -> None:
+def index_rebuild(as_json: Json = False) -> None:
     """Make the index anew from the archive's log and records.
 
     May be interrupted and run again. Nothing in the archive changes.
@@ -379,30 +407,33 @@ def index_rebuild() -> None:
     from pipelines.index.opened import rebuild_index
 
     last = rebuild_index(existing(read_settings()), Remaining("manifests").told)
-    print(f"the index was made anew; it stands at manifest {last}")
+    _say({"log": last}, f"the index was made anew; it stands at manifest {last}", as_json)
 
 
 app.add_typer(store_app, name="store")
 
 
 @store_app.command("start")
-def store_start() -> None:
+def store_start(as_json: Json = False) -> None:
     """Start the embedded store; it goes on until it is stopped."""
     from pipelines.archive.embedded import ensure_running
     from pipelines.cli.show_jobs import print_store
 
     settings = _embedded_only()
-    ensure_running(settings)
+    reached = ensure_running(settings)
+    if as_json:
+        return print_json([{"running": True, "endpoint": reached.endpoint}])
     print_store(settings)
 
 
 @store_app.command("stop")
-def store_stop() -> None:
+def store_stop(as_json: Json = False) -> None:
     """Stop the embedded store; what it holds stays."""
     from pipelines.archive.embedded import stop
 
     settings = _embedded_only()
-    print("the store is stopped" if stop(settings) else "the store was not running")
+    ran = stop(settings)
+    _say({"running": False, "ran": ran}, "the store is stopped" if ran else "the store was not running", as_json)
 
 
 @store_app.command("status")
@@ -414,7 +445,7 @@ def store_status(as_json: Json = False) -> None:
     settings = _embedded_only()
     runs = running_pid(settings.home / "store") is not None
     if as_json:
-        _print_json([{"running": runs, "endpoint": reach(settings).endpoint if runs else None}])
+        print_json([{"running": runs, "endpoint": reach(settings).endpoint if runs else None}])
     elif runs:
         print_store(settings)
     else:
@@ -497,6 +528,13 @@ def _terminated(_signal: int, _frame: object) -> NoReturn:
     raise SystemExit(143)
 
 
+def _say(told: dict[str, Any], sentence: str, as_json: bool) -> None:
+    if as_json:
+        print_json([told])
+    else:
+        print(sentence)
+
+
 def _ingest(files: list[Path], as_json: bool, dry: bool) -> None:
     from pipelines.archive.embedded import reachable
     from pipelines.cli.progress import Watcher
@@ -535,6 +573,19 @@ def _asked(day: str, since: str, until: str, sources: list[str]) -> Any:
     return Asked(first, last, names)
 
 
+def _check_filters(wanted: Any, settings: Any) -> None:
+    """Refuse what can fit nothing: a slip of the pen must not look like an empty archive."""
+    from pipelines.model import KINDS
+    from pipelines.sources import load_sources, source_named
+
+    if wanted.kind and wanted.kind not in {*KINDS, "unknown"}:
+        raise WrongUsage(f"unknown kind {wanted.kind!r}; there are: {', '.join(KINDS)}, unknown")
+    if wanted.source:
+        source_named(load_sources(settings.sources), wanted.source)
+    if wanted.since and wanted.until and wanted.until < wanted.since:
+        raise WrongUsage(f"--until {wanted.until} lies before --since {wanted.since}")
+
+
 def _embedded_only() -> Any:
     settings = read_settings()
     if not settings.embedded:
@@ -556,12 +607,3 @@ def _day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError as error:
         raise WrongUsage(f"{text!r} is no day; write it as 2026-06-01") from error
-
-
-def _print_json(items: Any) -> None:
-    for item in items:
-        print(json.dumps(item, ensure_ascii=False, sort_keys=True, default=_spelled))
-
-
-def _spelled(value: object) -> object:
-    return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -2,19 +2,49 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+from shutil import get_terminal_size
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
+from rich.markup import escape
 
 SECONDS = 5.0  # between two plain lines of long reading
 EVERY = 25  # outcomes between two plain lines where there is no terminal
 console = Console(highlight=False, emoji=False)  # a headline that says `:x:` is shown so
-if not console.is_terminal:
-    console = Console(highlight=False, emoji=False, width=140)  # a file or a pipe has no edge to wrap at
+if not console.is_terminal:  # a file or a pipe has no edge to wrap at, unless COLUMNS says so
+    console = Console(highlight=False, emoji=False, width=get_terminal_size((140, 25)).columns)
+
+
+def shown(text: object) -> str:
+    """Return a text as a terminal may show it: nothing in it is markup, or steers the terminal."""
+    return escape(plain(str(text)))
+
+
+def plain(text: str) -> str:
+    """Return a text without what cannot be printed: control characters, direction marks."""
+    return "".join(sign for sign in text if sign.isprintable() or sign == "\n")
+
+
+def print_json(items: Iterable[object]) -> None:
+    """Print objects as JSON, one a line; what cannot be printed is escaped."""
+    for item in items:
+        line = json.dumps(item, ensure_ascii=False, sort_keys=True, default=_spelled)
+        print("".join(sign if sign.isprintable() else _escaped(sign) for sign in line))
+
+
+def _escaped(sign: str) -> str:
+    return json.dumps(sign)[1:-1]
+
+
+def _spelled(value: object) -> object:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 class Watcher:

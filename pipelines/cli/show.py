@@ -7,64 +7,92 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from pipelines.catalogue.queries import NO_CATALOGUE, never_run
 from pipelines.catalogue.rows import UNLISTED
 from pipelines.cli.diff_page import as_html
-from pipelines.cli.progress import console
+from pipelines.cli.progress import console, plain, shown
 from pipelines.clock import SEOUL
 from pipelines.settings import Settings
-from pipelines.versions import BREAK, NOTICED, word_diff
+from pipelines.versions import BREAK, NOTICED, as_text, word_diff
 
 if TYPE_CHECKING:
     from pipelines.catalogue.drift import Drift
 
 AROUND = 15  # unchanged words shown on either side of a change
+TABLE_WIDTH = 110  # columns from which on a table of op-eds is readable
+READ_WIDTH = 88  # columns of a text to read
 LAST_DAYS = 14  # shown one by one; the calendar has the others
 GAPS_NAMED = 5  # stretches of days
 
 
 def print_list(rows: Sequence[dict[str, Any]]) -> None:
-    """Print op-eds as a table."""
+    """Print op-eds as a table; where there is little room, each as its headline and a line about it."""
     if not rows:
         console.print(f"no op-ed fits; or {NO_CATALOGUE}")
         return
+    if console.width < TABLE_WIDTH:
+        for row in rows:
+            _print_briefly(row)
+    else:
+        console.print(_table_of(rows))
+    console.print(f"[dim]{len(rows)} op-eds; `opeds show ID` reads one[/]")
+
+
+def _table_of(rows: Sequence[dict[str, Any]]) -> Table:
     table = Table(box=None, padding=(0, 1), header_style="bold")
     for name in ("published (Seoul)", "kind", "headline", "by", "id", "places", "versions"):
-        prose = name == "headline"
-        table.add_column(name, no_wrap=not prose, min_width=24 if prose else None)
+        prose = name in {"headline", "by"}
+        table.add_column(name, no_wrap=not prose, min_width=24 if name == "headline" else None)
     for row in rows:
-        by = ", ".join(author["name"] for author in row["authors"] or ())
-        versions = str(row["versions"]) if row["versions"] > 1 else ""
-        table.add_row(
-            _published(row),
-            row["kind"],
-            escape(row["headline"]),
-            escape(by),
-            row["article_id"],
-            str(len(row["places"])),
-            versions,
-        )
-    console.print(table)
-    console.print(f"[dim]{len(rows)} op-eds; `opeds show ID` reads one[/]")
+        counts = (str(len(row["places"])), str(row["versions"]) if row["versions"] > 1 else "")
+        about = (_published(row), row["kind"], shown(row["headline"]), shown(_by(row)), row["article_id"])
+        table.add_row(*about, *counts)
+    return table
+
+
+def _print_briefly(row: dict[str, Any]) -> None:
+    """Print the headline, and below it the id, which is never cut, and what else there is."""
+    console.print(f"[bold]{shown(row['headline'])}[/]")
+    places, versions = len(row["places"]), row["versions"]
+    words = [
+        row["article_id"],
+        _published(row),
+        row["kind"],
+        plain(_by(row)),
+        f"{places} places" if places > 1 else "",
+        f"{versions} versions" if versions > 1 else "",
+    ]
+    line = "  "
+    for word in filter(None, words):
+        if len(line) > 2 and len(line) + len(word) > console.width:
+            console.print(f"[dim]{shown(line)}[/]", soft_wrap=True)
+            line = "    "
+        line += f"{word}  "
+    console.print(f"[dim]{shown(line.rstrip())}[/]", soft_wrap=True)
+
+
+def _by(row: dict[str, Any]) -> str:
+    return ", ".join(author["name"] for author in row["authors"] or ())
 
 
 def print_oped(versions: Sequence[dict[str, Any]], places: Sequence[dict[str, Any]]) -> None:
     """Print one op-ed to read, then its places and versions."""
     row = versions[-1]
-    by = ", ".join(author["name"] for author in row["authors"] or ()) or row["publisher"]
-    console.print(f"[bold]{escape(row['headline'])}[/]")
+    by = _by(row) or row["publisher"]
+    console.print(f"[bold]{shown(row['headline'])}[/]")
     if row["deck"]:
-        console.print(f"[italic]{escape(row['deck'])}[/]")
+        console.print(f"[italic]{shown(row['deck'])}[/]")
     why = f" ({', '.join(row['reasons'])})" if row["reasons"] else ""
-    about = (row["kind"], escape(by), f"{_local(row['published_at'])} in Seoul", f"{row['word_count']} words")
+    about = (row["kind"], shown(by), f"{_local(row['published_at'])} in Seoul", f"{row['word_count']} words")
     console.print(f"[dim]{' · '.join(about)} · {row['status']}{why}[/]")
     for paragraph in [p for part in (row["text"], row["text_ko"]) for p in part.split("\n\n") if p]:
         console.print()
-        console.print(textwrap.fill(paragraph, min(console.width, 88)), markup=False)
+        width = min(console.width, READ_WIDTH)
+        lines = textwrap.wrap(plain(paragraph), width, break_on_hyphens=False, break_long_words=False)
+        console.print("\n".join(lines), markup=False, soft_wrap=True)
     console.print()
     for label, values in (
         ("caption", row["captions"]),
@@ -72,7 +100,7 @@ def print_oped(versions: Sequence[dict[str, Any]], places: Sequence[dict[str, An
         ("correction", [row["correction_note"]] if row["correction_note"] else []),
     ):
         for value in values or ():
-            console.print(f"[dim]{label}:[/] {escape(value)}")
+            console.print(f"[dim]{label}:[/] {shown(value)}")
     console.print("[bold]places[/]")
     for place in places:
         console.print(f"  {place['role']:8} {place['article_id']:26} {place['canonical_url']}", soft_wrap=True)
@@ -85,6 +113,22 @@ def print_oped(versions: Sequence[dict[str, Any]], places: Sequence[dict[str, An
     console.print(f"[dim]captured {_local(row['fetched_at'])} as {row['capture_key']}[/]", soft_wrap=True)
 
 
+def difference(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """Return what changed between two versions: for each field the pieces, `-` gone, `+` new, ` ` unchanged."""
+    pieces = {
+        name: [[what, text] for what, text in word_diff(as_text(before[name]), as_text(after[name]))]
+        for name in NOTICED
+        if as_text(before[name]) != as_text(after[name])
+    }
+    return {
+        "article_id": after["article_id"],
+        "before": before["content16"],
+        "after": after["content16"],
+        "kind_of_change": after["kind_of_change"],
+        "fields": pieces,
+    }
+
+
 def print_diff(before: dict[str, Any], after: dict[str, Any], html: bool) -> None:
     """Print what changed between two versions: red struck out is gone, green underlined is new."""
     if html:
@@ -93,18 +137,16 @@ def print_diff(before: dict[str, Any], after: dict[str, Any], html: bool) -> Non
     console.print(f"[bold]{after['article_id']}[/] {before['content16']} → {after['content16']}", soft_wrap=True)
     console.print(f"[dim]{_local(after['first_seen'])} in Seoul: {_changed(after)}[/]")
     colour = {"-": "red strike", "+": "green underline", " ": ""}
-    plain = {"-": ("[-", "-]"), "+": ("{+", "+}"), " ": ("", "")}
+    marks = {"-": ("[-", "-]"), "+": ("{+", "+}"), " ": ("", "")}
     for name in NOTICED:
-        old, new = (
-            v if isinstance(v, str) else ", ".join(a["name"] for a in v or ()) for v in (before[name], after[name])
-        )
+        old, new = as_text(before[name]), as_text(after[name])
         if old == new:
             continue
         console.print(f"\n[bold]{name}[/]")
         line = Text()
         for what, text in word_diff(old, new):
-            text = _middle_left_out(text) if what == " " else text
-            left, right = plain[what] if not console.is_terminal else ("", "")
+            text = plain(_middle_left_out(text) if what == " " else text)
+            left, right = marks[what] if not console.is_terminal else ("", "")
             line.append(f"{left}{text}{right} ".replace(f" {BREAK} ", "\n\n"), style=colour[what])
         console.print(line)
 
@@ -128,12 +170,12 @@ def print_days(rows: Sequence[dict[str, Any]], settings: Settings) -> None:
         console.print(NO_CATALOGUE)
         return
     print_calendar({date.fromisoformat(row["day"]): row["complete"] for row in rows})
-    shown = [*[row for row in rows[:-LAST_DAYS] if row["complete"] is False][-LAST_DAYS:], *rows[-LAST_DAYS:]]
+    picked = [*[row for row in rows[:-LAST_DAYS] if row["complete"] is False][-LAST_DAYS:], *rows[-LAST_DAYS:]]
     table = Table(box=None, padding=(0, 1), header_style="bold")
     numbers = ("new", "copies", "corrected", "waiting", "set aside", "runs")
     for name in ("day", "", *numbers, "missing"):
         table.add_column(name, justify="right" if name in numbers else "left")
-    for row in shown:
+    for row in picked:
         told = row["outcomes"]
         mark = {True: "[green]complete[/]", False: "[yellow]incomplete[/]", None: "[dim]by hand[/]"}[row["complete"]]
         counts = [
@@ -141,11 +183,11 @@ def print_days(rows: Sequence[dict[str, Any]], settings: Settings) -> None:
             len(row["set_aside"]),
             row["runs"],
         ]
-        table.add_row(row["day"], mark, *(str(n or "") for n in counts), escape("; ".join(row["missing"][:2])))
+        table.add_row(row["day"], mark, *(str(n or "") for n in counts), shown("; ".join(row["missing"][:2])))
     console.print(table)
-    if len(shown) < len(rows):
+    if len(picked) < len(rows):
         console.print(f"[dim]the last {LAST_DAYS} days, and those before that are incomplete; all: --json[/]")
-    if any(UNLISTED in row["outcomes"] for row in shown):
+    if any(UNLISTED in row["outcomes"] for row in picked):
         console.print("[dim]waiting: pages of a portal without evidence of opinion; a match or a person lists them[/]")
     gaps = never_run(rows)
     named = ", ".join(map(_stretch, gaps[-GAPS_NAMED:]))
@@ -191,9 +233,9 @@ def print_drift(found: Sequence[Drift]) -> None:
     for one in found:
         what = f"{one.source} {one.field}: {one.before:.0%} of pages before, {one.now:.0%} of the last"
         label = "[red]drift[/]" if one.serious else "[yellow]moved[/]"
-        console.print(f"{label} {escape(what)}, by {escape(one.selector or 'nothing')}", soft_wrap=True)
+        console.print(f"{label} {shown(what)}, by {shown(one.selector or 'nothing')}", soft_wrap=True)
         for url in one.urls:
-            console.print(f"  {escape(url)}", soft_wrap=True)
+            console.print(f"  {shown(url)}", soft_wrap=True)
     if any(one.serious for one in found):
         console.print("`opeds doctor SOURCE` says which selectors still hold")
 

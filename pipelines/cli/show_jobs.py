@@ -9,11 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.markup import escape
 from rich.table import Table
 
 from pipelines.catalogue.rows import is_waiting
-from pipelines.cli.progress import console
+from pipelines.cli.progress import console, plain, print_json, shown
 from pipelines.model import Outcome, Verdict
 from pipelines.settings import Settings
 
@@ -44,8 +43,10 @@ def print_report(report: Any, settings: Settings, as_json: bool, dry: bool = Fal
     _print_named("set aside", [(o.article_id, f"{o.verdict.value}: {'; '.join(o.reasons)}") for o in aside])
     for why, count in sorted(report.skipped.items()):
         console.print(f"  {count} answers {why}")
+    for name, urls in sorted(report.unknown.items()):
+        console.print(f"  [dim]of {name}, such as[/] {shown('  '.join(urls))}", soft_wrap=True)
     for name, why in sorted(report.failures.items()):
-        console.print(f"[red]{escape(name)}: {escape(why)}[/]")
+        console.print(f"[red]{shown(name)}: {shown(why)}[/]")
     _print_closings(report)
     if dry:
         console.print("a dry run: nothing was written")
@@ -60,13 +61,13 @@ def _print_closings(report: Any) -> None:
     """Print how the days stand, those included that this run proved to be whole."""
     incomplete = {day: c for day, c in report.closings.items() if not c.complete}
     for day, closing in incomplete.items():
-        console.print(f"[yellow]{day} is not complete:[/] {escape('; '.join(closing.missing[:3]))}")
+        console.print(f"[yellow]{day} is not complete:[/] {shown('; '.join(closing.missing[:3]))}")
     if report.closings and not incomplete and not report.failures:
         console.print(f"[green]complete:[/] {_span(list(report.closings))}, every section read")
     for day, closing in sorted(report.proved.items()):
         console.print(f"[green]{day} was proved since:[/] {'complete' if closing.complete else 'not complete yet'}")
     for warning in sorted({w for c in report.closings.values() for w in c.warnings}):
-        console.print(f"  [dim]note: {escape(warning)}[/]")
+        console.print(f"  [dim]note: {shown(warning)}[/]")
 
 
 def _print_objects(report: Any) -> None:
@@ -77,8 +78,13 @@ def _print_objects(report: Any) -> None:
     objects += [{"day": d, "complete": c.complete, "missing": c.missing} for d, c in report.closings.items()]
     objects += [{"day": d, "complete": c.complete, "missing": c.missing} for d, c in report.proved.items()]
     objects += [{"failed": what, "reason": why} for what, why in report.failures.items()]
-    for told in objects:
-        print(json.dumps(told, ensure_ascii=False, sort_keys=True))
+    counts = {v.value: n for v in Verdict if (n := report.count(v))}
+    done = {
+        "done": {"outcomes": counts, "skipped": report.skipped, "unknown": report.unknown, "complete": report.complete}
+    }
+    if report.published:
+        done["done"] |= {"log": report.published.seq, "catalogue": report.published.version}
+    print_json([*objects, done])
 
 
 def _print_counts(outcomes: Sequence[Outcome], dry: bool) -> None:
@@ -120,7 +126,7 @@ def _print_named(title: str, items: list[tuple[str, str]]) -> None:
         return
     console.print(f"[bold]{title}[/]")
     for name, text in items[:12]:
-        console.print(f"  {name:28} {escape(text)}")
+        console.print(f"  {name:28} {shown(text)}")
     if len(items) > 12:
         console.print(f"  … and {len(items) - 12} more")
 
@@ -133,10 +139,9 @@ def _of(outcome: Outcome) -> str:
 def print_verified(counts: dict[str, int], findings: Sequence[Fault], as_json: bool) -> None:
     """Print what was verified, and what does not fit."""
     if as_json:
-        print(json.dumps({"verified": counts, "findings": [asdict(one) for one in findings]}, sort_keys=True))
-        return
+        return print_json([{"verified": counts, "findings": [asdict(one) for one in findings]}])
     for one in findings:
-        console.print(f"[red]{one.kind}[/] {escape(one.key)}: {escape(one.said)}", soft_wrap=True)
+        console.print(f"[red]{one.kind}[/] {shown(one.key)}: {shown(one.said)}", soft_wrap=True)
     what = ", ".join(f"{count:,} {name}" for name, count in counts.items())
     console.print(f"verified: {what}; " + (f"[red]{len(findings)} do not fit[/]" if findings else "all of it fits"))
 
@@ -144,18 +149,18 @@ def print_verified(counts: dict[str, int], findings: Sequence[Fault], as_json: b
 def print_differences(found: Sequence[Difference], report: Any, written: bool, as_json: bool) -> None:
     """Print what today's rules make of captures, beside what stands in the archive."""
     if as_json:
-        for one in found:
-            print(json.dumps({k: v for k, v in asdict(one).items() if k not in {"before", "after"}}, sort_keys=True))
-        return
+        told = [{k: v for k, v in asdict(one).items() if k not in {"before", "after"}} for one in found]
+        done = {"done": {"differences": len(found), "written": len(report.outcomes)}}
+        return print_json([*told, done])
     for one in found:
         named = f" {one.was[:8]} → {one.now[:8]}" if one.was and one.was != one.now else ""
-        console.print(f"[bold]{one.article_id}[/]{named}  [dim]{escape(one.capture_key)}[/]", soft_wrap=True)
+        console.print(f"[bold]{one.article_id}[/]{named}  [dim]{shown(one.capture_key)}[/]", soft_wrap=True)
         if one.refused:
-            console.print(f"  [red]refused today:[/] {escape(', '.join(one.refused))}")
+            console.print(f"  [red]refused today:[/] {shown(', '.join(one.refused))}")
             continue
         for field_ in one.fields:
             before, after = _around(one.before.get(field_), one.after.get(field_))
-            console.print(f"  {field_:16} [red]{escape(before)}[/] → [green]{escape(after)}[/]", soft_wrap=True)
+            console.print(f"  {field_:16} [red]{shown(before)}[/] → [green]{shown(after)}[/]", soft_wrap=True)
     refused = sum(bool(one.refused) for one in found)
     console.print(f"{len(found)} captures to name, {refused} of them refused by today's rules")
     if report.outcomes:
@@ -179,11 +184,11 @@ def print_explanation(reading: Extraction) -> None:
     article = reading.article
     colour = {"ok": "green", "review": "yellow"}.get(article.status.value, "red")
     console.print(
-        f"[{colour}]{article.status.value}[/]{escape(': ' + ', '.join(article.reasons)) if article.reasons else ''}"
+        f"[{colour}]{article.status.value}[/]{shown(': ' + ', '.join(article.reasons)) if article.reasons else ''}"
     )
     console.print("[bold]body[/]")
     for line in reading.tried:
-        console.print(f"  {escape(line)}")
+        console.print(f"  {shown(line)}")
     console.print("[bold]fields[/]  (and who said so)")
     for field_, witness in article.witnesses:
         value = getattr(article, field_, "")
@@ -194,7 +199,7 @@ def print_explanation(reading: Extraction) -> None:
             value = f"{article.published_at or article.published_day} (known to the {article.published_precision})"
         elif field_ == "authors":
             value = ", ".join(author.name for author in article.authors)
-        console.print(f"  {field_:24} {escape(_short(str(value)))}  [dim]{escape(witness)}[/]", soft_wrap=True)
+        console.print(f"  {field_:24} {shown(_short(str(value)))}  [dim]{shown(witness)}[/]", soft_wrap=True)
     for title, pieces in (
         ("in a field", [piece for piece in reading.pieces if piece.field]),
         ("removed", [piece for piece in reading.pieces if not piece.field]),
@@ -204,7 +209,7 @@ def print_explanation(reading: Extraction) -> None:
             rule = f"{piece.rule} {piece.by}".strip()
             number = f"{number_of_letters(piece.text):,} letters"
             console.print(
-                f"  {escape(_short(rule)):24} [dim]{number:>12}[/]  {escape(_short(piece.text))}", soft_wrap=True
+                f"  {shown(_short(rule)):24} [dim]{number:>12}[/]  {shown(_short(piece.text))}", soft_wrap=True
             )
     kept = number_of_letters(article.text + article.text_ko)
     console.print(
@@ -236,30 +241,29 @@ def print_examination(found: Examination, into: Path, as_json: bool) -> None:
             "proposal": found.proposal,
             "holds": found.holds,
         }
-        print(json.dumps(told, ensure_ascii=False, sort_keys=True))
-        return
+        return print_json([told])
     console.print(f"robots.txt answered {found.robots or 'nothing'}")
     for route in found.routes:
         colour = "red" if route.expected else "yellow"
-        mark = f"[{colour}]{escape(route.said)}[/]" if route.said else "[green]works[/]"
+        mark = f"[{colour}]{shown(route.said)}[/]" if route.said else "[green]works[/]"
         console.print(f"[bold]route {route.name}[/] HTTP {route.status or '–'}, {route.entries} entries: {mark}")
-        console.print(f"  [dim]{escape(route.url)}[/]", soft_wrap=True)
+        console.print(f"  [dim]{shown(route.url)}[/]", soft_wrap=True)
         _print_checks(route.checks)
     for page in found.pages:
         article = page.extraction.article
         colour = {"ok": "green", "review": "yellow"}.get(article.status.value, "red")
         why = f": {', '.join(article.reasons)}" if article.reasons else ""
-        console.print(f"[bold]page[/] {escape(page.url)}", soft_wrap=True)
+        console.print(f"[bold]page[/] {shown(page.url)}", soft_wrap=True)
         console.print(
-            f"  [{colour}]{article.status.value}[/]{escape(why)} by {article.profile or 'nothing'}; "
-            f"{article.word_count} words, {escape(_short(article.headline) or 'no headline')}"
+            f"  [{colour}]{article.status.value}[/]{shown(why)} by {article.profile or 'nothing'}; "
+            f"{article.word_count} words, {shown(_short(article.headline) or 'no headline')}"
         )
         _print_checks(page.checks)
     if not found.pages:
         console.print("[red]no page was fetched:[/] no route showed one, or all refused")
     if found.proposal:
         console.print("[bold]no profile fits; this one would, by these pages:[/]  (put it first among the profiles)")
-        console.print(found.proposal, markup=False, soft_wrap=True)
+        console.print(plain(found.proposal), markup=False, soft_wrap=True)
     console.print(f"what was seen lies in {into}/: the WARC, and each page as a fixture folder. Not for publication.")
 
 
@@ -269,7 +273,7 @@ def _print_checks(checks: Sequence[Check]) -> None:
         mark = "[green]✓[/]" if one.hits == one.of and one.hits else missing
         of = f" {one.hits} of {one.of}" if one.of > 1 else ""
         line = f"  [dim]line {one.line} of the source file[/]" if one.line and one.hits < one.of else ""
-        console.print(f"  {mark} {one.name:22} {escape(one.selector)}{of}{line}", soft_wrap=True)
+        console.print(f"  {mark} {one.name:22} {shown(one.selector)}{of}{line}", soft_wrap=True)
 
 
 def print_store(settings: Settings) -> None:

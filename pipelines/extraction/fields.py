@@ -17,11 +17,10 @@ from pipelines.extraction.boilerplate import Boilerplate
 from pipelines.extraction.dates import Stated, by_label, stated
 from pipelines.extraction.page import Page, Statement, collapse, people, split_names
 from pipelines.extraction.phrases import SURNAMES
-from pipelines.model import Author, Capture
+from pipelines.model import KINDS, Author, Capture
 from pipelines.sources import Profile, Source
 from pipelines.sources.addresses import Place, day_in, time_in
 
-KINDS = ("editorial", "column", "fountain", "letter", "cartoon")
 OPINION = re.compile(
     r"opinion|editorial|column|fountain|letter|cartoon|bilingual|meanwhile|viewpoint|forum|essay|^home$|사설|칼럼|오피니언",
     re.IGNORECASE,

@@ -23,6 +23,7 @@ from pipelines.index.tables import (
     ADDRESS,
     ARTICLE,
     CAPTURE,
+    CRAWL,
     DAY,
     FORMERLY,
     INDEXED_TEXT,
@@ -193,6 +194,11 @@ class Index:
         with self._connection() as c:
             asked = (sa.select(CAPTURE).where(CAPTURE.c.key.in_(some)) for some in in_portions(keys))
             return {row.key: row.sha256 for query in asked for row in c.execute(query) if row.sha256}
+
+    def crawls(self) -> set[str]:
+        """Return the keys of all crawls that a manifest names: they are archived, or closed a day."""
+        with self._connection() as c:
+            return set(c.scalars(sa.select(CRAWL.c.key)))
 
     def closed(self, day: str) -> tuple[int, str]:
         """Return the number of the last manifest that closed a day, and the digest of what it says; 0 if none did."""

@@ -90,6 +90,7 @@ PART = sa.Table(
     sa.Column("part", sa.Text, primary_key=True),
     sa.Column("seq", sa.Integer),
 )
+CRAWL = sa.Table("crawl", META, sa.Column("key", sa.Text, primary_key=True))  # summaries that a manifest names
 DAY = sa.Table(
     "day",
     META,

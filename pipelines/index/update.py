@@ -19,6 +19,7 @@ from pipelines.index.tables import (
     ADDRESS,
     ARTICLE,
     CAPTURE,
+    CRAWL,
     DAY,
     FORMERLY,
     INDEXED_TEXT,
@@ -64,6 +65,7 @@ def apply_manifest(c: sa.Connection, seq: int, manifest: Manifest, own: Containe
     touched = {o.article_id for o in manifest.outcomes if o.article_id}
     touched |= {match.article_id for o in manifest.outcomes for match in o.matches}
     _regroup(c, seq, touched)
+    insert(c, CRAWL, [{"key": key} for key in manifest.crawls])
     if manifest.closing:
         said, unproved = said_by(manifest.closing), bool(manifest.closing.unproved)
         c.execute(sa.delete(DAY).where(DAY.c.day == manifest.day))

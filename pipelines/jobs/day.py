@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 
 from pipelines.archive import manifests
-from pipelines.archive.crawl_summary import Summary, Tried
+from pipelines.archive.crawl_summary import Summary, Tried, parse_summary
 from pipelines.archive.keys import captures_prefix, crawl_key
-from pipelines.archive.store import threads
+from pipelines.archive.store import read_many, threads
 from pipelines.clock import SEOUL, iso, now, today
 from pipelines.index.opened import Archive, commit, places_of
 from pipelines.ingestion.ingest import Part, ingest, ingest_orphans
-from pipelines.jobs.crawls import NOT_FETCHED, sightings
+from pipelines.jobs.crawls import NOT_FETCHED, days_of, sightings
 from pipelines.jobs.proof import proved_since, unproved
 from pipelines.jobs.revisit import WINDOW, Seen, due
 from pipelines.model import Outcome, Shard
@@ -24,6 +24,7 @@ PER_REVISIT = 500  # addresses of one; the others are due at the next one
 WEEKS = 8  # the same weekdays before a day: they say what it usually brings
 USUAL = 4  # of those weeks must have brought something; fewer do not make it usual
 WHOLE = Shard()
+LEFT_BEHIND = timedelta(days=1)  # a crawl that was not started by hand: its own run may still ingest it
 
 
 def ingest_crawl(
@@ -64,6 +65,27 @@ def close(
     without_proof = list(unproved(archive, day, told))
     found = closing_of(day, sources, summaries, failures, quiet, without_proof, over=day < today())
     return found, _log_closing(archive, run, day, summaries, found)
+
+
+def waiting_crawls(archive: Archive, at: datetime) -> Iterator[Summary]:
+    """Yield the finished crawls that no manifest names, oldest first: those started by hand, and those that a run or a
+    DAG left behind more than a day ago."""
+    known = archive.index.crawls()
+    keys = [key for key in archive.store.keys("crawls/") if key.endswith(".json") and key not in known]
+    summaries = [parse_summary(body) for _, body in read_many(archive.store, keys)]
+    for summary in sorted(summaries, key=lambda one: (one.started_at, one.source)):
+        ended = datetime.fromisoformat(summary.finished_at or summary.started_at)
+        if not summary.came_to_nothing and (summary.started_by == "hand" or at - ended > LEFT_BEHIND):
+            yield summary
+
+
+def close_crawl(archive: Archive, summary: Summary) -> dict[str, manifests.Closing]:
+    """Log how each day of a crawl stands, for its source alone. A crawl of addresses looked at no day."""
+    if not summary.routes:
+        return {}
+    days = days_of(date.fromisoformat(summary.since), date.fromisoformat(summary.until))
+    by_source = {summary.source: summary}
+    return {day.isoformat(): close(archive, summary.run, day, [summary.source], by_source, {})[0] for day in days}
 
 
 def prove_earlier_days(archive: Archive, run: str, summaries: Mapping[str, Summary]) -> dict[str, manifests.Closing]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pipelines.archive import manifests
 from pipelines.archive.captures import capture_file, store_capture
@@ -27,6 +28,8 @@ from pipelines.settings import Settings
 from pipelines.sources.addresses import Place, is_opinion, place_of
 
 ANSWERS_AT_ONCE, BYTES_AT_ONCE = 50, 16_000_000  # of a file, looked up and copied together; whichever comes first
+PAGES = frozenset({"text/html", "application/xhtml+xml", ""})  # types of an answer that may be an article
+UNKNOWN_SHOWN = 3
 BYTES_A_PART = 64_000_000  # of pages; two parts are in memory at most, which bounds it
 
 
@@ -130,7 +133,7 @@ def _op_eds(archive: Archive, answers: Iterable[Exchange], report: Report) -> It
     seen = archive.index.seen({place.article_id for place, _ in placed if place})
     for place, answer in placed:
         reason = (
-            "of another site"
+            _unplaced(answer, archive, report)
             if place is None
             else "of another section"
             if not is_opinion(place)
@@ -148,6 +151,20 @@ def _op_eds(archive: Archive, answers: Iterable[Exchange], report: Report) -> It
                 report.failures[reason] = MISPLACED[reason]
         else:
             yield place, answer
+
+
+def _unplaced(answer: Exchange, archive: Archive, report: Report) -> str:
+    """Return why an answer has no place; of the sites' own addresses that nobody knows, three are kept as examples."""
+    host = urlsplit(answer.url).hostname or ""
+    owner = next((s for s in archive.sources.values() if host in {*s.hosts, *s.same_host}), None)
+    if owner is None:
+        return "of another site"
+    kind = answer.header("content-type").partition(";")[0].strip()
+    if answer.status != 200 or kind not in PAGES:
+        return f"of {owner.name}, but no pages ({kind or 'of no type'})" if answer.status == 200 else "not answered 200"
+    if len(report.unknown.setdefault(owner.name, [])) < UNKNOWN_SHOWN:
+        report.unknown[owner.name].append(answer.url)
+    return f"of {owner.name}, at addresses that name no article"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ class Report:
     proved: dict[str, manifests.Closing] = field(default_factory=dict)  # earlier days that this run proved to be whole
     published: Published | None = None
     failures: dict[str, str] = field(default_factory=dict)
+    unknown: dict[str, list[str]] = field(default_factory=dict)  # by source: some of its addresses that name no article
     skipped: dict[str, int] = field(default_factory=dict)  # of a foreign WARC: answers that were left out, by why
 
     def count(self, *verdicts: Verdict) -> int:

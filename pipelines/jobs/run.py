@@ -12,11 +12,11 @@ from tempfile import TemporaryDirectory
 from pipelines.archive.crawl_summary import Summary, parse_summary, read_summary
 from pipelines.archive.keys import crawl_key
 from pipelines.catalogue.delta import publish
-from pipelines.clock import new_run_id, today
+from pipelines.clock import new_run_id, now, today
 from pipelines.errors import CrawlFailed, OpedsError
 from pipelines.index.opened import Archive, dry_run, open_archive
 from pipelines.jobs.crawls import Crawl, check_came, days_of, start_crawl
-from pipelines.jobs.day import addresses_due, close, ingest_crawl, prove_earlier_days
+from pipelines.jobs.day import addresses_due, close, close_crawl, ingest_crawl, prove_earlier_days, waiting_crawls
 from pipelines.jobs.import_warc import ingest_parts, readers_of
 from pipelines.jobs.report import Asked, Progress, Report, show_outcome
 from pipelines.settings import Settings
@@ -59,7 +59,8 @@ def _crawl_all(
     until = asked.until.isoformat()
 
     def crawl_one(name: str) -> None:
-        arguments = [("since", asked.since.isoformat()), ("until", until), ("run", run_id)]
+        days = [("since", asked.since.isoformat()), ("until", until)]
+        arguments = [*days, ("run", run_id), ("started_by", "run")]
         crawl = start_crawl(name, arguments, _log_file(settings, run_id, name), dict(environment))
         running.append(crawl)
         try:
@@ -90,7 +91,7 @@ def revisit_due(settings: Settings, environment: Mapping[str, str], progress: Pr
     """
     archive, report, run_id, until = open_archive(settings), Report(), new_run_id(), today().isoformat()
     for name, urls in sorted(addresses_due(archive, at).items()):
-        arguments = [("url", " ".join(urls)), ("until", until), ("run", run_id)]
+        arguments = [("url", " ".join(urls)), ("until", until), ("run", run_id), ("started_by", "run")]
         crawl = start_crawl(name, arguments, _log_file(settings, run_id, name), dict(environment))
         try:
             crawl.wait(partial(progress, name))
@@ -99,6 +100,17 @@ def revisit_due(settings: Settings, environment: Mapping[str, str], progress: Pr
             report.failures[name] = str(error)
             continue
         report.outcomes += ingest_crawl(archive, summary, partial(show_outcome, progress))
+    report.published = publish(archive, settings)
+    return report
+
+
+def ingest_crawls(settings: Settings, progress: Progress) -> Report:
+    """Ingest every crawl that waits for it, close its days for its source, and publish."""
+    archive, report = open_archive(settings), Report()
+    for summary in waiting_crawls(archive, now()):
+        report.outcomes += ingest_crawl(archive, summary, partial(show_outcome, progress))
+        report.closings |= close_crawl(archive, summary)
+    progress("publish", "")
     report.published = publish(archive, settings)
     return report
 

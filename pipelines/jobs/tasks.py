@@ -35,7 +35,7 @@ from pipelines.index.opened import Archive, open_archive
 from pipelines.ingestion.ingest import Part, ingest_orphans
 from pipelines.ingestion.read import Readers
 from pipelines.jobs.crawls import check, check_days, ending_with_us, start_crawl
-from pipelines.jobs.day import addresses_due, close, ingest_crawl, prove_earlier_days
+from pipelines.jobs.day import addresses_due, close, close_crawl, ingest_crawl, prove_earlier_days, waiting_crawls
 from pipelines.jobs.notify import Notice, beat, notices_of, notices_of_drift, notices_of_missed, notify
 from pipelines.jobs.rederive import articles_to_re_extract, log_rereads
 from pipelines.jobs.verify import verify
@@ -134,7 +134,7 @@ def _crawled(run: Run, source: str, arguments: list[tuple[str, str]], meter: Met
     if summary is None:
         name = run["id"] if not tried else f"{run['id']}-{len(tried) + 1}"
         file = settings.home / "logs" / f"{name}-{source}.log"
-        process = start_crawl(source, [*arguments, ("run", name)], file, crawling(settings))
+        process = start_crawl(source, [*arguments, ("run", name), ("started_by", "dag")], file, crawling(settings))
         with ending_with_us(process):
             process.wait(partial(logger.info, "%s: %s", source))
         summary = read_summary(archive.store, crawl_key(source, run["day"], name))
@@ -223,11 +223,15 @@ def watch_calendar() -> dict[str, int]:
 
 
 def ingest_settled_orphans() -> dict[str, int]:
-    """Ingest every orphaned capture that is older than a day. Lists the whole archive.
+    """Ingest every crawl that waits for it, then every orphaned capture that is older than a day. Lists the archive.
 
     Younger captures may belong to a crawl at work, whose own run ingests them under the right day.
     """
     archive = _archive()
+    for summary in waiting_crawls(archive, now()):
+        logger.info("ingesting the crawl %s of %s, started by %s", summary.run, summary.source, summary.started_by)
+        ingest_crawl(archive, summary, _tell)
+        close_crawl(archive, summary)
     part = Part.of_today(new_run_id(), "left")
     before = (now() - SETTLED).astimezone(UTC).strftime(STAMP)
     settled = (key for key in archive.store.keys("captures/") if key.rpartition("/")[2] < before)

@@ -14,8 +14,10 @@ class Command(ScrapyCrawl):
     """Ends with 1 when a spider of ours says that its crawl came to nothing; Scrapy itself would say 0."""
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
-        """Crawl, and say what kept the crawl from what it was asked to do."""
+        """Crawl; say what came and how to archive it, or what kept the crawl from what it was asked to do."""
         super().run(args, opts)
+        for sentence in () if SourceSpider.troubles or "attended" in opts.spargs else SourceSpider.done:
+            print(sentence)
         for sentence in SourceSpider.troubles:
             print(f"scrapy: {sentence}", file=sys.stderr)
             self.exitcode = 1
