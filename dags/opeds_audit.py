@@ -65,10 +65,13 @@ def opeds_audit():
 
         return shares_of_archive(SHARES)
 
-    @task
+    @task(map_index_template="{{ share_name }}")
     def fixity(share, dag_run=None):
-        from pipelines.jobs.tasks import fixity
+        from airflow.sdk import get_current_context
 
+        from pipelines.jobs.tasks import fixity, name_of
+
+        get_current_context()["share_name"] = name_of(share)
         return fixity(share, dag_run.partition_key)
 
     fixity.expand(share=shares())

@@ -33,7 +33,7 @@ def failed(context):
     max_active_runs=1,
     dagrun_timeout=timedelta(days=2),
     params={
-        "source": Param("", type="string", description="only this source; empty: all"),
+        "source": Param(None, type=["null", "string"], description="only this source; empty: all"),
         "shards": Param(8, type="integer", minimum=1, maximum=512, description="into how many tasks to divide it"),
     },
     default_args={
@@ -53,11 +53,14 @@ def opeds_rederive():
 
         return shares_of_archive(params["shards"])
 
-    @task
+    @task(map_index_template="{{ share_name }}")
     def re_extract(share, params=None, dag_run=None):
-        from pipelines.jobs.tasks import re_extract_share
+        from airflow.sdk import get_current_context
 
-        return re_extract_share(share, params["source"], dag_run.run_id)
+        from pipelines.jobs.tasks import name_of, re_extract_share
+
+        get_current_context()["share_name"] = name_of(share)
+        return re_extract_share(share, params["source"] or "", dag_run.run_id)
 
     @task(pool="catalogue")
     def publish():

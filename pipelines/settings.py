@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -33,7 +33,7 @@ class Settings:
     home: Path = DEFAULT_HOME
     invented: bool = False  # an archive made now is one of invented op-eds
     processes: int = 0  # that read pages; 0: as many as there are cores
-    connection: str = ""  # the id of an Airflow Connection, see `with_connection`
+    connection: str = ""  # the id of an Airflow Connection, see jobs/connection.py
     endpoint: str = ""
     region: str = ""
     access_key: str = field(default="", repr=False)
@@ -81,32 +81,6 @@ def _value(environ: Mapping[str, str], name: str) -> str:
         return Path(file).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise WrongUsage(f"{name}_FILE={file} cannot be read: {getattr(error, 'strerror', 'it is no text')}") from error
-
-
-def with_connection(settings: Settings) -> Settings:
-    """Return settings with the key of the Airflow Connection that OPEDS_AWS_CONN_ID names: inside of Airflow only.
-
-    Its extra may hold `region_name`, `endpoint_url` and `aws_session_token`, as those of Airflow's AWS provider do.
-    Raises `WrongUsage` when there is no such Connection.
-    """
-    if not settings.connection:
-        return settings
-    from airflow.sdk import Connection
-    from airflow.sdk.exceptions import AirflowException
-
-    try:
-        known = Connection.get(settings.connection)
-    except AirflowException as error:
-        raise WrongUsage(f"OPEDS_AWS_CONN_ID={settings.connection}: there is no such Connection in Airflow") from error
-    extra = known.extra_dejson
-    return replace(
-        settings,
-        access_key=known.login or settings.access_key,
-        secret_key=known.password or settings.secret_key,
-        session_token=extra.get("aws_session_token", ""),
-        region=extra.get("region_name") or settings.region,
-        endpoint=extra.get("endpoint_url") or settings.endpoint,
-    )
 
 
 def check_contact(settings: Settings) -> None:

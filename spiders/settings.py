@@ -8,6 +8,7 @@ _ours = read_settings()
 
 BOT_NAME = "joongang-opeds"
 SPIDER_MODULES = ["spiders"]
+SPIDER_LOADER_CLASS = "spiders.loader.SourceSpiders"
 COMMANDS_MODULE = "spiders.commands"  # `crawl` ends with 1 when it came to nothing
 USER_AGENT = f"joongang-opeds/0.1 (+{_ours.contact or 'no contact given'})"
 ROBOTSTXT_OBEY = True

@@ -124,6 +124,8 @@ class SourceSpider(Spider):
         return source
 
     def _check_urls(self) -> None:
+        if not self.urls and not self.place_source.routes:
+            refuse(f"{self.name} has no lists; give addresses: -a url=https://…")
         for url in self.urls:
             place = place_of(url, [self.place_source])
             if place is None:
@@ -204,7 +206,9 @@ class SourceSpider(Spider):
         )
 
     def _conclude(self, route: Route, step: Next, status: int = 0) -> None:
-        """Add to a route's report what followed from a page of it, or from its absence."""
+        """Add to a route's report, and to the log, what followed from a page of it or from its absence."""
+        if step.error:
+            self.logger.warning("route %s: %s", route.name, step.error)
         known = self.reports[route.name]
         self.reports[route.name] = replace(
             known,

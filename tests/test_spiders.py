@@ -16,7 +16,7 @@ from pipelines.index.opened import open_archive
 from pipelines.jobs.crawls import start_crawl
 from pipelines.jobs.day import waiting_crawls
 from pipelines.settings import Settings
-from tests.conftest import SEED_PAGE, Command, Ran, World, environment_of
+from tests.conftest import ROOT, SEED_PAGE, Command, Ran, World, environment_of
 
 DAY = ("-a", "since=2026-06-02", "-a", "until=2026-06-02")
 DAUM_SEED = "https://v.daum.net/v/20240626200145724"
@@ -38,7 +38,9 @@ def captures(settings: Settings) -> list[str]:
 
 
 def test_the_spiders_are_listed(scrapy: Command, folder: Settings) -> None:
-    assert scrapy("list", settings=folder).out.split() == ["daum", "kjd"]
+    assert scrapy("list", settings=folder).out.split() == ["daum", "kjd", "naver", "yna"]
+    no_lists = scrapy("crawl", "naver", settings=folder)
+    assert (no_lists.code, "naver has no lists; give addresses: -a url=" in no_lists.err) == (2, True)
 
 
 def test_a_day_of_the_paper(scrapy: Command, newsstand: World, bucket: Settings, tmp_path: Path) -> None:
@@ -334,3 +336,18 @@ def test_crawls_of_runs_are_left_to_their_runs_for_a_day(scrapy: Command, newsst
     archive = open_archive(folder)
     assert [one.started_by for one in waiting_crawls(archive, now())] == ["hand"]
     assert [one.started_by for one in waiting_crawls(archive, now() + timedelta(days=2))] == ["hand", "run", "dag"]
+
+
+def test_a_source_file_alone_makes_a_spider(scrapy: Command, newsstand: World, tmp_path: Path) -> None:
+    text = (ROOT / "pipelines" / "sources" / "daum.toml").read_text()
+    (tmp_path / "hanbit.toml").write_text(text.replace('name = "daum"', 'name = "hanbit"', 1).replace("5.0", "0", 1))
+    listed = scrapy("list", settings=None, OPEDS_SOURCES=str(tmp_path))
+    assert {"hanbit", "kjd", "daum"} <= {*listed.out.split()}
+    warc = tmp_path / "x.warc.gz"
+    crawled = scrapy(
+        "crawl", "hanbit", "-a", "since=2026-06-02", "-a", f"warc={warc}", settings=None, OPEDS_SOURCES=str(tmp_path)
+    )
+    assert "hanbit, 2026-06-02 to 2026-06-02: 3 captured" in crawled.out
+    (tmp_path / "hanbit.toml").write_text("name = 5")
+    broken = scrapy("list", settings=None, OPEDS_SOURCES=str(tmp_path))
+    assert (broken.code, len(broken.err.splitlines())) == (2, 1)

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +13,7 @@ from types import FrameType
 
 import pytest
 
+from newsstand.pages import JOINS, c_path
 from pipelines.archive import manifests
 from pipelines.archive.crawl_summary import Summary, Tried, parse_summary, summary_body
 from pipelines.archive.keys import crawl_key
@@ -20,10 +21,20 @@ from pipelines.archive.store import open_store
 from pipelines.catalogue.delta import location, open_table
 from pipelines.catalogue.queries import days
 from pipelines.clock import SEOUL, iso, now, today
-from pipelines.errors import DayIncomplete, FixityFailed, SiteBusy, SiteRefused, WrongUsage
+from pipelines.errors import (
+    DayIncomplete,
+    FixityFailed,
+    NoArchive,
+    NotificationFailed,
+    SiteBusy,
+    SiteRefused,
+    WrongUsage,
+)
 from pipelines.index.opened import open_archive
 from pipelines.jobs import tasks
-from pipelines.jobs.tasks import Closed, Run
+from pipelines.jobs.connection import with_connection
+from pipelines.jobs.day import close
+from pipelines.jobs.tasks import Closed, Run, Share
 from pipelines.model import Shard
 from pipelines.settings import Settings
 from tests.conftest import C_URL, Command, World, environment_of, page, prose, state, take_in
@@ -52,6 +63,17 @@ def archive_of(folder: Settings, newsstand: World, monkeypatch: pytest.MonkeyPat
     return folder
 
 
+def all_shares(run: Run) -> list[Share]:
+    """Return the shares of every source of a run."""
+    return [share for source in run["sources"] for share in tasks.shares(run, source)]
+
+
+def run_of(run_id: str, day: str, at: str, *sources: str, wanted: Sequence[str] = ()) -> Run:
+    """Return a run of these sources, which are all that are wanted unless others are named."""
+    names = list(wanted or sources)
+    return Run(id=run_id, day=day, at=at, sources=list(sources), wanted=names, unknown=[], addresses={})
+
+
 def whole_day(meter: Meter, day: str = DAY) -> Closed:
     """Take the steps as the DAG does."""
     run = tasks.discover(day)
@@ -62,7 +84,7 @@ def whole_day(meter: Meter, day: str = DAY) -> Closed:
 
 def finished(run: Run, meter: Meter) -> Closed:
     """Take the steps behind the crawls."""
-    for share in tasks.shares(run):
+    for share in all_shares(run):
         tasks.ingest_share(share, meter)
     closed = tasks.close_day(run)
     tasks.publish_catalogue()
@@ -102,7 +124,7 @@ def test_the_calendar_knows_a_day_before_it_is_published(archive_of: Settings, m
     run = tasks.discover(DAY)
     for source in run["sources"]:
         tasks.crawl(run, source, meter)
-    for share in tasks.shares(run):
+    for share in all_shares(run):
         tasks.ingest_share(share, meter)
     tasks.close_day(run)
     (day,) = days(archive_of)
@@ -229,7 +251,7 @@ def test_pages_of_an_earlier_try_are_taken_in_though_the_last_one_got_nothing(
     newsstand.stand.stand.fault("flaky-503")
     with pytest.raises(SiteBusy):
         tasks.crawl(run, "kjd", meter)
-    assert [share["last"] for share in tasks.shares(run)] == [False]
+    assert [share["last"] for share in all_shares(run)] == [False]
     closed = finished(run, meter)
     assert pages >= 1
     assert closed["complete"] is False
@@ -252,19 +274,16 @@ def test_a_second_look_may_be_taken_after_midnight(archive_of: Settings, newssta
     body = page(prose(1), date=f"{then.astimezone(SEOUL):%d %b. %Y, %H:%M}")
     newsstand.stand.stand.given[C_URL.removeprefix("https://")] = body
     take_in(open_archive(archive_of), captured(body, then.isoformat()[:19]))
-    run = Run(id="again", day=str(today() - timedelta(days=1)), at=iso(moment), sources=["kjd"])
+    run = run_of("again", str(today() - timedelta(days=1)), iso(moment), "kjd")
     assert tasks.revisit_source(run, "kjd", meter) == {"kept": 1}
-    (share,) = tasks.shares(run)
+    (share,) = all_shares(run)
     assert tasks.ingest_share(share, meter) == {"UNCHANGED": 1}
 
 
 def test_a_crawl_told_to_end_leaves_its_summary(archive_of: Settings, newsstand: World) -> None:
     """As Kubernetes ends a task: SIGTERM to the process that runs it."""
     newsstand.stand.stand.fault("slow@/news/2026")
-    code = (
-        "from pipelines.jobs import tasks\n"
-        f"tasks.crawl({{'id': 'r1', 'day': {DAY!r}, 'at': '', 'sources': ['kjd']}}, 'kjd', lambda *_: None)\n"
-    )
+    code = f"from pipelines.jobs import tasks\ntasks.crawl({run_of('r1', DAY, '', 'kjd')!r}, 'kjd', lambda *_: None)\n"
     task = subprocess.Popen([sys.executable, "-c", code])
     while not list(open_store(archive_of).keys("captures/kjd/")):
         assert task.poll() is None, "it ended by itself"
@@ -317,7 +336,7 @@ def test_a_day_that_no_list_shows_is_not_discoverable(
     monkeypatch.setenv("OPEDS_SOURCES", str(late))
     run = tasks.discover("2001-01-01")
     assert "daum" not in run["sources"]
-    closed = tasks.close_day(Run(id=run["id"], day="1999-01-01", at=run["at"], sources=[]))
+    closed = tasks.close_day(run_of(run["id"], "1999-01-01", run["at"], wanted=["daum", "kjd"]))
     closing = manifests.manifest_at(open_store(archive_of), closed["seq"]).closing
     assert closing is not None
     assert set(closing.missing) == {f"{s}: not discoverable: no route shows this day" for s in ("daum", "kjd")}
@@ -332,7 +351,7 @@ def test_a_weekday_that_brings_nothing_is_told_when_such_days_bring_some(archive
     (key,) = [f"crawls/kjd/{DAY}/r.json"]
     told = Summary("r", "kjd", DAY, DAY, "2026-06-03T00:00:00Z", "2026-06-03T00:00:01Z", "finished")
     archive.store.create(key, summary_body(told))
-    closed = tasks.close_day(Run(id="r", day=DAY, at="2026-06-03T00:00:00Z", sources=["kjd"]))
+    closed = tasks.close_day(run_of("r", DAY, "2026-06-03T00:00:00Z", "kjd"))
     closing = manifests.manifest_at(archive.store, closed["seq"]).closing
     assert closing is not None
     assert closing.warnings == ("kjd: nothing was published, though 5 of the last 8 Tuesdays had something",)
@@ -342,7 +361,7 @@ def test_a_large_crawl_is_taken_in_by_several_tasks(archive_of: Settings) -> Non
     tried = [Tried(f"https://example.org/{n}", f"kjd-c{n:07d}", day=DAY, result="gone") for n in range(600)]
     told = Summary("r", "kjd", DAY, DAY, "", finish_reason="finished", addresses=tried)
     open_archive(archive_of).store.create(crawl_key("kjd", DAY, "r"), summary_body(told))
-    work = tasks.shares(Run(id="r", day=DAY, at="", sources=["kjd"]))
+    work = all_shares(run_of("r", DAY, "", "kjd"))
     assert len(work) == 3
     counts = [tasks.ingest_share(share, Meter())["GONE"] for share in work]
     assert sum(counts) == 600
@@ -425,15 +444,93 @@ def test_a_revisit_with_nothing_owed_asks_nobody(archive_of: Settings, newsstand
     assert len(newsstand.paths()) == asked
 
 
-def test_a_run_without_a_day_says_so(archive_of: Settings) -> None:
-    with pytest.raises(WrongUsage, match="partition key"):
-        tasks.discover("")
-    with pytest.raises(WrongUsage, match="clear that one"):
-        tasks.shares(None)  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        (("June",), "partition key"),
+        (("1999-01-01",), "has nothing before"),
+        (("2999-01-01",), "has not come yet"),
+        ((DAY, "nyt"), "unknown source 'nyt'"),
+        ((DAY, "kjd", "https://v.daum.net/v/20240626200145724"), "is no article address of a source"),
+    ],
+)
+def test_a_form_that_cannot_be_is_refused_before_anything_is_asked(
+    asked: tuple[str, ...], sentence: str, archive_of: Settings, newsstand: World
+) -> None:
+    with pytest.raises(WrongUsage, match=sentence):
+        tasks.discover(*asked)
+    assert newsstand.paths() == []
+    assert not Path(archive_of.archive.removeprefix("file://")).exists()
+
+
+def test_an_empty_form_means_yesterday_and_one_source_is_the_whole_day_of_that_source(
+    archive_of: Settings, meter: Meter
+) -> None:
+    run = tasks.discover(None, None, None)
+    assert (run["day"], run["wanted"]) == (str(today() - timedelta(days=1)), ["daum", "kjd"])
+    run = tasks.discover(DAY, "kjd")
+    assert (run["sources"], run["wanted"]) == (["kjd"], ["kjd"])
+    tasks.crawl(run, "kjd", meter)
+    assert finished(run, meter)["complete"]
+
+
+def test_a_list_of_addresses_is_fetched_by_its_sources(archive_of: Settings, newsstand: World, meter: Meter) -> None:
+    oped = next(o for o in newsstand.stand.stand.world.opeds if o.cid == "2594828")
+    url = f"https://{JOINS}{c_path(oped)}"
+    run = tasks.discover(DAY, None, f"{url}\n")
+    assert (run["sources"], run["addresses"]) == (["kjd"], {"kjd": [url]})
+    assert tasks.crawl(run, "kjd", meter) == {"captured": 1}
+    (share,) = all_shares(run)
+    assert tasks.name_of(share) == "kjd 1 of 1"
+    assert sum(tasks.ingest_share(share, meter).values()) == 1
+
+
+def test_a_source_that_the_dags_do_not_know_leaves_the_day_incomplete(archive_of: Settings, meter: Meter) -> None:
+    run = tasks.discover(DAY, None, None, ["kjd"])
+    assert run["unknown"] == ["daum"]
+    tasks.crawl(run, "kjd", meter)
+    closed = finished({**run, "sources": ["kjd"]}, meter)
+    closing = manifests.manifest_at(open_store(archive_of), closed["seq"]).closing
+    assert closing is not None
+    assert any("give the DAG processor the same OPEDS_SOURCES" in one for one in closing.missing)
+
+
+def test_the_watch_names_days_that_never_ran_or_stayed_incomplete(
+    archive_of: Settings, meter: Meter, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(NoArchive):
+        tasks.watch_calendar()
+    archive = open_archive(archive_of)
+    assert tasks.watch_calendar() == {"open": 0}, "nothing was closed yet"
+    whole = [Summary("r", name, "", "", "2026-06-03T00:00:00Z", finish_reason="finished") for name in ("kjd", "daum")]
+    for days_ago, complete in ((20, False), (5, True), (3, False)):
+        day = today() - timedelta(days=days_ago)
+        summaries = {one.source: replace(one, since=str(day), until=str(day)) for one in whole} if complete else {}
+        close(archive, f"r{days_ago}", day, ["kjd", "daum"], summaries, {})
+    assert tasks.watch_calendar() == {"open": 13}, "of the last 14, all but one"
+    assert "missed: 13 of the last days are not whole" in caplog.text
+    assert f"{today() - timedelta(days=3)}: kjd: not crawled; daum: not crawled" in caplog.text
+    assert f"{today() - timedelta(days=1)}: never run" in caplog.text
+    monkeypatch.setenv("OPEDS_HEARTBEAT", "http://127.0.0.1:9/x")
+    with pytest.raises(NotificationFailed, match="heartbeat"):
+        tasks.watch_calendar()
 
 
 def test_what_travels_between_tasks_is_small_and_plain(archive_of: Settings, meter: Meter) -> None:
     run = tasks.discover(DAY)
-    crossing = [run, tasks.crawl(run, "kjd", meter), tasks.shares(run), tasks.shares_of_archive(8)]
+    crossing = [run, tasks.crawl(run, "kjd", meter), all_shares(run), tasks.shares_of_archive(8)]
     assert all(json.loads(json.dumps(one)) == one for one in crossing)
     assert max(len(json.dumps(one)) for one in crossing) < 1000
+
+
+def test_a_key_may_come_from_an_airflow_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {"login": "KEY", "password": "SECRET", "conn_type": "aws"}
+    told |= {"extra": {"region_name": "ap-northeast-2", "endpoint_url": "http://localhost:8333"}}  # type: ignore[dict-item]
+    monkeypatch.setenv("AIRFLOW_CONN_ARCHIVE", json.dumps(told))
+    found = with_connection(Settings(connection="archive", region="us-east-1"))
+    assert (found.access_key, found.secret_key) == ("KEY", "SECRET")
+    assert (found.region, found.endpoint) == ("ap-northeast-2", "http://localhost:8333")
+    assert "SECRET" not in repr(found)
+    with pytest.raises(WrongUsage, match="there is no such Connection in Airflow"):
+        with_connection(Settings(connection="nobody"))
+    assert with_connection(Settings(access_key="own")).access_key == "own"

@@ -180,7 +180,7 @@ def days(settings: Settings) -> list[Row]:
     rows = query_table(settings, "runs", "SELECT * FROM t ORDER BY seq")
     published = rows[-1]["seq"] if rows else 0
     rows += [run_row(seq, manifest) for seq, manifest in manifests.read_log(open_store(settings), published)]
-    asked = [source.name for source in load_sources(settings.sources).values() if source.routes]
+    asked = [source.name for source in load_sources(settings.sources).values() if source.is_crawled]
     found: dict[str, Row] = {}
     read: dict[str, set[str]] = {}
     for row in rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import signal
 import sys
@@ -26,6 +27,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 index_app = typer.Typer(help="The derived index: init, rebuild.", no_args_is_help=True)
+airflow_app = typer.Typer(help="What Airflow needs to know: pools.", no_args_is_help=True)
 store_app = typer.Typer(help="The embedded store: start, stop, status, key.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, for programs.")]
 Day = Annotated[str, typer.Option(help="One day in Seoul: 2026-06-01.")]
@@ -410,6 +412,23 @@ def index_rebuild(as_json: Json = False) -> None:
     _say({"log": last}, f"the index was made anew; it stands at manifest {last}", as_json)
 
 
+app.add_typer(airflow_app, name="airflow")
+
+
+@airflow_app.command("pools")
+def airflow_pools() -> None:
+    """Print the pools that the DAGs need, for `airflow pools import FILE`: one for each site, one for the catalogue."""
+    from pipelines.sources import load_sources
+
+    told = {
+        f"site_{s.name}": {"slots": 1, "description": f"one crawl at a time of {s.hosts[0]}, over all DAGs"}
+        for s in load_sources(read_settings().sources).values()
+        if s.is_crawled
+    }
+    told["catalogue"] = {"slots": 1, "description": "one publisher at a time"}
+    print(json.dumps({name: {**pool, "include_deferred": False} for name, pool in sorted(told.items())}, indent=2))
+
+
 app.add_typer(store_app, name="store")
 
 
@@ -565,7 +584,7 @@ def _asked(day: str, since: str, until: str, sources: list[str]) -> Any:
     settings = read_settings()
     known = load_sources(settings.sources)
     names = tuple(source_named(known, name).name for name in sources) or tuple(
-        sorted((n for n, s in known.items() if s.routes), key=lambda n: not known[n].own)
+        sorted((n for n, s in known.items() if s.is_crawled), key=lambda n: not known[n].own)
     )
     check_days((known[name] for name in names), first, last)
     if not all(known[name].loopback for name in names):

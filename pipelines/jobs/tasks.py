@@ -34,17 +34,20 @@ from pipelines.errors import (
 from pipelines.index.opened import Archive, open_archive
 from pipelines.ingestion.ingest import Part, ingest_orphans
 from pipelines.ingestion.read import Readers
+from pipelines.jobs.connection import with_connection
 from pipelines.jobs.crawls import check, check_days, ending_with_us, start_crawl
 from pipelines.jobs.day import addresses_due, close, close_crawl, ingest_crawl, prove_earlier_days, waiting_crawls
 from pipelines.jobs.notify import Notice, beat, notices_of, notices_of_drift, notices_of_missed, notify
 from pipelines.jobs.rederive import articles_to_re_extract, log_rereads
 from pipelines.jobs.verify import verify
 from pipelines.model import Outcome, Shard, Verdict
-from pipelines.settings import Settings, crawling, read_settings, with_connection
-from pipelines.sources import load_sources
+from pipelines.settings import Settings, crawling, read_settings
+from pipelines.sources import Source, load_sources, source_named
+from pipelines.sources.addresses import place_of
 
 logger = logging.getLogger(__name__)
 Meter = Callable[[str, int], None]  # name and count: Airflow's `Stats.incr`
+UNKNOWN_TO_DAGS = "no DAG crawls it: give the DAG processor the same OPEDS_SOURCES as the workers"
 PER_TASK = 250  # addresses of a crawl that one task ingests
 ROUND = 28  # days in which every object has its turn to be verified
 WATCHED = 14  # days before today that must be whole
@@ -59,12 +62,19 @@ METERED = {
 
 
 class Run(TypedDict):
-    """A run's name, the day in Seoul it is for, the moment it began (UTC), and the sources it asks."""
+    """A run's name, the day in Seoul it is for, the moment it began (UTC), and the sources it asks.
+
+    `wanted` are the sources whose part of the day is closed; of these, `unknown` are not known to the DAG's own
+    processor, so nobody crawls them. `addresses` are the articles to fetch instead of a day's lists, by source.
+    """
 
     id: str
     day: str
     at: str
     sources: list[str]
+    wanted: list[str]
+    unknown: list[str]
+    addresses: dict[str, list[str]]
 
 
 class Share(TypedDict):
@@ -90,20 +100,56 @@ class Closed(TypedDict):
     counts: dict[str, int]
 
 
-def discover(day: str) -> Run:
-    """Name a run, and say which sources have a route that shows the day; the others are `not discoverable`."""
-    wanted = _day(day)
-    check_days(load_sources(read_settings().sources).values(), wanted, wanted)
-    archive = _archive()
-    serving = [s.name for s in archive.sources.values() if any(r.serves(wanted, wanted) for r in s.routes)]
-    return Run(id=new_run_id(), day=wanted.isoformat(), at=iso(now()), sources=serving)
+def discover(
+    day: str | None = None, source: str | None = None, addresses: str | None = None, known: Iterable[str] | None = None
+) -> Run:
+    """Name a run for a day (default: yesterday) and for all sources or one; or for addresses, with spaces between.
+
+    Says which sources have a route that shows the day; the others are `not discoverable`. `known` are those that the
+    DAG has a task for. Raises `WrongUsage` for a day that cannot be, an unknown source, an address that names no
+    article.
+    """
+    sources = load_sources(read_settings().sources)
+    wanted = _day(day) if day else today() - timedelta(days=1)
+    asked = [source_named(sources, source)] if source else [s for s in sources.values() if s.is_crawled]
+    check_days(asked, wanted, wanted)
+    by_source = _by_source(addresses or "", asked)
+    _archive()
+    serving = [s.name for s in asked if s.name in by_source or any(r.serves(wanted, wanted) for r in s.routes)]
+    names = [s.name for s in asked]
+    return Run(
+        id=new_run_id(),
+        day=wanted.isoformat(),
+        at=iso(now()),
+        sources=sorted(by_source) or serving,
+        wanted=names,
+        unknown=[] if known is None else sorted(set(names) - set(known)),
+        addresses=by_source,
+    )
+
+
+def _by_source(addresses: str, sources: Iterable[Source]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for url in addresses.split():
+        place = place_of(url, sources)
+        if place is None:
+            raise WrongUsage(f"{url} is no article address of a source that was asked for")
+        found.setdefault(place.source.name, []).append(url)
+    return found
 
 
 def due_revisits() -> Run:
     """Name a run that revisits pages of 1, 3, 7 and 30 days, and the sources that have such pages."""
     moment = now()
+    due = sorted(addresses_due(_archive(), moment))
     return Run(
-        id=new_run_id(), day=today().isoformat(), at=iso(moment), sources=sorted(addresses_due(_archive(), moment))
+        id=new_run_id(),
+        day=today().isoformat(),
+        at=iso(moment),
+        sources=due,
+        wanted=due,
+        unknown=[],
+        addresses={},
     )
 
 
@@ -113,7 +159,9 @@ def crawl(run: Run, source: str, meter: Meter) -> dict[str, int]:
     A crawl that was finished under this run is not made again. Raises `SiteBusy`, `SiteRefused` or `CrawlFailed`;
     what was captured until then is kept.
     """
-    return _crawled(run, source, [("since", run["day"]), ("until", run["day"])], meter)
+    urls = run["addresses"].get(source, [])
+    days = [("since", run["day"]), ("until", run["day"])]
+    return _crawled(run, source, [("url", " ".join(urls)), *days] if urls else days, meter)
 
 
 def revisit_source(run: Run, source: str, meter: Meter) -> dict[str, int]:
@@ -146,16 +194,25 @@ def _crawled(run: Run, source: str, arguments: list[tuple[str, str]], meter: Met
     return summary.counts
 
 
-def shares(run: Run) -> list[Share]:
-    """Return shares of what the run's crawls brought, also of crawls that were cut off."""
-    archive = _archive_for(run)
+def shares(run: Run, source: str) -> list[Share]:
+    """Return shares of what the run's crawls of a source brought, also of crawls that were cut off."""
     found: list[Share] = []
-    for source, tries in _summaries(archive, run).items():
-        for summary in tries:
-            of = -(-len(summary.addresses) // PER_TASK)
-            key = crawl_key(source, run["day"], summary.run)
-            found += [Share(crawl=key, last=summary is tries[-1], number=number, of=of) for number in range(of)]
+    tries = _summaries(_archive(), run, [source]).get(source, [])
+    for summary in tries:
+        of = -(-len(summary.addresses) // PER_TASK)
+        key = crawl_key(source, run["day"], summary.run)
+        found += [Share(crawl=key, last=summary is tries[-1], number=number, of=of) for number in range(of)]
     return found
+
+
+def name_of(share: Share) -> str:
+    """Return what people call a share: `kjd 1 of 3`.
+
+    >>> name_of(Share(crawl="crawls/kjd/2026-06-01/x.json", last=True, number=0, of=3))
+    'kjd 1 of 3'
+    """
+    source = share["crawl"].split("/")[1] if share["crawl"] else "share"
+    return f"{source} {share['number'] + 1} of {share['of']}"
 
 
 def ingest_share(share: Share, meter: Meter) -> dict[str, int]:
@@ -170,16 +227,17 @@ def ingest_share(share: Share, meter: Meter) -> dict[str, int]:
 
 def close_day(run: Run) -> Closed:
     """Log how the day stands after the run's crawls, from what lies in the bucket."""
-    archive = _archive_for(run)
-    tries = _summaries(archive, run)
+    archive = _archive()
+    tries = _summaries(archive, run, run["sources"])
     failures = {name: "not crawled; see the task's log" for name in run["sources"] if name not in tries}
     for name, summaries in tries.items():
         keys = {tried.capture_key for one in summaries for tried in one.addresses if tried.capture_key}
         left = len(keys - archive.index.named(keys))
         if left:
             failures[name] = f"{left} of {len(keys)} captures were not ingested; see the task's log"
-    names = [source.name for source in archive.sources.values() if source.routes]
+    names = run["wanted"]
     failures |= {name: "not discoverable: no route shows this day" for name in names if name not in run["sources"]}
+    failures |= {name: UNKNOWN_TO_DAGS for name in run["unknown"]}
     last = {name: summaries[-1] for name, summaries in tries.items()}
     closing, seq = close(archive, run["id"], _day(run["day"]), names, last, failures)
     for day in prove_earlier_days(archive, run["id"], last):
@@ -199,12 +257,15 @@ def publish_catalogue() -> dict[str, int]:
 def report(closed: Closed, past: bool = False) -> None:
     """Send notices about a day: what is missing or unusual and, unless it is `past`, which layouts drifted.
 
-    Raises `DayIncomplete`: the day was archived as far as it could be read, and its run shows red.
+    Raises `DayIncomplete`: the day was archived as far as it could be read, and its run shows red; cleared once later
+    runs have made the day whole, it is green.
     """
     settings = _settings()
     closing = manifests.manifest_at(open_archive(settings).store, closed["seq"]).closing
     assert closing is not None
     drift = [] if past else notices_of_drift(drifted(settings))  # of the whole archive: once a day is enough
+    if not closing.complete and any(row["day"] == closed["day"] and row["complete"] for row in days(settings)):
+        closing = replace(closing, complete=True, missing=())  # later runs made the day whole
     wrong = "" if closing.complete else f"{closed['day']} is not complete: {'; '.join(closing.missing[:3])}"
     _notify_or_raise([*notices_of(closed["day"], closing), *drift], settings, DayIncomplete, wrong)
 
@@ -304,12 +365,6 @@ def _archive() -> Archive:
     return open_archive(_settings())
 
 
-def _archive_for(run: Run | None) -> Archive:
-    if run is None:
-        raise WrongUsage("there is no run: the task that names it failed; clear that one")
-    return _archive()
-
-
 def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
@@ -326,10 +381,10 @@ def _tries(archive: Archive, run: Run, source: str) -> list[str]:
     return sorted(names, key=lambda name: (len(name), name))
 
 
-def _summaries(archive: Archive, run: Run) -> dict[str, list[Summary]]:
-    """Return the crawls of each source under this run, in order; one that ended without a word has no summary."""
+def _summaries(archive: Archive, run: Run, sources: Iterable[str]) -> dict[str, list[Summary]]:
+    """Return the crawls of these sources under this run, in order; one that ended without a word has no summary."""
     found: dict[str, list[Summary]] = {}
-    for source in run["sources"]:
+    for source in sources:
         for name in _tries(archive, run, source):
             with suppress(CrawlFailed):
                 found.setdefault(source, []).append(read_summary(archive.store, crawl_key(source, run["day"], name)))

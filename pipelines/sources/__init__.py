@@ -111,10 +111,16 @@ class Source:
     delay: float = 5.0
     strip: tuple[str, ...] = ()
     opinion: re.Pattern[str] | None = None
+    enabled: bool = True
     own: bool = False
     evidence: bool = False
     loopback: bool = False
     file: str = ""
+
+    @property
+    def is_crawled(self) -> bool:
+        """Whether its lists are read by a run that names no source."""
+        return self.enabled and bool(self.routes)
 
     def profiles_at(self, moment: dt.datetime) -> list[Profile]:
         """Return the profiles in the order to try for a capture of that moment: those in force first."""

@@ -143,7 +143,7 @@ TABLES: dict[str, dict[str, ValueKind]] = {
         "delay": number,
         "first_day": iso_day,
         "same_host": pairs,
-        **dict.fromkeys(("own", "evidence", "loopback"), flag),
+        **dict.fromkeys(("enabled", "own", "evidence", "loopback"), flag),
         **dict.fromkeys(("hosts", "names", "press", "press_in", "strip"), each(text)),
     },
     "address": {"prefix": text, "pattern": address, "time": text},
