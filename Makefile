@@ -42,7 +42,9 @@ LOCK := uv pip compile -q --universal --generate-hashes --no-emit-index-url --no
 lock: ## write the lock files anew (needs uv)
 	$(LOCK) --extra embedded --extra browse -o requirements.lock
 	$(LOCK) --extra airflow --extra distributed --extra postgres -c requirements.lock -o requirements-airflow.lock
-	$(LOCK) --all-extras -c requirements.lock -c requirements-airflow.lock -o requirements-dev.lock
+	$(LOCK) --extra airflow --extra distributed --extra postgres --extra operations -c requirements-airflow.lock \
+	  -o requirements-operations.lock
+	$(LOCK) --all-extras -c requirements.lock -c requirements-airflow.lock -c requirements-operations.lock -o requirements-dev.lock
 
 clean: down airflow-down ## remove the demo's archive and everything built
 	rm -rf .demo $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -6,20 +6,23 @@ The second part needs PostgreSQL and Redis (Debian's packages; `make test` insta
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import sqlalchemy as sa
@@ -179,6 +182,51 @@ def redis(folder: Path) -> Iterator[str]:
         process.wait()
 
 
+class Collector(BaseHTTPRequestHandler):
+    """Takes what OpenLineage and OpenTelemetry send, and keeps it by path."""
+
+    got: ClassVar[dict[str, list[bytes]]] = {}
+
+    def do_POST(self) -> None:
+        self.got.setdefault(self.path, []).append(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def collector() -> Iterator[int]:
+    """Run a collector on loopback; yield its port."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Collector)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_address[1]
+    server.shutdown()
+    server.server_close()
+
+
+def operations(port: int, store: Settings) -> dict[str, str]:
+    """Return what the extra `operations` is for: task logs to S3, lineage and metrics to a collector."""
+    extra = {"endpoint_url": store.endpoint, "region_name": store.region}
+    key = {"conn_type": "aws", "login": store.access_key, "password": store.secret_key, "extra": extra}
+    return {
+        "AIRFLOW__LOGGING__REMOTE_LOGGING": "True",
+        "AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER": "s3://archive/task-logs",
+        "AIRFLOW__LOGGING__REMOTE_LOG_CONN_ID": "task_logs",
+        "AIRFLOW_CONN_TASK_LOGS": json.dumps(key),
+        "AIRFLOW__OPENLINEAGE__NAMESPACE": "opeds",
+        "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(
+            {"type": "http", "url": f"http://127.0.0.1:{port}", "endpoint": "lineage"}
+        ),
+        "AIRFLOW__METRICS__OTEL_ON": "True",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}",
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+        "OTEL_METRIC_EXPORT_INTERVAL": "1000",
+    }
+
+
 @pytest.fixture(scope="module")
 def databases(postgres: str) -> Callable[[str], str]:
     """Make an empty database on the server; return its URL."""
@@ -197,7 +245,11 @@ def databases(postgres: str) -> Callable[[str], str]:
 
 @pytest.fixture(scope="module")
 def cluster(
-    seaweed: Settings, databases: Callable[[str], str], fast_sources: Path, tmp_path_factory: pytest.TempPathFactory
+    seaweed: Settings,
+    databases: Callable[[str], str],
+    fast_sources: Path,
+    collector: int,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Cluster]:
     if shutil.which("redis-server") is None:
         pytest.skip("Redis is not installed (Debian: apt-get install redis-server)")
@@ -219,6 +271,7 @@ def cluster(
             AIRFLOW__CELERY__BROKER_URL=broker,
             AIRFLOW__CELERY__RESULT_BACKEND=f"db+{database}",
             AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT="20",
+            **operations(collector, shared),
         )
         made = Cluster(airflow, stand, shared, world)
         try:
@@ -281,6 +334,22 @@ def test_a_consumer_is_told_once_for_each_day(cluster: Cluster) -> None:
     keys = [run["partition_key"] for run in runs if run["partition_key"] < "2026-06-30"]
     assert sorted(keys) == [str(FIRST + timedelta(days=n)) for n in range(DAYS)]
     assert {run["state"] for run in runs} == {"success"}
+
+
+@pytest.mark.distributed
+def test_logs_lineage_and_metrics_go_where_they_are_told(cluster: Cluster) -> None:
+    cluster.ended("opeds_daily", DAYS, 60)
+    logs = open_store(replace(cluster.settings, archive="s3://archive/task-logs"))
+    tasks_logged = {re.findall(r"task_id=(\w+)", key)[0] for key in logs.keys("dag_id=opeds_daily/")}
+    assert {"discover", "crawl_kjd", "close", "report"} <= tasks_logged
+    lineage = [json.loads(body) for body in Collector.got["/lineage"]]
+    assert "opeds://archive" in json.dumps(lineage), "which runs made the asset"
+    assert {event["job"]["namespace"] for event in lineage if "job" in event} == {"opeds"}
+    measured = b"".join(Collector.got["/v1/metrics"])
+    assert b"opeds.kjd.archived" in measured
+    secrets = (cluster.settings.secret_key, cluster.airflow.password)
+    told = b"".join(body for bodies in Collector.got.values() for body in bodies)
+    assert not any(secret.encode() in told for secret in secrets)
 
 
 @pytest.mark.distributed
