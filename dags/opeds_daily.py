@@ -85,7 +85,7 @@ def failed(context):
     failed(context)
 
 
-def brought(run, site):
+def crawl_and_ingest(run, site):
     """Crawl a site and ingest what that brought: each by itself, so that a slow site holds up no other."""
 
     @task(task_id=f"crawl_{site}", pool=f"site_{site}", queue="crawl", execution_timeout=CRAWL)
@@ -144,9 +144,15 @@ def brought(run, site):
         "day": Param(
             None, type=["null", "string"], format="date", title="Day in Seoul", description="empty: yesterday"
         ),
-        "source": Param(None, type=["null", "string"], enum=[None, *SITES], description="one source; empty: all"),
+        "source": Param(
+            None, type=["null", "string"], enum=[None, *SITES], title="Source", description="one alone; null: all"
+        ),
         "addresses": Param(
-            None, type=["null", "string"], format="multiline", description="articles to fetch, instead of a day's lists"
+            None,
+            type=["null", "string"],
+            format="multiline",
+            title="Addresses",
+            description="articles to fetch, instead of a day's lists",
         ),
     },
     tags=["opeds", "crawl"],
@@ -184,7 +190,7 @@ def opeds_daily():
     run = discover()
     closed = close(run)
     published, reported = publish(closed), report(closed)
-    [brought(run, site) for site in SITES] >> closed
+    [crawl_and_ingest(run, site) for site in SITES] >> closed
     run >> published >> reported
     run >> reported
 

@@ -63,7 +63,7 @@ def failed(context):
     failed(context)
 
 
-def brought(run, site):
+def crawl_and_ingest(run, site):
     """Revisit a site's pages and ingest what that brought: each site by itself."""
 
     @task(task_id=f"revisit_{site}", pool=f"site_{site}", queue="crawl", execution_timeout=CRAWL)
@@ -133,7 +133,7 @@ def opeds_revisit():
     run = due()
     done = EmptyOperator(task_id="done", trigger_rule=TriggerRule.NONE_FAILED)
     published = publish()
-    for visited, ingested in [brought(run, site) for site in SITES]:
+    for visited, ingested in [crawl_and_ingest(run, site) for site in SITES]:
         ingested >> published
         visited >> done
     published >> done

@@ -1,4 +1,4 @@
-"""Weekly maintenance: ingest orphaned captures, compact the catalogue.
+"""Weekly maintenance: ingest crawls and captures that were left behind, compact the catalogue.
 
 It runs every Sunday at 03:00 in Seoul. An orphaned capture is one that no manifest lists, because a run was killed. The
 daily runs ingest those of the articles that they fetch; this DAG ingests all, and is the only one that lists the whole
@@ -7,7 +7,7 @@ removed. Time travel of a Delta reader ends there; the versions of an op-ed are 
 
 | task | does | if it fails |
 |---|---|---|
-| `ingest_orphans` | ingests every capture that no manifest lists | retried |
+| `ingest_orphans` | ingests crawls that wait for it (started by hand, or left by a run a day ago), then every capture that no manifest lists | retried |
 | `publish` | brings the table up to the log (pool `catalogue`) | retried |
 | `compact` | joins files, removes old ones (pool `catalogue`, so that nobody publishes meanwhile) | retried |
 

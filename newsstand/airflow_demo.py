@@ -84,8 +84,9 @@ def watch(airflow: LocalAirflow) -> bool:
         quiet = quiet + 1 if all(run["state"] in {"success", "failed"} for run in runs) else 0
         time.sleep(1)
     yesterday = str(today() - timedelta(days=1))
-    wrong = [run for run in runs if run["state"] != "success" and run["partition_key"] != yesterday]
-    if any(run["partition_key"] == yesterday and run["dag_id"] == "opeds_daily" for run in runs):
+    red = [run for run in runs if run["state"] != "success"]
+    wrong = [run for run in red if (run["dag_id"], run["partition_key"]) != ("opeds_daily", yesterday)]
+    if len(wrong) < len(red):
         print(
             f"red, as it should be: {yesterday}, since the newsstand's lists end in June 2026 and prove nothing of it"
         )

@@ -24,7 +24,8 @@ before it and `publish` behind it, for the command line (`cli/`) and for Airflow
 the archive says, `doctor` examines a site.
 
 Two interfaces lead to storage: `archive/store` (a bucket in which nothing is overwritten) and `index/` (a derived
-database). `settings` alone reads the environment. Everything else in steps 2 to 6 is a function of values.
+database). `settings` alone reads the environment (DAG files read OPEDS_SOURCES, since they import nothing).
+Everything else in steps 2 to 6 is a function of values.
 
 Scrapy also says "item pipeline": ours is `spiders/deposit.py`, and has nothing to do with this package.
 """

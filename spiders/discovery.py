@@ -130,9 +130,9 @@ class Next:
     go_on: bool = False
 
 
-def after(route: Route, page: int, found: Sequence[Entry], fresh: bool, first: date, oldest: date | None) -> Next:
+def after(route: Route, page: int, found: Sequence[Entry], fresh: bool, first: date, back_to: date | None) -> Next:
     """Return what follows from page `page` of a route; `fresh` says whether it showed anything the earlier did not,
-    `oldest` is the oldest day that the route showed so far, this page included.
+    `back_to` is the day of the last entry with one, of this page or else of an earlier one.
 
     The days are covered when a whole page lies before the first of them; one pinned or misdated entry does not do.
     Where a route has one page only, its last entry must. Anything else proves nothing: a site may ignore the page's
@@ -141,24 +141,24 @@ def after(route: Route, page: int, found: Sequence[Entry], fresh: bool, first: d
     days = [entry.day for entry in found if entry.day]
     if not found:
         lost = "0 items: has the layout changed, or is the page made by a script?"
-        return ended(route, first, oldest) if page > 1 else Next(error=lost)
+        return ended(route, first, back_to) if page > 1 else Next(error=lost)
     if not days:
         return Next(error="no entry has a date that can be read: has the layout changed?")
-    if max(days) < first or (not route.next and days[-1] < first):
+    if max(days) < first:
         return Next(reached=True)
     if not route.next:
-        return ended(route, first, oldest)
+        return ended(route, first, back_to)
     if not fresh:
         return Next(error=f"page {page} shows nothing new: the site may ignore the page's number")
     return Next(go_on=True) if page < MAX_PAGES else Next(error=f"goes on behind page {MAX_PAGES}")
 
 
-def ended(route: Route, first: date, oldest: date | None) -> Next:
-    """Return what follows where a route has no further page: the days are covered if it showed an older one, or goes
-    back to the first day that there is."""
-    if oldest is not None and (oldest < first or oldest <= route.first_day):
+def ended(route: Route, first: date, back_to: date | None) -> Next:
+    """Return what follows where a route has no further page: the days are covered if its last entry is older, or of the
+    first day that there is."""
+    if back_to is not None and (back_to < first or back_to <= route.first_day):
         return Next(reached=True)
-    return Next(error=f"shows nothing before {oldest or first}, and has no further page")
+    return Next(error=f"goes back to {back_to or 'no day'}, and has no further page")
 
 
 def _joined(base: str, link: str) -> str:

@@ -169,14 +169,14 @@ class SourceSpider(Spider):
         if route.carries_text:
             self.summary.entries += [{"route": route.name, "url": e.url, "title": e.title} for e in found]
         self._note(route, found)
-        step = after(route, page, found, fresh, self.since, self._oldest(route))
+        step = after(route, page, found, fresh, self.since, self._back_to(route))
         self._conclude(route, step)
         if step.go_on:
             yield self._route_request(route, route.next.format(page=page + 1), page + 1)
 
-    def _oldest(self, route: Route) -> date | None:
-        days = self.reports[route.name].days
-        return date.fromisoformat(days[0]) if days else None
+    def _back_to(self, route: Route) -> date | None:
+        day = self.reports[route.name].back_to
+        return date.fromisoformat(day) if day else None
 
     def _shown(self, route: Route) -> set[str]:
         """Return what the route showed so far."""
@@ -189,7 +189,7 @@ class SourceSpider(Spider):
         request: Request = failure.request  # type: ignore[attr-defined]
         route, page = request.cb_kwargs["route"], request.cb_kwargs["page"]
         if page > 1 and isinstance(failure.value, HttpError) and failure.value.response.status == 404:
-            self._conclude(route, ended(route, self.since, self._oldest(route)))
+            self._conclude(route, ended(route, self.since, self._back_to(route)))
         else:
             status = failure.value.response.status if isinstance(failure.value, HttpError) else 0
             self._conclude(route, Next(error=self._why(failure, route.name)[1]), status)
@@ -202,6 +202,7 @@ class SourceSpider(Spider):
             known,
             entries=known.entries + sum(self.since <= day <= self.until for day in days),
             days=tuple(sorted({*known.days, *map(str, days)})),
+            back_to=str(days[-1]) if days else known.back_to,
             undated=known.undated + len(found) - len(days),
         )
 
@@ -223,7 +224,7 @@ class SourceSpider(Spider):
         outside = entry.day is not None and not self.since <= entry.day <= self.until
         if place is None or not is_opinion(place) or outside:
             self.outside.setdefault(route, set()).add(key)
-            if place is not None and is_opinion(place) and entry.day and len(self.other_days) < MOST_OUTSIDE:
+            if place is not None and is_opinion(place) and entry.day:
                 self.other_days.setdefault(place.article_id, entry.day.isoformat())
             return
         tried = self.by_url.get(key)
@@ -301,27 +302,29 @@ class SourceSpider(Spider):
 
     def finished(self, reason: str) -> Summary:
         """Return the crawl's own account."""
-        self.summary.came_to_nothing = self._nothing(reason)
-        if self.summary.came_to_nothing and not self.attended:
-            self.troubles.append(self.summary.came_to_nothing)
+        self.summary.failure = self._failure_sentence(reason)
+        if self.summary.failure and not self.attended:
+            self.troubles.append(self.summary.failure)
         tried = list(self.by_url.values())
         results = [t.result or "not asked for" for t in tried]
         self.summary.finished_at, self.summary.finish_reason = iso(now()), reason
         self.summary.routes = list(self.reports.values())
-        self.summary.addresses, self.summary.outside = tried, sorted(self.other_days.items())
+        self.summary.addresses = tried
+        self.summary.outside = sorted(self.other_days.items())[:MOST_OUTSIDE]
+        self.summary.outside_cut = len(self.other_days) > MOST_OUTSIDE
         assert self.crawler.stats is not None
         self.summary.bytes = self.crawler.stats.get_value("downloader/response_bytes", 0)
         self.summary.counts = {result: results.count(result) for result in sorted(set(results))}
-        self.done.append(self._came())
+        self.done.append(self._summary_sentence())
         return self.summary
 
-    def _came(self) -> str:
+    def _summary_sentence(self) -> str:
         """Return what came, and how to archive it."""
         counts = ", ".join(f"{number} {result}" for result, number in self.summary.counts.items()) or "nothing found"
         command = f"opeds ingest {self.warc}" if self.warc else "opeds ingest --crawls"
         return f"{self.name}, {self.since} to {self.until}: {counts}. To archive it: {command}"
 
-    def _nothing(self, reason: str) -> str:
+    def _failure_sentence(self, reason: str) -> str:
         """Return why the crawl came to nothing, or an empty string: a crawl of some pages came to something."""
         assert self.crawler.stats is not None
         count = self.crawler.stats.get_value

@@ -73,7 +73,8 @@ def test_a_list_is_read_back_far_enough_when_a_whole_page_is_older_or_it_ends_be
     one_page = Route("x", "feed", "")
     assert after(one_page, 1, SHOWN, True, first, date(2026, 6, 2)).reached
     pinned = shown("2026-05-20", "2026-06-04", "2026-06-03")
-    assert not after(PAGED, 1, pinned, True, first, date(2026, 5, 20)).reached
+    assert not after(PAGED, 1, pinned, True, first, date(2026, 6, 3)).reached
+    assert not after(one_page, 1, pinned, True, first, date(2026, 6, 3)).reached, "its last entry counts"
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ def test_a_list_is_read_back_far_enough_when_a_whole_page_is_older_or_it_ends_be
         (PAGED, 1, UNDATED, True, None, "no entry has a date"),
         (PAGED, 2, SHOWN, False, date(2026, 6, 2), "page 2 shows nothing new"),
         (PAGED, MAX_PAGES, SHOWN, True, date(2026, 6, 2), "goes on behind page 200"),
-        (PAGED, 3, [], True, date(2026, 6, 2), "shows nothing before 2026-06-02, and has no further page"),
+        (PAGED, 3, [], True, date(2026, 6, 2), "goes back to 2026-06-02, and has no further page"),
         (Route("x", "list", ""), 1, SHOWN, True, date(2026, 6, 2), "has no further page"),
     ],
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.archive.identity import IDENTITY, Identity, existing, identify, misplaced
+from pipelines.archive.identity import IDENTITY, Identity, identify, misplaced, reach_existing
 from pipelines.archive.store import MemoryStore, open_store
 from pipelines.archive.warc import page_file
 from pipelines.errors import NoArchive
@@ -107,6 +107,6 @@ def test_looking_at_no_archive_makes_none(
 
 def test_a_bucket_without_an_archive_is_none(bucket: Settings) -> None:
     with pytest.raises(NoArchive):
-        existing(bucket)
+        reach_existing(bucket)
     open_archive(bucket)
-    assert existing(bucket) == bucket
+    assert reach_existing(bucket) == bucket

@@ -15,7 +15,15 @@ from newsstand.local_airflow import free_port
 from pipelines.archive.manifests import Closing, Quiet
 from pipelines.catalogue.drift import Drift
 from pipelines.errors import DayIncomplete, NotificationFailed
-from pipelines.jobs.notify import Notice, beat, failed, notices_of, notices_of_drift, notices_of_missed, notify
+from pipelines.jobs.notify import (
+    Notice,
+    failed,
+    notices_of,
+    notices_of_drift,
+    notices_of_missed,
+    notify,
+    send_heartbeat,
+)
 
 NOTICE = Notice("incomplete", "2026-06-02 is not complete", ("kjd: columns: 0 items: has the layout changed?",))
 
@@ -142,9 +150,9 @@ def test_a_heartbeat_is_asked_for_and_one_that_fails_is_told_without_its_secret(
     hook: tuple[list[dict[str, Any]], str],
 ) -> None:
     address = re.sub(r"json://user:hunter2@", "http://", hook[1]).replace("/hook", "/S3CRET")
-    beat("")
-    beat(address)
+    send_heartbeat("")
+    send_heartbeat(address)
     assert hook[0] == [{"beat": "/S3CRET"}]
     with pytest.raises(NotificationFailed) as told:
-        beat("http://127.0.0.1:9/S3CRET")
+        send_heartbeat("http://127.0.0.1:9/S3CRET")
     assert "S3CRET" not in str(told.value)

@@ -20,6 +20,11 @@ DAY = date(2026, 6, 10)
 LIST = RouteReport("kjd", "editorials", True, True, 0, days=("2026-06-01", "2026-06-02", "2026-06-04"))
 
 
+def showing(route: RouteReport, *days: str, back_to: str = "") -> RouteReport:
+    """Return a report of a route that showed these days; the first is its last entry's, unless another is named."""
+    return replace(route, days=days, back_to=back_to or days[0])
+
+
 def crawled(*routes: RouteReport, day: date = DAY, run: str = "r", **more: object) -> dict[str, Summary]:
     made = Summary(run, "kjd", str(day), str(day), "2026-06-11T00:00:00Z", finish_reason="finished")
     return {"kjd": replace(made, routes=list(routes), **more)}  # type: ignore[arg-type]
@@ -63,7 +68,9 @@ def test_a_list_that_stands_still_proves_nothing_until_it_goes_on(archive: Archi
     )
     still = crawled(LIST, day=date(2026, 6, 11), run="s")
     assert prove_earlier_days(archive, "s", still) == {}
-    gone_on = replace(LIST, days=("2026-06-09", "2026-06-12"))
+    gone_on = showing(LIST, "2026-06-09", "2026-06-12")
+    pinned = showing(LIST, "2026-06-09", "2026-06-12", back_to="2026-06-11")
+    assert prove_earlier_days(archive, "s", crawled(pinned, day=date(2026, 6, 12))) == {}, "an older entry was pinned"
     unseen = crawled(gone_on, day=date(2026, 6, 12), run="t", outside=[("kjd-c2068163", str(DAY))])
     assert prove_earlier_days(archive, "t", unseen) == {}, "it shows an op-ed of the day that nobody looked at"
     take_in(archive, capture(page(prose(1)), "2026-06-12T00:00:00", C_URL))
@@ -77,15 +84,15 @@ def test_a_list_that_stands_still_proves_nothing_until_it_goes_on(archive: Archi
 def test_a_later_crawl_proves_one_route_and_leaves_the_other(archive: Archive) -> None:
     dead = RouteReport("kjd", "columns", True, False, 0, "HTTP 404", 404)
     assert len(closed(archive, crawled(LIST, dead)).missing) == 2
-    later = crawled(replace(LIST, days=("2026-06-01", "2026-06-12")), day=date(2026, 6, 12), run="s")
+    later = crawled(showing(LIST, "2026-06-01", "2026-06-12"), day=date(2026, 6, 12), run="s")
     now = prove_earlier_days(archive, "s", later)[str(DAY)]
     assert (now.complete, now.missing) == (False, ("kjd: columns: HTTP 404",))
-    lists = [replace(dead, days=("2026-06-09", "2026-06-12")), LIST]
+    lists = [showing(dead, "2026-06-09", "2026-06-12"), LIST]
     assert prove_earlier_days(archive, "t", crawled(*lists, day=date(2026, 6, 12)))[str(DAY)].complete
 
 
 def test_the_same_closing_is_logged_once(archive: Archive) -> None:
-    fresh = replace(LIST, days=("2026-06-09", "2026-06-11"))
+    fresh = showing(LIST, "2026-06-09", "2026-06-11")
     seqs = {close(archive, run, DAY, ["kjd"], crawled(fresh, run=run), {})[1] for run in ("a", "b", "c")}
     assert len(seqs) == 1
     failed = close(archive, "d", DAY, ["kjd"], {}, {"kjd": "no answer"})
@@ -93,11 +100,25 @@ def test_the_same_closing_is_logged_once(archive: Archive) -> None:
     assert manifest_at(archive.store, failed[1]).closing == failed[0]
 
 
+def test_a_day_may_say_again_what_it_said_before(archive: Archive) -> None:
+    fresh = showing(LIST, "2026-06-09", "2026-06-11")
+    first = close(archive, "a", DAY, ["kjd"], crawled(fresh, run="a"), {})[1]
+    second = close(archive, "a", DAY, ["kjd"], {}, {"kjd": "no answer"})[1]
+    third = close(archive, "a", DAY, ["kjd"], crawled(fresh, run="a"), {})[1]
+    assert first < second < third
+    assert archive.index.closed(str(DAY))[0] == third
+
+
+def test_a_day_before_all_sources_is_never_complete(archive: Archive) -> None:
+    found, _ = close(archive, "a", date(1999, 1, 1), ["kjd"], {}, {})
+    assert (found.complete, found.missing) == (False, ("no source that was asked for has anything of this day",))
+
+
 def test_a_day_that_no_list_reaches_is_never_complete(opeds: Command, newsstand: World, folder: Settings) -> None:
     ran = opeds("run", "--day", "2003-01-01", "--source", "kjd", settings=folder)
     assert ran.code == 1
     assert "2003-01-01 is not complete" in ran.out
-    assert "shows nothing before 20" in " ".join(ran.out.split())
+    assert "goes back to 20" in " ".join(ran.out.split())
 
 
 @pytest.mark.parametrize(

@@ -330,6 +330,22 @@ def test_a_crawl_of_addresses_closes_no_day_and_one_to_a_file_says_its_name(
     assert opeds("ingest", str(file), "--crawls", settings=folder).code == 2
 
 
+def test_crawls_of_two_sources_are_closed_each_for_itself_and_an_empty_one_waits_no_longer(
+    scrapy: Command, opeds: Command, newsstand: World, folder: Settings
+) -> None:
+    newsstand.stand.stand.fault("empty-listing@columns")
+    scrapy("crawl", "kjd", "-a", "since=2026-06-02", settings=folder)
+    newsstand.stand.stand.fault("none")
+    scrapy("crawl", "daum", "-a", "since=2026-06-02", settings=folder)
+    ran = opeds("ingest", "--crawls", settings=folder)
+    assert ran.code == 1
+    assert "2026-06-02 kjd is not complete: kjd: columns: 0 items" in ran.out
+    for _ in range(2):  # nothing comes, and the day stands as before
+        scrapy("crawl", "daum", "-a", "since=2026-05-03", settings=folder)
+    assert opeds("ingest", "--crawls", settings=folder).code == 0
+    assert list(waiting_crawls(open_archive(folder), now())) == []
+
+
 def test_crawls_of_runs_are_left_to_their_runs_for_a_day(scrapy: Command, newsstand: World, folder: Settings) -> None:
     for by in ("hand", "run", "dag"):
         scrapy("crawl", "kjd", "-a", "since=2026-06-02", "-a", f"started_by={by}", settings=folder)

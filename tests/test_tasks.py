@@ -336,7 +336,7 @@ def test_a_day_that_no_list_shows_is_not_discoverable(
     monkeypatch.setenv("OPEDS_SOURCES", str(late))
     run = tasks.discover("2001-01-01")
     assert "daum" not in run["sources"]
-    closed = tasks.close_day(run_of(run["id"], "1999-01-01", run["at"], wanted=["daum", "kjd"]))
+    closed = tasks.close_day(run_of(run["id"], "2001-01-01", run["at"], wanted=["daum", "kjd"]))
     closing = manifests.manifest_at(open_store(archive_of), closed["seq"]).closing
     assert closing is not None
     assert set(closing.missing) == {f"{s}: not discoverable: no route shows this day" for s in ("daum", "kjd")}

@@ -202,7 +202,7 @@ def test_a_file_of_another_kind_is_told(body: bytes, small: Settings, tmp_path: 
     assert (ran.returncode, b"cannot read" in ran.stderr) == (2, True)
 
 
-def test_an_index_that_is_away_is_bad_luck_and_not_wrong_usage(small: Settings, opeds: Command) -> None:
+def test_an_index_that_is_translate_error_is_bad_luck_and_not_wrong_usage(small: Settings, opeds: Command) -> None:
     away = replace(small, index="postgresql+psycopg://u:secret@127.0.0.1:9/x")
     said = one_sentence(opeds("verify", settings=away))
     assert "the index database does not answer" in said

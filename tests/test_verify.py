@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.archive import manifests
 from pipelines.archive.record import to_json
 from pipelines.catalogue.delta import location, open_table, publish
-from pipelines.index.opened import open_archive
+from pipelines.index.opened import commit, open_archive
 from pipelines.jobs.verify import verify
 from pipelines.settings import Settings
 from tests.conftest import C_URL, DAUM_URL, Command, capture, page, prose, take_in
@@ -104,6 +105,14 @@ def a_digest_forged_with_its_record(settings: Settings) -> None:
     file.write_bytes(to_json(told))
 
 
+def a_forged_crawl(settings: Settings) -> None:
+    archive = open_archive(settings)
+    key = "crawls/kjd/2024-06-13/r.json"
+    archive.store.create(key, b"{}")
+    commit(archive, manifests.Manifest("r", "part", "2024-06-13", "2024-06-14T00:00:00Z", (key,)))
+    (root(settings) / key).write_bytes(b"[]")
+
+
 def a_record_added_to_a_capture(settings: Settings) -> None:
     file = first(settings, "captures/kjd/*/*.warc.gz")
     file.write_bytes(file.read_bytes() + gzip.compress(b""))
@@ -132,6 +141,7 @@ def a_row_too_few(settings: Settings) -> None:
         (no_record, "record", "not there, though runs/"),
         (other_text, "record", "is not the file that was logged"),
         (a_record_added_to_a_capture, "payload", "is not the file that was logged"),
+        (a_forged_crawl, "crawl", "is not the file that was logged"),
         (a_forged_manifest, "log", "is not what runs/0000000003.json was logged behind"),
         (a_digest_forged_with_its_record, "log", "is not what runs/0000000002.json was logged behind"),
         (a_gap, "log", "the log has a gap"),

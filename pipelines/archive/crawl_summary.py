@@ -48,10 +48,11 @@ class Summary:
     started_by: str = "hand"  # hand, run (`opeds run`) or dag
     finished_at: str = ""
     finish_reason: str = ""
-    came_to_nothing: str = ""  # why, in a sentence: no network, pages that do not belong here
+    failure: str = ""  # why, in a sentence: no network, pages that do not belong here
     routes: list[RouteReport] = field(default_factory=list)
     addresses: list[Tried] = field(default_factory=list)
     outside: list[tuple[str, str]] = field(default_factory=list)  # article and day, of days that were not asked for
+    outside_cut: bool = False  # there were more of these
     entries: list[dict[str, str]] = field(default_factory=list)  # of routes that carry article text
     counts: dict[str, int] = field(default_factory=dict)
     troubles: dict[str, str] = field(default_factory=dict)  # by route or address: `busy` or `refused`

@@ -54,16 +54,15 @@ def identify(store: Store, invented: bool = False) -> Identity:
         store.create(IDENTITY, b"probe: a store that keeps this is unfit")
     except AlreadyArchived:
         told = json.loads(body)
-        return Identity(str(told["archive_id"]), bool(told.get("invented", _began_invented(store, told))))
+        known = told["invented"] if "invented" in told else _began_invented(store)
+        return Identity(str(told["archive_id"]), bool(known))
     raise UnsafeStore(
         "the bucket ignores If-None-Match and overwrites objects; use one that honours conditional creates"
     )
 
 
-def _began_invented(store: Store, told: dict[str, object]) -> bool:
+def _began_invented(store: Store) -> bool:
     """Whether an archive that does not say so began with an invented page."""
-    if "invented" in told:
-        return False
     named = (o.capture_key for _, manifest in read_log(store) for o in manifest.outcomes if o.capture_key)
     first = next(named, "")
     return bool(first) and is_invented(read_capture(store.read(first), first).headers)
@@ -78,10 +77,12 @@ def misplaced(headers: Iterable[tuple[str, str]], invented: bool) -> str:
     """Return why an answer has no place in an archive that is `invented` or real, or an empty string: a key of
     `MISPLACED`."""
     page = is_invented(headers)
-    return "" if page is invented else "invented_page" if page else "real_page"
+    if page is invented:
+        return ""
+    return "invented_page" if page else "real_page"
 
 
-def existing(settings: Settings) -> Settings:
+def reach_existing(settings: Settings) -> Settings:
     """Return settings that reach an archive that exists, its embedded store started; raise `NoArchive` else.
 
     Creates nothing. Raises what any access to the bucket raises: no bucket, a wrong key, no answer.

@@ -24,8 +24,9 @@ CLOSING = "closing"
 class RouteReport:
     """What one route showed of the days asked for. `reached` says whether it was read back far enough.
 
-    `days` are all days that it showed, in order; between the first and the last of them nothing is left out. `undated`
-    counts the entries without a day that can be believed.
+    `days` are all days that it showed, sorted; `back_to` is the day of its last entry: between that and the newest it
+    showed everything, while older days may be those of pinned entries. `undated` counts the entries without a day that
+    can be believed.
     """
 
     source: str
@@ -36,6 +37,7 @@ class RouteReport:
     error: str = ""
     status: int = 0  # of HTTP, of an answer that was refused; 0 where there was none
     days: tuple[str, ...] = ()
+    back_to: str = ""
     undated: int = 0
 
 
@@ -57,12 +59,12 @@ class Quiet:
 class Unproved:
     """A route that did not show whether it has all of a day: a later crawl that shows days on both sides does.
 
-    `said` is the sentence about it among what is missing.
+    `sentence` is what stands about it among what is missing.
     """
 
     source: str
     route: str
-    said: str
+    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ class Closing:
     whole: tuple[str, ...] = ()  # the sources of which nothing is missing: a day's runs together make it complete
     quiet: tuple[Quiet, ...] = ()
     unproved: tuple[Unproved, ...] = ()
+    lacking: tuple[str, ...] = ()  # the sources of which more is missing than a proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +151,7 @@ def manifest_at(store: Store, seq: int) -> Manifest:
     return _manifest(store.read(manifest_key(seq)))
 
 
-def said_by(closing: Closing) -> str:
+def closing_digest(closing: Closing) -> str:
     """Return a digest of what a closing says of its day, without what one look alone counted."""
     told = {name: value for name, value in asdict(closing).items() if name not in {"routes", "counts"}}
     return sha256(to_json(told)).hexdigest()[:16]
@@ -180,10 +183,10 @@ def _plain(manifest: Manifest) -> dict[str, Any]:
 def _plain_closing(closing: dict[str, Any]) -> dict[str, Any]:
     """Leave out what most closings lack; the days that a route showed stand in the crawl's summary."""
     routes = [
-        {n: v for n, v in route.items() if n != "days" and (n not in {"status", "undated"} or v)}
+        {n: v for n, v in route.items() if n not in {"days", "back_to"} and (n not in {"status", "undated"} or v)}
         for route in closing["routes"]
     ]
-    return {**{n: v for n, v in closing.items() if n not in {"quiet", "unproved"} or v}, "routes": routes}
+    return {**{n: v for n, v in closing.items() if n not in {"quiet", "unproved", "lacking"} or v}, "routes": routes}
 
 
 def _plain_outcome(outcome: dict[str, Any]) -> dict[str, Any]:
@@ -233,4 +236,5 @@ def _closing(data: dict[str, Any]) -> Closing:
         whole=tuple(data.get("whole", data["sources"] if data["complete"] else ())),
         quiet=tuple(Quiet(**quiet) for quiet in data.get("quiet", ())),
         unproved=tuple(Unproved(**each) for each in data.get("unproved", ())),
+        lacking=tuple(data.get("lacking", ())),
     )

@@ -111,15 +111,16 @@ def with_keys(settings: Settings) -> Settings:
 
     For libraries that know only keys. Raises `StoreUnavailable` when there is none.
     """
-    if settings.access_key:
-        return replace(settings, region=settings.region or DEFAULT_REGION)
     from botocore.exceptions import BotoCoreError
 
     session = _session()
     try:
+        region = settings.region or session.get_config_variable("region") or DEFAULT_REGION
+        endpoint = settings.endpoint or session.get_scoped_config().get("endpoint_url", "")
+        if settings.access_key:
+            return replace(settings, region=region, endpoint=endpoint)
         found = session.get_credentials()
         keys = found.get_frozen_credentials() if found else None
-        region = settings.region or session.get_config_variable("region") or DEFAULT_REGION
     except BotoCoreError as error:
         raise StoreUnavailable(f"no credentials: {error}") from error
     if keys is None or not keys.access_key or not keys.secret_key:
@@ -130,6 +131,7 @@ def with_keys(settings: Settings) -> Settings:
         secret_key=keys.secret_key,
         session_token=keys.token or "",
         region=region,
+        endpoint=endpoint,
     )
 
 

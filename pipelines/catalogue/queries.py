@@ -180,7 +180,7 @@ def days(settings: Settings) -> list[Row]:
     rows = query_table(settings, "runs", "SELECT * FROM t ORDER BY seq")
     published = rows[-1]["seq"] if rows else 0
     rows += [run_row(seq, manifest) for seq, manifest in manifests.read_log(open_store(settings), published)]
-    asked = [source.name for source in load_sources(settings.sources).values() if source.is_crawled]
+    crawled = [source for source in load_sources(settings.sources).values() if source.is_crawled]
     found: dict[str, Row] = {}
     read: dict[str, set[str]] = {}
     for row in rows:
@@ -193,6 +193,7 @@ def days(settings: Settings) -> list[Row]:
         for outcome in row["outcomes"] or ():
             day["outcomes"][outcome["verdict"]] = day["outcomes"].get(outcome["verdict"], 0) + outcome["count"]
         if row["complete"] is not None:
+            asked = [source.name for source in crawled if str(source.first_day) <= row["day"]]
             whole = read.setdefault(row["day"], set())
             whole |= set(asked if row["complete"] and row.get("whole") is None else row["whole"] or ())
             day["complete"] = whole >= set(asked)

@@ -10,6 +10,7 @@ import sys
 import traceback
 from contextlib import suppress
 from datetime import date
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -90,15 +91,17 @@ def ingest_command(
         raise WrongUsage("give WARC files, or --crawls")
     if files:
         return _ingest(files, as_json, dry=False)
-    from pipelines.archive.identity import existing
+    from pipelines.archive.identity import reach_existing
     from pipelines.cli.progress import Watcher
     from pipelines.cli.show_jobs import print_report
     from pipelines.jobs.run import ingest_crawls
 
-    settings = existing(read_settings())
+    settings = reach_existing(read_settings())
     with Watcher(quiet=as_json) as watcher:
         report = ingest_crawls(settings, watcher.progress)
     print_report(report, settings, as_json)
+    if not report.complete:
+        raise SystemExit(1)
 
 
 @app.command("upkeep")
@@ -106,18 +109,18 @@ def upkeep_command(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be ingested; write nothing.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Ingest orphaned captures, and compact the catalogue.
+    """Ingest waiting crawls and orphaned captures, and compact the catalogue.
 
     Orphaned captures are those that no manifest names, because a run was killed. A run ingests those of the articles
     that it fetches; upkeep ingests all of them. Then the catalogue's small files are written together, and those that
     no reader of the last week needs are removed.
     """
-    from pipelines.archive.identity import existing
+    from pipelines.archive.identity import reach_existing
     from pipelines.cli.progress import Watcher
     from pipelines.cli.show_jobs import print_report
     from pipelines.jobs.upkeep import upkeep
 
-    settings = existing(read_settings())
+    settings = reach_existing(read_settings())
     with Watcher(quiet=as_json) as watcher:
         report = upkeep(settings, watcher.progress, dry_run)
     print_report(report, settings, as_json, dry_run)
@@ -134,14 +137,14 @@ def verify_command(
     Recomputes: payloads against their digests, records against captures, manifests against objects, the catalogue
     against the log. Repairs nothing. Ends with 1 when something does not fit.
     """
-    from pipelines.archive.identity import existing
+    from pipelines.archive.identity import reach_existing
     from pipelines.cli.progress import Counting
     from pipelines.cli.show_jobs import print_verified
     from pipelines.index.opened import open_archive
     from pipelines.jobs.verify import verify
 
     shard, first = _shard(share), _day(since).isoformat() if since else ""
-    settings = existing(read_settings())
+    settings = reach_existing(read_settings())
     counts, findings = verify(
         open_archive(settings),
         settings,
@@ -169,12 +172,12 @@ def rederive_command(
     Shows what would change, field by field; --write logs it. A content that gets another name keeps the old one, so
     that old citations stay valid.
     """
-    from pipelines.archive.identity import existing
+    from pipelines.archive.identity import reach_existing
     from pipelines.cli.progress import Watcher
     from pipelines.cli.show_jobs import print_differences
     from pipelines.jobs.rederive import rederive
 
-    settings = existing(read_settings())
+    settings = reach_existing(read_settings())
     with Watcher(quiet=as_json) as watcher:
         found, report = rederive(settings, source, ids or [], write, watcher.progress)
     print_differences(found, report, write, as_json)
@@ -186,12 +189,12 @@ def retry_command(source: OneSource = "", write: Write = False, as_json: Json = 
 
     Shows which would pass now; --write archives those.
     """
-    from pipelines.archive.identity import existing
+    from pipelines.archive.identity import reach_existing
     from pipelines.cli.progress import Watcher
     from pipelines.cli.show_jobs import print_differences
     from pipelines.jobs.rederive import retry
 
-    settings = existing(read_settings())
+    settings = reach_existing(read_settings())
     with Watcher(quiet=as_json) as watcher:
         found, report = retry(settings, source, write, watcher.progress)
     print_differences(found, report, write, as_json)
@@ -235,16 +238,16 @@ def list_command(
     as_json: Json = False,
 ) -> None:
     """List the op-eds, newest first, with all their places."""
-    from pipelines.archive.identity import existing
+    from pipelines.archive.identity import reach_existing
     from pipelines.catalogue.queries import Wanted, list_opeds
     from pipelines.cli.show import print_list
 
     settings = read_settings()
     wanted = Wanted(_day(since) if since else None, _day(until) if until else None, source, kind, author)
     _check_filters(wanted, settings)
-    rows = list_opeds(existing(settings), wanted)
+    rows = list_opeds(reach_existing(settings), wanted)
     if as_json and not rows:
-        return print_json([{"op_eds": 0}])
+        return print_json([{"done": {"op_eds": 0}}])
     if as_json:
         names = ("oped_id", "article_id", "content16", "headline", "kind", "published_at", "versions", "places")
         return print_json(
@@ -264,13 +267,13 @@ def show_command(
     as_json: Json = False,
 ) -> None:
     """Show one op-ed: its text, its places, its versions."""
-    from pipelines.archive.identity import existing
+    from pipelines.archive.identity import reach_existing
     from pipelines.catalogue.queries import before_and_after, versions_of
     from pipelines.cli.show import difference, print_diff, print_oped
 
     if html and not diff:
         raise WrongUsage("--html goes with --diff")
-    settings = existing(read_settings())
+    settings = reach_existing(read_settings())
     versions, places = versions_of(settings, article_id, _day(as_of) if as_of else None)
     if diff:
         before, after = before_and_after(settings, article_id, versions)
@@ -296,14 +299,15 @@ def status_command(as_json: Json = False) -> None:
     """
     from dataclasses import asdict
 
-    from pipelines.archive.identity import existing
+    from pipelines.archive.identity import reach_existing
     from pipelines.catalogue.queries import days, drifted
     from pipelines.cli.show import print_days, print_drift
 
-    settings = existing(read_settings())
+    settings = reach_existing(read_settings())
     rows, found = days(settings), drifted(settings)
     if as_json:
-        return print_json([*rows, *({"drift": asdict(finding)} for finding in found)])
+        told = [*rows, *({"drift": asdict(finding)} for finding in found)]
+        return print_json(told or [{"done": {"days": 0}}])
     print_days(rows, settings)
     print_drift(found)
 
@@ -345,7 +349,9 @@ def dedupe_command(
     from pipelines.cli.progress import Counting
     from pipelines.jobs.dedupe import dedupe
 
-    print_json(dedupe(file, Counting("documents read").told))
+    answers = dedupe(file, Counting("documents read").told)
+    first = next(answers, {"done": {"documents": 0}})
+    print_json(chain([first], answers))
 
 
 @app.command("doctor")
@@ -404,11 +410,11 @@ def index_rebuild(as_json: Json = False) -> None:
 
     May be interrupted and run again. Nothing in the archive changes.
     """
-    from pipelines.archive.identity import existing
+    from pipelines.archive.identity import reach_existing
     from pipelines.cli.progress import Remaining
     from pipelines.index.opened import rebuild_index
 
-    last = rebuild_index(existing(read_settings()), Remaining("manifests").told)
+    last = rebuild_index(reach_existing(read_settings()), Remaining("manifests").told)
     _say({"log": last}, f"the index was made anew; it stands at manifest {last}", as_json)
 
 
@@ -477,12 +483,12 @@ def store_status(as_json: Json = False) -> None:
 def store_key(role: Annotated[str, typer.Argument(help="reader, crawler, writer or admin.")] = "reader") -> None:
     """Print the environment that reaches the store with a role's key: eval "$(opeds store key)"."""
     from pipelines.archive.embedded import ROLES, reach
-    from pipelines.archive.identity import existing
+    from pipelines.archive.identity import reach_existing
 
     if role not in ROLES:
         raise WrongUsage(f"unknown role {role!r}; there are: {', '.join(ROLES)}")
     settings = _embedded_only()
-    existing(settings)
+    reach_existing(settings)
     settings = reach(settings, role)
     for name, value in reaching(settings).items():
         print(f"export {name}={value}" if value else f"unset {name}")  # one of another account would spoil these
@@ -505,6 +511,9 @@ _debug = False
 def main() -> None:
     """Run a command; whatever goes wrong is one sentence and an exit code."""
     signal.signal(signal.SIGTERM, _terminated)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started us
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that lacks our signs shows others

@@ -29,7 +29,7 @@ def shown(text: object) -> str:
 
 def plain(text: str) -> str:
     """Return a text without what cannot be printed: control characters, direction marks."""
-    return "".join(sign for sign in text if sign.isprintable() or sign == "\n")
+    return "".join(sign for sign in text.expandtabs() if sign.isprintable() or sign == "\n")
 
 
 def print_json(items: Iterable[object]) -> None:

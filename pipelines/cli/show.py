@@ -25,6 +25,7 @@ AROUND = 15  # unchanged words shown on either side of a change
 TABLE_WIDTH = 110  # columns from which on a table of op-eds is readable
 READ_WIDTH = 88  # columns of a text to read
 LAST_DAYS = 14  # shown one by one; the calendar has the others
+MISSING_SHOWN = 3  # things that keep a day from being complete
 GAPS_NAMED = 5  # stretches of days
 
 
@@ -173,8 +174,8 @@ def print_days(rows: Sequence[dict[str, Any]], settings: Settings) -> None:
     picked = [*[row for row in rows[:-LAST_DAYS] if row["complete"] is False][-LAST_DAYS:], *rows[-LAST_DAYS:]]
     table = Table(box=None, padding=(0, 1), header_style="bold")
     numbers = ("new", "copies", "corrected", "waiting", "set aside", "runs")
-    for name in ("day", "", *numbers, "missing"):
-        table.add_column(name, justify="right" if name in numbers else "left")
+    for name in ("day", "", *numbers):
+        table.add_column(name, justify="right" if name in numbers else "left", no_wrap=name not in numbers)
     for row in picked:
         told = row["outcomes"]
         mark = {True: "[green]complete[/]", False: "[yellow]incomplete[/]", None: "[dim]by hand[/]"}[row["complete"]]
@@ -183,8 +184,13 @@ def print_days(rows: Sequence[dict[str, Any]], settings: Settings) -> None:
             len(row["set_aside"]),
             row["runs"],
         ]
-        table.add_row(row["day"], mark, *(str(n or "") for n in counts), shown("; ".join(row["missing"][:2])))
+        table.add_row(row["day"], mark, *(str(n or "") for n in counts))
     console.print(table)
+    for row in picked:
+        for what in row["missing"][:MISSING_SHOWN]:
+            console.print(f"  [yellow]{row['day']}[/] {shown(what)}", soft_wrap=True)
+        if len(row["missing"]) > MISSING_SHOWN:
+            console.print(f"  [yellow]{row['day']}[/] and {len(row['missing']) - MISSING_SHOWN} things more")
     if len(picked) < len(rows):
         console.print(f"[dim]the last {LAST_DAYS} days, and those before that are incomplete; all: --json[/]")
     if any(UNLISTED in row["outcomes"] for row in picked):

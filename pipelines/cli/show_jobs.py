@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from pipelines.catalogue.rows import is_waiting
+from pipelines.catalogue.rows import UNLISTED, is_waiting
 from pipelines.cli.progress import console, plain, print_json, shown
 from pipelines.model import Outcome, Verdict
 from pipelines.settings import Settings
@@ -42,7 +43,7 @@ def print_report(report: Any, settings: Settings, as_json: bool, dry: bool = Fal
     aside = [o for o in outcomes if o.verdict in {Verdict.REJECTED, Verdict.FAILED, Verdict.GONE, Verdict.DISALLOWED}]
     _print_named("set aside", [(o.article_id, f"{o.verdict.value}: {'; '.join(o.reasons)}") for o in aside])
     for why, count in sorted(report.skipped.items()):
-        console.print(f"  {count} answers {why}")
+        console.print(f"  {count} answers {shown(why)}", soft_wrap=True)
     for name, urls in sorted(report.unknown.items()):
         console.print(f"  [dim]of {name}, such as[/] {shown('  '.join(urls))}", soft_wrap=True)
     for name, why in sorted(report.failures.items()):
@@ -63,7 +64,9 @@ def _print_closings(report: Any) -> None:
     for day, closing in incomplete.items():
         console.print(f"[yellow]{day} is not complete:[/] {shown('; '.join(closing.missing[:3]))}")
     if report.closings and not incomplete and not report.failures:
-        console.print(f"[green]complete:[/] {_span(list(report.closings))}, every section read")
+        names = sorted({name for closing in report.closings.values() for name in closing.sources})
+        days = [key.partition(" ")[0] for key in report.closings]
+        console.print(f"[green]complete:[/] {_span(days)}, every section read of {', '.join(names)}")
     for day, closing in sorted(report.proved.items()):
         console.print(f"[green]{day} was proved since:[/] {'complete' if closing.complete else 'not complete yet'}")
     for warning in sorted({w for c in report.closings.values() for w in c.warnings}):
@@ -75,10 +78,13 @@ def _print_objects(report: Any) -> None:
     objects: list[dict[str, Any]] = [
         {k: v for k, v in asdict(outcome).items() if v not in ("", ())} for outcome in report.outcomes
     ]
-    objects += [{"day": d, "complete": c.complete, "missing": c.missing} for d, c in report.closings.items()]
-    objects += [{"day": d, "complete": c.complete, "missing": c.missing} for d, c in report.proved.items()]
+    for days in (report.closings, report.proved):
+        objects += [
+            {"day": key.partition(" ")[0], "sources": c.sources, "complete": c.complete, "missing": c.missing}
+            for key, c in days.items()
+        ]
     objects += [{"failed": what, "reason": why} for what, why in report.failures.items()]
-    counts = {v.value: n for v in Verdict if (n := report.count(v))}
+    counts = Counter(UNLISTED if is_waiting(o) else o.verdict.value for o in report.outcomes)
     done = {
         "done": {"outcomes": counts, "skipped": report.skipped, "unknown": report.unknown, "complete": report.complete}
     }

@@ -531,13 +531,13 @@ def _await_turn(c: sa.Connection) -> None:
 
 def _engine(url: str) -> sa.Engine:
     engine = sa.create_engine(url)
-    sa.event.listen(engine, "handle_error", _away)
+    sa.event.listen(engine, "handle_error", _translate_error)
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine)
     return engine
 
 
-def _away(context: sa.engine.ExceptionContext) -> None:
+def _translate_error(context: sa.engine.ExceptionContext) -> None:
     """Raise our own error for a database that does not answer; a mistake in a statement is another thing."""
     dbapi, error = context.dialect.loaded_dbapi, context.original_exception
     if isinstance(error, dbapi.OperationalError | dbapi.InterfaceError):

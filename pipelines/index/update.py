@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pipelines.archive.manifests import Manifest, said_by
+from pipelines.archive.manifests import Manifest, closing_digest
 from pipelines.copies.compare import Side, unites
 from pipelines.copies.groups import Member, groups
 from pipelines.index.tables import (
@@ -67,7 +67,7 @@ def apply_manifest(c: sa.Connection, seq: int, manifest: Manifest, own: Containe
     _regroup(c, seq, touched)
     insert(c, CRAWL, [{"key": key} for key in manifest.crawls])
     if manifest.closing:
-        said, unproved = said_by(manifest.closing), bool(manifest.closing.unproved)
+        said, unproved = closing_digest(manifest.closing), bool(manifest.closing.unproved)
         c.execute(sa.delete(DAY).where(DAY.c.day == manifest.day))
         insert(c, DAY, [{"day": manifest.day, "seq": seq, "said": said, "unproved": unproved}])
     insert(c, PART, [{"run": manifest.run, "part": manifest.part, "seq": seq}])

@@ -40,7 +40,7 @@ def check(summary: Summary) -> Summary:
     Raises `CrawlFailed` when it was cut off, `SiteBusy` or `SiteRefused` when the site kept it from a page or from a
     section that must be read. What is missing for other reasons, as after a change of layout, stands in the closing.
     """
-    check_came(summary)
+    raise_if_failed(summary)
     if summary.finish_reason != "finished":
         raise CrawlFailed(f"the crawl of {summary.source} was cut off ({summary.finish_reason}); its captures are kept")
     unread = [route.route for route in summary.routes if route.expected and not route.reached]
@@ -54,10 +54,10 @@ def check(summary: Summary) -> Summary:
     return summary
 
 
-def check_came(summary: Summary) -> Summary:
+def raise_if_failed(summary: Summary) -> Summary:
     """Return the summary; raise `WrongArchive` or `CrawlFailed` for a crawl that came to nothing at all."""
-    if summary.came_to_nothing:
-        raise (WrongArchive if summary.finish_reason in MISPLACED else CrawlFailed)(summary.came_to_nothing)
+    if summary.failure:
+        raise (WrongArchive if summary.finish_reason in MISPLACED else CrawlFailed)(summary.failure)
     return summary
 
 
@@ -176,9 +176,10 @@ def days_of(since: date, until: date) -> list[date]:
 
 
 def check_days(sources: Iterable[Source], first: date, last: date) -> None:
-    """Raise `WrongUsage` for days that have not come yet, and for days before the first of a source."""
+    """Raise `WrongUsage` for days that have not come yet, and for days before the first of every source."""
     if last > today():
         raise WrongUsage(f"{last} has not come yet; today is {today()} in Seoul")
-    for source in sources:
-        if first < source.first_day:
-            raise WrongUsage(f"{source.name} has nothing before {source.first_day}, and {first} was asked for")
+    begun = sorted((source.first_day, source.name) for source in sources)
+    if begun and first < begun[0][0]:
+        day, name = begun[0]
+        raise WrongUsage(f"{name} has nothing before {day}, and {first} was asked for")

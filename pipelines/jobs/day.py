@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from pipelines.archive import manifests
@@ -59,12 +60,25 @@ def close(
     failures: Mapping[str, str],
 ) -> tuple[manifests.Closing, int]:
     """Log how a day stands after a run; return that and the number of the manifest that says so."""
-    sources = [archive.sources[name] for name in names]
+    sources = [archive.sources[name] for name in names if archive.sources[name].first_day <= day]
     quiet = quiet_sources(archive, day, sources, summaries)
     told = [r for s in sources if s.name in summaries for r in _serving(s, summaries[s.name], day)]
     without_proof = list(unproved(archive, day, told))
     found = closing_of(day, sources, summaries, failures, quiet, without_proof, over=day < today())
     return found, _log_closing(archive, run, day, summaries, found)
+
+
+@dataclass(frozen=True)
+class IngestedCrawl:
+    """What came of a crawl that waited: its outcomes, its days for its source alone, and earlier days that it proved.
+
+    A crawl of addresses looked at no day.
+    """
+
+    summary: Summary
+    outcomes: list[Outcome]
+    closings: dict[str, manifests.Closing]
+    proved: dict[str, manifests.Closing]
 
 
 def waiting_crawls(archive: Archive, at: datetime) -> Iterator[Summary]:
@@ -75,17 +89,23 @@ def waiting_crawls(archive: Archive, at: datetime) -> Iterator[Summary]:
     summaries = [parse_summary(body) for _, body in read_many(archive.store, keys)]
     for summary in sorted(summaries, key=lambda one: (one.started_at, one.source)):
         ended = datetime.fromisoformat(summary.finished_at or summary.started_at)
-        if not summary.came_to_nothing and (summary.started_by == "hand" or at - ended > LEFT_BEHIND):
+        if not summary.failure and (summary.started_by == "hand" or at - ended > LEFT_BEHIND):
             yield summary
 
 
-def close_crawl(archive: Archive, summary: Summary) -> dict[str, manifests.Closing]:
-    """Log how each day of a crawl stands, for its source alone. A crawl of addresses looked at no day."""
-    if not summary.routes:
-        return {}
-    days = days_of(date.fromisoformat(summary.since), date.fromisoformat(summary.until))
-    by_source = {summary.source: summary}
-    return {day.isoformat(): close(archive, summary.run, day, [summary.source], by_source, {})[0] for day in days}
+def ingest_waiting(archive: Archive, at: datetime, report: Callable[[Outcome], None]) -> Iterator[IngestedCrawl]:
+    """Ingest every crawl that waits for it, close its days for its source, and prove earlier ones; yield what came."""
+    for summary in waiting_crawls(archive, at):
+        outcomes = ingest_crawl(archive, summary, report)
+        by_source = {summary.source: summary}
+        asked = days_of(date.fromisoformat(summary.since), date.fromisoformat(summary.until)) if summary.routes else []
+        closings = {d: close(archive, summary.run, d, [summary.source], by_source, {})[0] for d in asked}
+        proved = prove_earlier_days(archive, summary.run, by_source)
+        key = crawl_key(summary.source, summary.until, summary.run)
+        if key not in archive.index.crawls():  # it brought nothing, and its days stand as before
+            named = f"{summary.source}-{summary.until}-nothing"
+            commit(archive, manifests.Manifest(summary.run, named, summary.until, iso(now()), (key,)))
+        yield IngestedCrawl(summary, outcomes, {d.isoformat(): closing for d, closing in closings.items()}, proved)
 
 
 def prove_earlier_days(archive: Archive, run: str, summaries: Mapping[str, Summary]) -> dict[str, manifests.Closing]:
@@ -101,11 +121,11 @@ def _log_closing(
 ) -> int:
     """Log how a day stands, unless its last closing says the same; return the manifest's number."""
     seq, said = archive.index.closed(day.isoformat())
-    now_said = manifests.said_by(closing)
-    if said == now_said:
+    digest = manifests.closing_digest(closing)
+    if said == digest:
         return seq
     crawls = tuple(crawl_key(s.source, s.until, s.run) for s in summaries.values())
-    part = f"{manifests.CLOSING}-{day}-{now_said[:8]}"
+    part = f"{manifests.CLOSING}-{day}-{digest[:8]}-{seq}"  # it may say again what it said before the last one
     return commit(archive, manifests.Manifest(run, part, day.isoformat(), iso(now()), crawls, closing=closing))
 
 
@@ -129,7 +149,7 @@ def closing_of(
     warnings, whole = [each.sentence(day) for each in quiet], []
     routes: list[manifests.RouteReport] = []
     counts: Counter[str] = Counter()
-    names = []
+    names, lacking = [], list[str]()
     for source in sources:
         names.append(source.name)
         summary = summaries.get(source.name)
@@ -141,10 +161,13 @@ def closing_of(
             routes += told
             warnings += _warnings(told)
             counts.update(tried.result for tried in of_day)
+        lacking += [source.name] if lacks else []
         lacks = [f"{source.name}: {what}" for what in lacks]
-        lacks += [each.said for each in without_proof if each.source == source.name]
+        lacks += [each.sentence for each in without_proof if each.source == source.name]
         missing += lacks
         whole += [source.name] if over and not lacks else []
+    if not names:
+        missing.append("no source that was asked for has anything of this day")
     return manifests.Closing(
         tuple(names),
         not missing,
@@ -155,6 +178,7 @@ def closing_of(
         tuple(whole),
         tuple(quiet),
         tuple(without_proof),
+        tuple(lacking),
     )
 
 
@@ -194,7 +218,10 @@ def addresses_due(archive: Archive, at: datetime) -> dict[str, list[str]]:
     """Return the addresses to revisit by source, the best one of each article; those seen longest ago come first."""
     found: dict[str, list[str]] = {}
     seen = []
+    asked = {name for name, source in archive.sources.items() if source.enabled}
     for article_id, born, last in archive.index.recent(iso(at - WINDOW)):
+        if split_id(article_id)[0] not in asked:
+            continue
         known = places_of(archive, article_id)
         if known:
             moments = (datetime.fromisoformat(born), datetime.fromisoformat(last))

@@ -22,7 +22,7 @@ from pipelines.extraction.extract import Extraction, extract_explained
 from pipelines.extraction.page import collapse
 from pipelines.extraction.proposal import proposed
 from pipelines.extraction.trafilatura_reader import parsed
-from pipelines.jobs.crawls import check_came, start_crawl
+from pipelines.jobs.crawls import raise_if_failed, start_crawl
 from pipelines.jobs.report import Asked, Progress
 from pipelines.model import ARCHIVED_STATUS, Capture
 from pipelines.settings import Settings
@@ -107,7 +107,7 @@ def examine_site(
     days = [("since", asked.since.isoformat()), ("until", asked.until.isoformat())]
     arguments = [*days, ("warc", str(warc)), ("pages", str(pages))]
     start_crawl(name, arguments, warc.with_suffix(".log"), dict(environment)).wait(partial(progress, name))
-    summary = check_came(parse_summary(Path(f"{warc}.json").read_bytes()))
+    summary = raise_if_failed(parse_summary(Path(f"{warc}.json").read_bytes()))
     with warc.open("rb") as stream:
         found = examine(source, summary, list(exchanges(stream, str(warc))))
     save_pages(found, into)

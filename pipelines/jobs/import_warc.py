@@ -132,25 +132,28 @@ def _op_eds(archive: Archive, answers: Iterable[Exchange], report: Report) -> It
     placed = [(place_of(answer.url, archive.sources.values()), answer) for answer in answers]
     seen = archive.index.seen({place.article_id for place, _ in placed if place})
     for place, answer in placed:
-        reason = (
-            _unplaced(answer, archive, report)
-            if place is None
-            else "of another section"
-            if not is_opinion(place)
-            else f"answered {answer.status}"
-            if answer.status != 200
-            else misplaced(answer.headers, archive.invented)
-            if misplaced(answer.headers, archive.invented)
-            else "archived before"
-            if (place.article_id, iso(answer.fetched_at)) in seen
-            else ""
-        )
+        reason = _left_out(place, answer, archive, seen, report)
         if reason or place is None:
             report.skipped[reason] = report.skipped.get(reason, 0) + 1
-            if reason in MISPLACED:
-                report.failures[reason] = MISPLACED[reason]
         else:
             yield place, answer
+
+
+def _left_out(
+    place: Place | None, answer: Exchange, archive: Archive, seen: set[tuple[str, str]], report: Report
+) -> str:
+    """Return why an answer is not ingested, or an empty string."""
+    if place is None:
+        return _unplaced(answer, archive, report)
+    if not is_opinion(place):
+        return "of another section"
+    if answer.status != 200:
+        return f"answered {answer.status}"
+    wrong = misplaced(answer.headers, archive.invented)
+    if wrong:
+        report.failures[wrong] = MISPLACED[wrong]
+        return f"that do not belong here ({wrong})"
+    return "archived before" if (place.article_id, iso(answer.fetched_at)) in seen else ""
 
 
 def _unplaced(answer: Exchange, archive: Archive, report: Report) -> str:
@@ -159,9 +162,11 @@ def _unplaced(answer: Exchange, archive: Archive, report: Report) -> str:
     owner = next((s for s in archive.sources.values() if host in {*s.hosts, *s.same_host}), None)
     if owner is None:
         return "of another site"
+    if answer.status != 200:
+        return "not answered 200"
     kind = answer.header("content-type").partition(";")[0].strip()
-    if answer.status != 200 or kind not in PAGES:
-        return f"of {owner.name}, but no pages ({kind or 'of no type'})" if answer.status == 200 else "not answered 200"
+    if kind not in PAGES:
+        return f"of {owner.name}, but no pages ({kind})"
     if len(report.unknown.setdefault(owner.name, [])) < UNKNOWN_SHOWN:
         report.unknown[owner.name].append(answer.url)
     return f"of {owner.name}, at addresses that name no article"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -16,7 +17,7 @@ from pipelines.settings import read_settings
 
 log = logging.getLogger(__name__)
 LINES = 20  # of one notice; the rest is counted
-BEAT_WITHIN = 20.0  # seconds
+BEATS, BEAT_WITHIN = 3, 20.0  # tries; seconds of each
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +51,22 @@ def notices_of_missed(open_days: Sequence[str]) -> list[Notice]:
     return [Notice("missed", f"{what} not whole", tuple(open_days))] if open_days else []
 
 
-def beat(address: str) -> None:
-    """Tell a service that we are alive: it tells a person when that stops. Raises `NotificationFailed`."""
+def send_heartbeat(address: str) -> None:
+    """Tell a service that we are alive: it tells a person when that stops. Raises `NotificationFailed` after three
+    tries."""
     if not address:
         return
     from urllib.request import Request, urlopen
 
-    try:
-        with urlopen(Request(address, method="GET"), timeout=BEAT_WITHIN):  # noqa: S310 - the operator's own address
-            pass
-    except (OSError, ValueError) as error:
-        raise NotificationFailed(
-            f"the heartbeat was not taken by {_named(address)} ({type(error).__name__})"
-        ) from error
+    why = ""
+    for attempt in range(BEATS):
+        time.sleep(2 * attempt)
+        try:
+            with urlopen(Request(address, method="GET"), timeout=BEAT_WITHIN):  # noqa: S310 - the operator's own address
+                return
+        except (OSError, ValueError) as error:
+            why = type(error).__name__  # its text may hold the address, which is a secret
+    raise NotificationFailed(f"the heartbeat was not taken by {_named(address)} ({why})")
 
 
 def notices_of_drift(findings: Iterable[Drift]) -> list[Notice]:

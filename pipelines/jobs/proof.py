@@ -6,7 +6,7 @@ op-eds, and so says nothing of days behind its newest. A later crawl proves a da
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import pairwise
@@ -76,23 +76,26 @@ def _shows(archive: Archive, summary: Summary | None, route: str, day: str) -> b
     """Whether a crawl's route shows days on both sides of a day, and no op-ed of it that nobody looked at."""
     if summary is None or summary.since <= day <= summary.until:  # a day that was asked for is closed for itself
         return False
-    shown = next((each.days for each in summary.routes if each.route == route), ())
-    if not (shown and shown[0] < day < shown[-1]):
+    shown = next((each for each in summary.routes if each.route == route), None)
+    if shown is None or not (shown.back_to and shown.back_to < day < shown.days[-1]):
+        return False
+    if summary.outside_cut:
         return False
     of_day = {article_id for article_id, when in summary.outside if when == day}
     return of_day <= {article_id for article_id, _ in archive.index.seen(of_day)}
 
 
-def _without(before: Closing, proved: Iterable[Unproved]) -> Closing:
+def _without(before: Closing, proved: Sequence[Unproved]) -> Closing:
     """Return a closing without what was proved since."""
-    said = {each.said for each in proved}
-    missing = tuple(one for one in before.missing if one not in said)
-    lacking = {one.partition(":")[0] for one in missing}
+    left = tuple(each for each in before.unproved if each not in set(proved))
+    sentences = {each.sentence for each in before.unproved} - {each.sentence for each in left}
+    missing = tuple(one for one in before.missing if one not in sentences)
+    lacking = {*before.lacking, *(each.source for each in left)}
     found = {each.source for each in proved} - lacking
     return replace(
         before,
         missing=missing,
         complete=not missing,
         whole=tuple(name for name in before.sources if name in {*before.whole, *found}),
-        unproved=tuple(each for each in before.unproved if each.said not in said),
+        unproved=left,
     )

@@ -15,8 +15,8 @@ from pipelines.catalogue.delta import publish
 from pipelines.clock import new_run_id, now, today
 from pipelines.errors import CrawlFailed, OpedsError
 from pipelines.index.opened import Archive, dry_run, open_archive
-from pipelines.jobs.crawls import Crawl, check_came, days_of, start_crawl
-from pipelines.jobs.day import addresses_due, close, close_crawl, ingest_crawl, prove_earlier_days, waiting_crawls
+from pipelines.jobs.crawls import Crawl, days_of, raise_if_failed, start_crawl
+from pipelines.jobs.day import addresses_due, close, ingest_crawl, ingest_waiting, prove_earlier_days
 from pipelines.jobs.import_warc import ingest_parts, readers_of
 from pipelines.jobs.report import Asked, Progress, Report, show_outcome
 from pipelines.settings import Settings
@@ -65,7 +65,7 @@ def _crawl_all(
         running.append(crawl)
         try:
             crawl.wait(partial(progress, name))
-            done[name] = check_came(read_summary(archive.store, crawl_key(name, until, run_id)))
+            done[name] = raise_if_failed(read_summary(archive.store, crawl_key(name, until, run_id)))
         except OpedsError as error:
             report.failures[name] = str(error)
 
@@ -95,7 +95,7 @@ def revisit_due(settings: Settings, environment: Mapping[str, str], progress: Pr
         crawl = start_crawl(name, arguments, _log_file(settings, run_id, name), dict(environment))
         try:
             crawl.wait(partial(progress, name))
-            summary = check_came(read_summary(archive.store, crawl_key(name, until, run_id)))
+            summary = raise_if_failed(read_summary(archive.store, crawl_key(name, until, run_id)))
         except CrawlFailed as error:
             report.failures[name] = str(error)
             continue
@@ -107,12 +107,18 @@ def revisit_due(settings: Settings, environment: Mapping[str, str], progress: Pr
 def ingest_crawls(settings: Settings, progress: Progress) -> Report:
     """Ingest every crawl that waits for it, close its days for its source, and publish."""
     archive, report = open_archive(settings), Report()
-    for summary in waiting_crawls(archive, now()):
-        report.outcomes += ingest_crawl(archive, summary, partial(show_outcome, progress))
-        report.closings |= close_crawl(archive, summary)
+    take_waiting(archive, progress, report)
     progress("publish", "")
     report.published = publish(archive, settings)
     return report
+
+
+def take_waiting(archive: Archive, progress: Progress, report: Report) -> None:
+    """Ingest every crawl that waits for it, and add what came of it to a report."""
+    for taken in ingest_waiting(archive, now(), partial(show_outcome, progress)):
+        report.outcomes += taken.outcomes
+        report.closings |= {f"{day} {taken.summary.source}": closing for day, closing in taken.closings.items()}
+        report.proved |= taken.proved
 
 
 def _log_file(settings: Settings, run_id: str, name: str) -> Path:
@@ -133,7 +139,7 @@ def plan_days(settings: Settings, asked: Asked, environment: Mapping[str, str], 
             crawl = start_crawl(name, [*days, ("warc", str(warc))], warc.with_suffix(".log"), dict(environment))
             try:
                 crawl.wait(partial(progress, name))
-                check_came(parse_summary(Path(f"{warc}.json").read_bytes()))
+                raise_if_failed(parse_summary(Path(f"{warc}.json").read_bytes()))
                 for _ in ingest_parts(archive, warc, run_id, progress, report, readers):
                     pass
             except CrawlFailed as error:

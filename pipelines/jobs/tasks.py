@@ -18,10 +18,11 @@ from typing import TypedDict
 from pipelines.archive import manifests
 from pipelines.archive.crawl_summary import Summary, read_summary
 from pipelines.archive.embedded import reachable
-from pipelines.archive.identity import existing
+from pipelines.archive.identity import reach_existing
 from pipelines.archive.keys import crawl_key
 from pipelines.catalogue.delta import compact, publish
 from pipelines.catalogue.queries import days, drifted, open_days
+from pipelines.catalogue.rows import is_waiting
 from pipelines.clock import STAMP, iso, new_run_id, now, today
 from pipelines.errors import (
     CrawlFailed,
@@ -36,8 +37,8 @@ from pipelines.ingestion.ingest import Part, ingest_orphans
 from pipelines.ingestion.read import Readers
 from pipelines.jobs.connection import with_connection
 from pipelines.jobs.crawls import check, check_days, ending_with_us, start_crawl
-from pipelines.jobs.day import addresses_due, close, close_crawl, ingest_crawl, prove_earlier_days, waiting_crawls
-from pipelines.jobs.notify import Notice, beat, notices_of, notices_of_drift, notices_of_missed, notify
+from pipelines.jobs.day import addresses_due, close, ingest_crawl, ingest_waiting, prove_earlier_days
+from pipelines.jobs.notify import Notice, notices_of, notices_of_drift, notices_of_missed, notify, send_heartbeat
 from pipelines.jobs.rederive import articles_to_re_extract, log_rereads
 from pipelines.jobs.verify import verify
 from pipelines.model import Outcome, Shard, Verdict
@@ -114,8 +115,11 @@ def discover(
     asked = [source_named(sources, source)] if source else [s for s in sources.values() if s.is_crawled]
     check_days(asked, wanted, wanted)
     by_source = _by_source(addresses or "", asked)
-    _archive()
-    serving = [s.name for s in asked if s.name in by_source or any(r.serves(wanted, wanted) for r in s.routes)]
+    foreign = sorted(set(known or ()) - set(sources))
+    if foreign:
+        raise WrongUsage(f"no source file here names {', '.join(foreign)}: give workers and DAG processor one folder")
+    _archive()  # so that a bucket that cannot be reached fails here, before a site is asked
+    serving = [s.name for s in asked if any(r.serves(wanted, wanted) for r in s.routes)]
     names = [s.name for s in asked]
     return Run(
         id=new_run_id(),
@@ -275,11 +279,11 @@ def watch_calendar() -> dict[str, int]:
 
     The calendar begins with the first day that was ever closed.
     """
-    settings = existing(_settings())
+    settings = reach_existing(_settings())
     yesterday = today() - timedelta(days=1)
     found = open_days(days(settings), yesterday - timedelta(days=WATCHED - 1), yesterday)
-    _notify_or_raise(notices_of_missed(found), settings, OpedsError, "")
-    beat(settings.heartbeat)
+    notify(notices_of_missed(found), settings.notify)
+    send_heartbeat(settings.heartbeat)
     return {"open": len(found)}
 
 
@@ -289,10 +293,9 @@ def ingest_settled_orphans() -> dict[str, int]:
     Younger captures may belong to a crawl at work, whose own run ingests them under the right day.
     """
     archive = _archive()
-    for summary in waiting_crawls(archive, now()):
-        logger.info("ingesting the crawl %s of %s, started by %s", summary.run, summary.source, summary.started_by)
-        ingest_crawl(archive, summary, _tell)
-        close_crawl(archive, summary)
+    for taken in ingest_waiting(archive, now(), _tell):
+        told = taken.summary
+        logger.info("ingested the crawl %s of %s, started by %s", told.run, told.source, told.started_by)
     part = Part.of_today(new_run_id(), "left")
     before = (now() - SETTLED).astimezone(UTC).strftime(STAMP)
     settled = (key for key in archive.store.keys("captures/") if key.rpartition("/")[2] < before)
@@ -399,7 +402,7 @@ def _counted(outcomes: Iterable[Outcome], meter: Meter) -> dict[str, int]:
     counts: Counter[str] = Counter()
     for outcome in outcomes:
         counts[outcome.verdict.value] += 1
-        if outcome.verdict in METERED:
+        if outcome.verdict in METERED and not is_waiting(outcome):
             meter(f"opeds.{outcome.article_id.partition('-')[0]}.{METERED[outcome.verdict]}", 1)
     return dict(counts)
 

@@ -1,4 +1,4 @@
-"""Weekly maintenance: ingest orphaned captures, publish, compact the catalogue."""
+"""Weekly maintenance: ingest crawls and captures that were left behind, publish, compact the catalogue."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ from pipelines.clock import new_run_id
 from pipelines.index.opened import opened
 from pipelines.ingestion.ingest import Part, ingest_orphans
 from pipelines.jobs.report import Progress, Report, show_outcome
+from pipelines.jobs.run import take_waiting
 from pipelines.settings import Settings
 
 
 def upkeep(settings: Settings, progress: Progress, dry: bool = False) -> Report:
-    """Ingest every capture that no manifest names, publish, and compact the catalogue; with `dry` write nothing.
+    """Ingest every crawl that waits for it, then every capture that no manifest names; publish, and compact the
+    catalogue. With `dry` write nothing.
 
     Lists all captures of the archive, which no daily run does.
     """
     report = Report()
     part = Part.of_today(new_run_id(), "left")
     with opened(settings, dry) as archive:
+        take_waiting(archive, progress, report)
         orphans = archive.store.keys("captures/")
-        report.outcomes = ingest_orphans(archive, part, orphans, partial(show_outcome, progress))
+        report.outcomes += ingest_orphans(archive, part, orphans, partial(show_outcome, progress))
         if not dry:
             report.published = publish(archive, settings)
             compact(settings)

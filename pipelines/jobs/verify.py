@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,7 +33,7 @@ COMPARED_COLUMNS = ("article_id", "content16", "oped_id", "role", "is_latest", "
 
 @dataclass(frozen=True, slots=True, order=True)
 class Fault:
-    """Something that does not fit: `kind` is log, payload, record or catalogue; `key` says where, `said` says what."""
+    """Something that does not fit, where and what: `kind` is log, crawl, payload, record or catalogue."""
 
     kind: str
     key: str
@@ -49,6 +49,7 @@ class _Seen:
     captures: set[str] = field(default_factory=set)
     last: tuple[str, Capture | None] = ("", None)
     records: set[str] = field(default_factory=set)
+    stated: set[str] = field(default_factory=set)  # keys whose digest was compared
     digests: dict[str, str] = field(default_factory=dict)  # that the manifest at hand states, by key
     articles: set[str] = field(default_factory=set)
 
@@ -68,6 +69,7 @@ def verify(
         found += _chained(archive, last, manifest, before)
         before = manifest
         seen.digests = dict(manifest.digests)
+        found += _crawls(seen, last, [key for key in manifest.crawls if chosen(key, manifest.logged_at)])
         for outcome in manifest.outcomes:
             if chosen(outcome.article_id, manifest.logged_at):
                 found += _outcome(seen, last, outcome)
@@ -92,15 +94,33 @@ def _chained(
         yield Fault("log", keys.manifest_key(manifest.anchor.manifests), said)
 
 
+def _crawls(seen: _Seen, seq: int, crawls: Iterable[str]) -> Iterator[Fault]:
+    """Verify the crawls' summaries that a manifest of the second schema names."""
+    for key in crawls:
+        if key not in seen.digests or key in seen.stated:
+            continue
+        try:
+            body = seen.archive.store.read(key)
+        except NotArchived:
+            yield Fault("crawl", key, f"not there, though {keys.manifest_key(seq)} names it")
+        else:
+            yield from (Fault("crawl", key, said) for said in _digest_differs(seen, key, body))
+
+
 def _outcome(seen: _Seen, seq: int, outcome: Outcome) -> Iterator[Fault]:
     """Verify what one outcome names."""
-    if outcome.capture_key and outcome.capture_key not in seen.captures:
+    if outcome.capture_key and (outcome.capture_key not in seen.captures or _first_stated(seen, outcome.capture_key)):
         yield from _payload(seen, seq, outcome.capture_key)
-    if outcome.record_key and outcome.record_key not in seen.records:
+    if outcome.record_key and (outcome.record_key not in seen.records or _first_stated(seen, outcome.record_key)):
         seen.records.add(outcome.record_key)
         yield from _record(seen, seq, outcome)
     if outcome.content16:
         seen.articles.add(outcome.article_id)
+
+
+def _first_stated(seen: _Seen, key: str) -> bool:
+    """Whether this is the first manifest that states the digest of an object that earlier ones named without one."""
+    return key in seen.digests and key not in seen.stated
 
 
 def _payload(seen: _Seen, seq: int, key: str) -> list[Fault]:
@@ -124,6 +144,8 @@ def _payload(seen: _Seen, seq: int, key: str) -> list[Fault]:
 def _digest_differs(seen: _Seen, key: str, body: bytes) -> list[str]:
     """Return a sentence where the log states another digest of an object; the first schema states none."""
     stated = seen.digests.get(key)
+    if stated is not None:
+        seen.stated.add(key)
     differs = stated is not None and stated != hashlib.sha256(body).hexdigest()
     return ["is not the file that was logged: its digest differs"] if differs else []
 

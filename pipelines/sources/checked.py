@@ -32,7 +32,7 @@ class Mistake:
 
 def _of_type(kind: type, said: str) -> ValueKind:
     def check(value: Any) -> None:
-        if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
+        if not isinstance(value, kind):
             raise ValueError(f"must be {said}")
 
     return check
@@ -125,6 +125,28 @@ def source_name(value: Any) -> None:
         raise ValueError("must be lower-case letters only: it begins every key")
 
 
+def page_url(value: Any) -> None:
+    """A web address with the number of a page in it."""
+    url(value)
+    try:
+        pages = {value.format(page=number) for number in (2, 3)}
+    except (KeyError, IndexError, ValueError) as error:
+        raise ValueError(f"must hold {{page}} and no other braces ({error!r})") from error
+    if len(pages) < 2:
+        raise ValueError("must hold {page}, the number of the page")
+
+
+def some(kind: ValueKind) -> ValueKind:
+    """Return the kind of a list that is not empty."""
+
+    def check(value: Any) -> None:
+        each(kind)(value)
+        if not value:
+            raise ValueError("must not be empty")
+
+    return check
+
+
 def url(value: Any) -> None:
     """A web address."""
     text(value)
@@ -144,14 +166,15 @@ TABLES: dict[str, dict[str, ValueKind]] = {
         "first_day": iso_day,
         "same_host": pairs,
         **dict.fromkeys(("enabled", "own", "evidence", "loopback"), flag),
-        **dict.fromkeys(("hosts", "names", "press", "press_in", "strip"), each(text)),
+        "hosts": some(text),
+        **dict.fromkeys(("names", "press", "press_in", "strip"), each(text)),
     },
     "address": {"prefix": text, "pattern": address, "time": text},
     "route": {
         "name": text,
         "kind": one_of(*KINDS_OF_ROUTE),
         "url": url,
-        "next": url,
+        "next": page_url,
         "headers": pairs,
         "first_day": iso_day,
         **dict.fromkeys(("item", "link", "date", "title", "items"), text),

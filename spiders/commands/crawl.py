@@ -16,8 +16,8 @@ class Command(ScrapyCrawl):
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Crawl; say what came and how to archive it, or what kept the crawl from what it was asked to do."""
         super().run(args, opts)
-        for sentence in () if SourceSpider.troubles or "attended" in opts.spargs else SourceSpider.done:
-            print(sentence)
+        if not SourceSpider.troubles and "attended" not in opts.spargs:
+            print(*SourceSpider.done, sep="\n")
         for sentence in SourceSpider.troubles:
             print(f"scrapy: {sentence}", file=sys.stderr)
             self.exitcode = 1
