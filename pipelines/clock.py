@@ -7,6 +7,7 @@ from secrets import token_hex
 from zoneinfo import ZoneInfo
 
 SEOUL = ZoneInfo("Asia/Seoul")  # the newspaper's zone: its days, whatever the source or the machine
+OLDEST_PAGE = date(1990, 1, 1)  # no page of the web is older
 STAMP = "%Y%m%dT%H%M%SZ"  # times in keys: UTC, whole seconds
 
 
@@ -21,7 +22,7 @@ def stamp(moment: datetime) -> str:
 
 def iso(moment: datetime) -> str:
     """Return an aware moment as ISO 8601 in UTC with whole seconds: `2026-06-01T03:04:05Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
 def published_key(moment: datetime | None, day: date | None) -> datetime | None:

@@ -6,6 +6,7 @@ OpedsError                  base of ours: one sentence that says what to do
 │   └── BadSourceFile       a source file that cannot be used
 ├── NotArchived             no object at that key
 ├── NoArchive               the bucket holds no archive yet
+├── DamagedObject           an object of ours that is not what it should be
 ├── AlreadyArchived         an object stands at that key, with other bytes
 ├── StoreUnavailable        the bucket cannot be reached, or refuses our key
 ├── UnsafeStore             the bucket ignores conditional creates
@@ -45,6 +46,10 @@ class NotArchived(OpedsError):
 
 class NoArchive(OpedsError):
     """Nobody has written an archive there yet; reading commands make none."""
+
+
+class DamagedObject(OpedsError):
+    """An object that only this program writes is not what it wrote; the sentence names its key."""
 
 
 class AlreadyArchived(OpedsError):

@@ -6,7 +6,6 @@ Scrapy calls this an item pipeline; it has nothing to do with the package `pipel
 from __future__ import annotations
 
 import asyncio
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -102,7 +101,7 @@ class Deposit:
             self.store.create(crawl_key(summary.source, summary.until, summary.run), summary_body(summary))
         except OpedsError as error:
             self.spider.logger.error("the crawl's summary could not be written: %s", error)
-            print(f"scrapy: {error}", file=sys.stderr)
+            self.spider.troubles.append(f"the crawl's account could not be written: {error}")
 
 
 def _dated(key: str) -> str:

@@ -23,7 +23,7 @@ from pipelines.archive.identity import MISPLACED
 from pipelines.archive.manifests import RouteReport
 from pipelines.archive.store import Store
 from pipelines.archive.warc import Exchange
-from pipelines.clock import iso, new_run_id, now
+from pipelines.clock import OLDEST_PAGE, iso, new_run_id, now
 from pipelines.errors import OpedsError
 from pipelines.settings import check_contact, read_settings
 from pipelines.sources import Route, Source, load_sources, source_named
@@ -33,7 +33,6 @@ from spiders.politeness import ForbiddenByRobots, Refused, RobotsUnreadable
 
 MAX_FETCHED = 100_000  # pages of one crawl
 MOST_OUTSIDE = 20_000  # addresses of other days that a crawl's account names
-OLDEST = date(1990, 1, 1)  # no page of the web is older
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ class SourceSpider(Spider):
             refuse(f"until={self.until} has not come yet; today is {today}")
         if self.until < self.place_source.first_day:
             refuse(f"{self.name} has nothing before {self.place_source.first_day}")
-        self.believable = max(OLDEST, self.place_source.first_day), today + timedelta(days=1)
+        self.believable = max(OLDEST_PAGE, self.place_source.first_day), today + timedelta(days=1)
         self.urls = url.split()
         self.left = _count(pages) if pages else MAX_FETCHED
         self.warc, self.attended = warc, bool(attended)

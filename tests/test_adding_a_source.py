@@ -47,7 +47,25 @@ def test_every_key_of_a_profile_is_explained() -> None:
     assert not [name for name in Profile.__dataclass_fields__ if name != "name" and f"`{name}`" not in GUIDE]
 
 
+LIST = """[[route]]
+name = "x"
+kind = "list"
+url = "https://x.example"
+item = "li["
+link = "a"
+date = "i"
+[[address]]"""
+TWINS = """[[route]]
+name = "x"
+kind = "feed"
+url = "https://x.example"
+[[route]]
+name = "x"
+kind = "feed"
+url = "https://y.example"
+[[address]]"""
 MISTAKES = [
+    (("[[address]]", TWINS), "name = 'x': another route is called so"),
     (('body = ["#story"]', 'body = ["#story["]'), "body = ['#story[']: must be a CSS selector"),
     (("(?P<id>", "(?P<nr>"), "needs a group (?P<id>…)"),
     (('name = "hanbit"\n', ""), "name is missing"),
@@ -63,13 +81,16 @@ MISTAKES = [
     (("[[profile]]", "[[profiles]]"), "unknown: profiles; there are the tables address, route, profile"),
     (("[[profile]]", "[profile]"), "profile must be written as [[profile]]"),
     (("delay = 5.0", "delay = true"), "delay = True: must be a number"),
-    (("delay = 5.0", "delay = -1"), "delay = -1: must be a number, 0 or more"),
+    (("delay = 5.0", "delay = -1"), "delay = -1: must be a number, 0 to 3600"),
     (("[[address]]", 'own = "yes"\n[[address]]'), "own = 'yes': must be true or false"),
     (("[[address]]", "opinion = '('\n[[address]]"), "opinion = '(': must be a regular expression"),
     (("[[address]]", '[[route]]\nname = "x"\nkind = "rss"\nurl = "https://x.example"\n[[address]]'), "must be one of"),
     (("[[address]]", '[[route]]\nname = "x"\nkind = "feed"\nurl = "ftp://x"\n[[address]]'), "must be a web address"),
     (
-        ("[[address]]", '[[route]]\nname = "x"\nkind = "list"\nurl = "https://x.example"\nitem = "li["\n[[address]]'),
+        (
+            "[[address]]",
+            LIST,
+        ),
         "[[route]] item = 'li[': must be a CSS selector",
     ),
     (("[[address]]", "x = [" * 5000), "cannot be read"),

@@ -106,7 +106,33 @@ def test_a_day_may_say_again_what_it_said_before(archive: Archive) -> None:
     second = close(archive, "a", DAY, ["kjd"], {}, {"kjd": "no answer"})[1]
     third = close(archive, "a", DAY, ["kjd"], crawled(fresh, run="a"), {})[1]
     assert first < second < third
-    assert archive.index.closed(str(DAY))[0] == third
+    assert archive.index.closed(str(DAY), ["kjd"])[0] == third
+
+
+def test_another_sources_closing_hides_no_unproved_day(archive: Archive) -> None:
+    closed(archive, crawled(LIST))
+    close(archive, "d", DAY, ["daum"], {}, {"daum": "no answer"})
+    assert [day for day, _ in archive.index.unproved()] == [str(DAY)]
+    for run in ("e", "f"):
+        assert close(archive, run, DAY, ["kjd"], crawled(LIST, run=run), {})[1] == 1, "said again in between"
+
+
+def test_a_pinned_entry_is_no_pause_of_a_list_that_stands_still(archive: Archive) -> None:
+    frozen = showing(LIST, "2026-04-15", "2026-06-02", "2026-06-03", "2026-06-04", back_to="2026-06-02")
+    assert not closed(archive, crawled(frozen)).complete
+
+
+def test_a_source_of_which_no_list_was_read_is_not_complete(archive: Archive) -> None:
+    dead = RouteReport("daum", "channel", False, False, 0, "HTTP 404", 404)
+    summary = replace(crawled(dead)["kjd"], source="daum")
+    found = close(archive, "a", DAY, ["daum"], {"daum": summary}, {})[0]
+    assert found.missing == ("daum: channel: HTTP 404",)
+    alive = showing(replace(dead, status=0, error=""), "2026-06-01", "2026-06-12")
+    summary = replace(crawled(alive, run="b")["kjd"], source="daum")
+    assert close(archive, "b", DAY, ["daum"], {"daum": summary}, {})[0].complete
+    nothing = replace(crawled(run="c")["kjd"], source="daum")
+    told = close(archive, "c", DAY, ["daum"], {"daum": nothing}, {})[0]
+    assert told.missing == ("daum: not discoverable: no route shows this day",)
 
 
 def test_a_day_before_all_sources_is_never_complete(archive: Archive) -> None:

@@ -1,6 +1,7 @@
 """Crawls over real sockets: what is fetched, what is refused, what is kept."""
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from pipelines.archive.warc import exchanges, read_capture
 from pipelines.clock import now
 from pipelines.index.opened import open_archive
 from pipelines.jobs.crawls import start_crawl
-from pipelines.jobs.day import waiting_crawls
+from pipelines.jobs.day import ingest_crawl, waiting_crawls
 from pipelines.settings import Settings
 from tests.conftest import ROOT, SEED_PAGE, Command, Ran, World, environment_of
 
@@ -344,6 +345,28 @@ def test_crawls_of_two_sources_are_closed_each_for_itself_and_an_empty_one_waits
         scrapy("crawl", "daum", "-a", "since=2026-05-03", settings=folder)
     assert opeds("ingest", "--crawls", settings=folder).code == 0
     assert list(waiting_crawls(open_archive(folder), now())) == []
+
+
+def test_a_crawl_that_was_ingested_in_part_is_ingested_to_its_end(
+    scrapy: Command, opeds: Command, newsstand: World, folder: Settings
+) -> None:
+    scrapy("crawl", "kjd", "-a", "since=2026-06-02", "-a", "until=2026-06-05", settings=folder)
+    archive = open_archive(folder)
+    (summary,) = waiting_crawls(archive, now())
+    first = replace(summary, addresses=[t for t in summary.addresses if t.day == "2026-06-02"])
+    ingest_crawl(archive, first, lambda _: None)  # as if it had been killed behind its first day
+    ran = opeds("ingest", "--crawls", settings=folder)
+    assert "complete: 2026-06-02 to 2026-06-05" in ran.out
+    days = {m.day for _, m in read_log(archive.store) if m.outcomes}
+    assert days == {f"2026-06-0{n}" for n in range(2, 6)}
+    assert opeds("upkeep", settings=folder).out.count("nothing new came in") == 1
+
+
+def test_an_unknown_spider_is_one_sentence(scrapy: Command, folder: Settings) -> None:
+    ran = scrapy("crawl", "nope", settings=folder)
+    assert ran.code == 2
+    assert ran.err.splitlines()[-1] == "scrapy: unknown source 'nope'; there are: daum, kjd, naver, yna"
+    assert "Traceback" not in ran.err
 
 
 def test_crawls_of_runs_are_left_to_their_runs_for_a_day(scrapy: Command, newsstand: World, folder: Settings) -> None:

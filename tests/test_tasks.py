@@ -17,6 +17,7 @@ from newsstand.pages import JOINS, c_path
 from pipelines.archive import manifests
 from pipelines.archive.crawl_summary import Summary, Tried, parse_summary, summary_body
 from pipelines.archive.keys import crawl_key
+from pipelines.archive.manifests import RouteReport
 from pipelines.archive.store import open_store
 from pipelines.catalogue.delta import location, open_table
 from pipelines.catalogue.queries import days
@@ -503,6 +504,9 @@ def test_the_watch_names_days_that_never_ran_or_stayed_incomplete(
     archive = open_archive(archive_of)
     assert tasks.watch_calendar() == {"open": 0}, "nothing was closed yet"
     whole = [Summary("r", name, "", "", "2026-06-03T00:00:00Z", finish_reason="finished") for name in ("kjd", "daum")]
+    for one, route in zip(whole, ("opinion", "channel"), strict=True):
+        around = tuple(str(today() - timedelta(days=n)) for n in (9, 1))
+        one.routes = [RouteReport(one.source, route, True, True, 0, days=around, back_to=around[0])]
     for days_ago, complete in ((20, False), (5, True), (3, False)):
         day = today() - timedelta(days=days_ago)
         summaries = {one.source: replace(one, since=str(day), until=str(day)) for one in whole} if complete else {}

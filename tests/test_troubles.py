@@ -152,6 +152,48 @@ def test_a_full_or_closed_output_is_no_traceback(arguments: tuple[str, ...], sma
     assert ran.returncode == 1
 
 
+def test_an_output_that_was_closed_before_we_began_is_no_traceback(small: Settings) -> None:
+    environment = {**os.environ, **environment_of(small)}
+    call = f"{sys.executable} -c 'from pipelines.cli.main import main; main()' list >&-"
+    ran = subprocess.run(["sh", "-c", call], env=environment, cwd=ROOT, stderr=subprocess.PIPE, check=False)
+    assert ran.stderr == b""
+
+
+def test_json_has_an_object_for_an_error_too(opeds: Command, newsstand: World, folder: Settings) -> None:
+    ran = opeds("list", "--json", settings=folder)
+    assert json.loads(ran.out)["error"].startswith("no archive here")
+    assert "no archive here" in one_sentence(ran)
+
+
+def test_records_that_cannot_be_cost_themselves(small: Settings, tmp_path: Path) -> None:
+    from pipelines.archive.warc import page_file
+    from tests.conftest import C_URL, exchange
+
+    good = capture(page(prose(2)), "2024-06-14T00:00:00", C_URL.replace("2068163", "2068164"))
+    odd = [
+        replace(good, url="https://[::1/x"),
+        replace(good, fetched_at=good.fetched_at.replace(year=500)),
+        replace(good, url="https://koreajoongangdaily.joins.com/x", headers=(("Content-Type", "x/\x1b[31m[/bold]"),)),
+    ]
+    file = tmp_path / "odd.warc.gz"
+    file.write_bytes(b"".join(page_file(exchange(one), {}) for one in [*odd, good]))
+    ran = run_with(small, "ingest", str(file), capture_output=True)
+    assert ran.returncode == 0, ran.stderr
+    assert b"\x1b" not in ran.stdout
+    told = run_with(small, "list", "--json", capture_output=True).stdout
+    assert len(told.splitlines()) == 2
+    assert run_with(small, "verify", capture_output=True).returncode == 0
+
+
+def test_damage_to_what_only_we_write_is_named(small: Settings, opeds: Command) -> None:
+    root = Path(small.archive.removeprefix("file://"))
+    (root / "crawls" / "kjd" / "2026-06-07").mkdir(parents=True)
+    (root / "crawls" / "kjd" / "2026-06-07" / "zzz.json").write_text("{")
+    assert "zzz.json is damaged" in one_sentence(opeds("ingest", "--crawls", settings=small))
+    (root / "archive.json").write_text("[]")
+    assert "archive.json is damaged" in one_sentence(opeds("verify", settings=small))
+
+
 def test_an_encoding_without_our_signs_shows_others(small: Settings) -> None:
     for arguments in (("list",), ("show", "kjd-c2068163"), ("status",)):
         ran = run_with(small, *arguments, capture_output=True, env={"PYTHONIOENCODING": "ascii"})

@@ -82,6 +82,36 @@ def no_record(settings: Settings) -> None:
     first(settings, "articles/kjd/*/*.json").unlink()
 
 
+def a_manifest_cut_off(settings: Settings) -> None:
+    file = root(settings) / "runs" / "0000000003.json"
+    file.write_bytes(file.read_bytes()[:100])
+
+
+def an_empty_manifest(settings: Settings) -> None:
+    (root(settings) / "runs" / "0000000002.json").write_text("{}")
+
+
+def the_last_manifest_gone(settings: Settings) -> None:
+    (root(settings) / "runs" / "0000000003.json").unlink()
+
+
+def the_last_manifest_forged(settings: Settings) -> None:
+    file = root(settings) / "runs" / "0000000003.json"
+    told = json.loads(file.read_bytes())
+    file.write_bytes(to_json({**told, "day": "2001-01-01"}))
+
+
+def the_last_manifest_of_the_old_schema(settings: Settings) -> None:
+    file = root(settings) / "runs" / "0000000003.json"
+    told = json.loads(file.read_bytes())
+    kept = {name: value for name, value in told.items() if name not in {"digests", "previous"}}
+    file.write_bytes(to_json({**kept, "schema": "opeds/run/1"}))
+
+
+def a_junk_commit_of_the_table(settings: Settings) -> None:
+    first(settings, "catalogue/articles/_delta_log/*1.json").write_text("{")
+
+
 def a_gap(settings: Settings) -> None:
     (root(settings) / "runs" / "0000000005.json").write_bytes(
         (root(settings) / "runs" / "0000000003.json").read_bytes()
@@ -144,6 +174,12 @@ def a_row_too_few(settings: Settings) -> None:
         (a_forged_crawl, "crawl", "is not the file that was logged"),
         (a_forged_manifest, "log", "is not what runs/0000000003.json was logged behind"),
         (a_digest_forged_with_its_record, "log", "is not what runs/0000000002.json was logged behind"),
+        (a_manifest_cut_off, "log", "runs/0000000003.json is damaged"),
+        (an_empty_manifest, "log", "runs/0000000002.json is damaged"),
+        (the_last_manifest_gone, "log", "not there, though index or catalogue know it"),
+        (the_last_manifest_forged, "log", "is not what was published"),
+        (the_last_manifest_of_the_old_schema, "log", "states no digests"),
+        (a_junk_commit_of_the_table, "catalogue", "the catalogue cannot be read"),
         (a_gap, "log", "the log has a gap"),
         (a_row_too_many, "catalogue", "is not what the log makes of it"),
         (a_row_too_few, "catalogue", "is not what the log makes of it"),

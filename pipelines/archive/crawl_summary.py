@@ -9,7 +9,7 @@ from typing import Any
 from pipelines.archive.manifests import RouteReport
 from pipelines.archive.record import to_json
 from pipelines.archive.store import Store
-from pipelines.errors import CrawlFailed, NotArchived
+from pipelines.errors import CrawlFailed, DamagedObject, NotArchived
 
 CRAWL_SCHEMA = "opeds/crawl/1"
 
@@ -67,21 +67,27 @@ def summary_body(summary: Summary) -> bytes:
 def read_summary(store: Store, key: str) -> Summary:
     """Return a crawl's summary; raise `CrawlFailed` when the crawl left none."""
     try:
-        return parse_summary(store.read(key))
+        return parse_summary(store.read(key), key)
     except NotArchived as error:
         raise CrawlFailed(
             f"the crawl left no summary ({key}); run the days again, and its captures are ingested"
         ) from error
 
 
-def parse_summary(body: bytes) -> Summary:
-    """Return a summary from its JSON."""
-    data: dict[str, Any] = json.loads(body)
+def parse_summary(body: bytes, key: str = "the crawl's account") -> Summary:
+    """Return a summary from its JSON; `key` is for the sentence of `DamagedObject`."""
+    try:
+        return _summary(json.loads(body))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DamagedObject(f"{key} is damaged ({type(error).__name__}: {error})") from error
+
+
+def _summary(data: dict[str, Any]) -> Summary:
     del data["schema"]
     data["routes"] = [RouteReport(**{**one, "days": tuple(one.get("days", ()))}) for one in data["routes"]]
     data["addresses"] = [Tried(**tried) for tried in data["addresses"]]
     data["outside"] = [(article_id, day) for article_id, day in data.get("outside", ())]
-    return Summary(**data)
+    return Summary(**{"started_by": "run", **data})  # earlier versions did not say who; by hand was the exception
 
 
 WRONG_USAGE_EXIT = 2  # exit code of a crawl that cannot be as it was asked

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from pipelines.archive.manifests import read_log
 from pipelines.archive.store import Store, open_store
 from pipelines.archive.warc import read_capture
-from pipelines.errors import AlreadyArchived, NoArchive, NotArchived, UnsafeStore
+from pipelines.errors import AlreadyArchived, DamagedObject, NoArchive, NotArchived, UnsafeStore
 from pipelines.settings import Settings
 
 IDENTITY = "archive.json"
@@ -53,12 +53,19 @@ def identify(store: Store, invented: bool = False) -> Identity:
     try:
         store.create(IDENTITY, b"probe: a store that keeps this is unfit")
     except AlreadyArchived:
-        told = json.loads(body)
-        known = told["invented"] if "invented" in told else _began_invented(store)
-        return Identity(str(told["archive_id"]), bool(known))
+        return _read_identity(store, body)
     raise UnsafeStore(
         "the bucket ignores If-None-Match and overwrites objects; use one that honours conditional creates"
     )
+
+
+def _read_identity(store: Store, body: bytes) -> Identity:
+    try:
+        told = json.loads(body)
+        known = told["invented"] if "invented" in told else _began_invented(store)
+        return Identity(str(told["archive_id"]), known is True)
+    except (ValueError, KeyError, TypeError) as error:
+        raise DamagedObject(f"{IDENTITY} is damaged ({type(error).__name__}): restore it from a backup") from error
 
 
 def _began_invented(store: Store) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from pipelines.archive.keys import manifest_key
 from pipelines.archive.record import to_json
 from pipelines.archive.store import Store, read_many
-from pipelines.errors import AlreadyArchived, NotArchived
+from pipelines.errors import AlreadyArchived, DamagedObject, NotArchived
 from pipelines.model import Match, Outcome, Overlap, Verdict
 
 MANIFEST_SCHEMA, FIRST_SCHEMA = "opeds/run/2", "opeds/run/1"  # the first has no digests
@@ -148,7 +148,7 @@ def anchor_of(store: Store, last: int) -> Anchor:
 
 def manifest_at(store: Store, seq: int) -> Manifest:
     """Return the manifest of that number; raise `NotArchived`."""
-    return _manifest(store.read(manifest_key(seq)))
+    return _read_manifest(seq, store.read(manifest_key(seq)))
 
 
 def closing_digest(closing: Closing) -> str:
@@ -165,7 +165,7 @@ def read_log(store: Store, after: int = 0) -> Iterator[tuple[int, Manifest]]:
             body = store.read(manifest_key(seq))
         except NotArchived:
             return
-        yield seq, _manifest(body)
+        yield seq, _read_manifest(seq, body)
         seq += 1
 
 
@@ -198,6 +198,14 @@ def _plain_outcome(outcome: dict[str, Any]) -> dict[str, Any]:
             for m in stored["matches"]
         ]
     return stored
+
+
+def _read_manifest(seq: int, body: bytes) -> Manifest:
+    try:
+        return _manifest(body)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        key, why = manifest_key(seq), type(error).__name__
+        raise DamagedObject(f"{key} is damaged ({why}): restore it from the bucket's versions or a backup") from error
 
 
 def _manifest(body: bytes) -> Manifest:

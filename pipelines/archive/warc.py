@@ -32,6 +32,7 @@ WARC_ERRORS = (
     ValueError,
     AttributeError,
     IndexError,
+    TypeError,
 )  # warcio's answers to debris
 SECRET_HEADERS = frozenset({"cookie", "authorization", "proxy-authorization"})
 MAX_PAYLOAD = 20_000_000  # bytes after decoding; a bomb is cut off there and the page rejected

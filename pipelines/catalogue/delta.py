@@ -118,13 +118,17 @@ def _merge(table: DeltaTable, rows: list[dict[str, Any]], years: list[int], seq:
 def _explained() -> Iterator[None]:
     """Raise our own errors for those of deltalake."""
     from deltalake.exceptions import CommitFailedError, DeltaError
+    from pyarrow import ArrowException
 
     try:
         yield
     except CommitFailedError as error:
         raise StalePublisher("another publisher moved the catalogue meanwhile; run the same command again") from error
-    except (DeltaError, OSError) as error:
-        raise StoreUnavailable(f"the catalogue does not answer: {str(error).splitlines()[0]}") from error
+    except (DeltaError, OSError, ArrowException) as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0].removeprefix("Kernel error: ")
+        raise StoreUnavailable(
+            f"the catalogue cannot be read ({said}); it is a view of the log: remove catalogue/, and publish it anew"
+        ) from error
 
 
 def _publish_runs(store: Store, where: Location, seq: int) -> None:

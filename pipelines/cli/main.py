@@ -533,6 +533,10 @@ def main() -> None:
 def _end(error: BaseException) -> NoReturn:
     """End with a sentence about an error, and with its exit code."""
     sentence, code = _sentence(error)
+    if "--json" in sys.argv:
+        with suppress(OSError, ValueError):
+            print_json([{"error": sentence}])
+            sys.stdout.flush()
     print(f"opeds: {sentence}", file=sys.stderr)
     if _debug:
         traceback.print_exception(error)

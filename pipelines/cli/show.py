@@ -166,7 +166,7 @@ def _changed(version: dict[str, Any]) -> str:
 
 def print_days(rows: Sequence[dict[str, Any]], settings: Settings) -> None:
     """Print the calendar, gaps between days included."""
-    console.print(f"[bold]{settings.archive}[/]{' at ' + settings.endpoint if settings.endpoint else ''}")
+    console.print(f"[bold]{shown(settings.archive)}[/]{' at ' + settings.endpoint if settings.endpoint else ''}")
     if not rows:
         console.print(NO_CATALOGUE)
         return

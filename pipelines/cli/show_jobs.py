@@ -53,7 +53,7 @@ def print_report(report: Any, settings: Settings, as_json: bool, dry: bool = Fal
         console.print("a dry run: nothing was written")
     elif report.published:
         console.print(
-            f"in {settings.archive}{f' at {settings.endpoint}' if settings.endpoint else ''}, "
+            f"in {shown(settings.archive)}{f' at {settings.endpoint}' if settings.endpoint else ''}, "
             f"log at {report.published.seq}, catalogue version {report.published.version}"
         )
 
@@ -270,7 +270,9 @@ def print_examination(found: Examination, into: Path, as_json: bool) -> None:
     if found.proposal:
         console.print("[bold]no profile fits; this one would, by these pages:[/]  (put it first among the profiles)")
         console.print(plain(found.proposal), markup=False, soft_wrap=True)
-    console.print(f"what was seen lies in {into}/: the WARC, and each page as a fixture folder. Not for publication.")
+    console.print(
+        f"what was seen lies in {shown(into)}/: the WARC, and each page as a fixture folder. Not for publication."
+    )
 
 
 def _print_checks(checks: Sequence[Check]) -> None:
@@ -288,7 +290,7 @@ def print_store(settings: Settings) -> None:
 
     reached = reach(settings)
     bucket, folder = reached.archive.removeprefix("s3://"), settings.home / "store"
-    console.print(f"the store answers at {reached.endpoint}, bucket {bucket}, data in {folder}", soft_wrap=True)
+    console.print(f"the store answers at {reached.endpoint}, bucket {bucket}, data in {shown(folder)}", soft_wrap=True)
     console.print(
         'to read it with other programs: eval "$(opeds store key)"; to stop it: opeds store stop', soft_wrap=True
     )

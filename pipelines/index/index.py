@@ -200,16 +200,18 @@ class Index:
         with self._connection() as c:
             return set(c.scalars(sa.select(CRAWL.c.key)))
 
-    def closed(self, day: str) -> tuple[int, str]:
-        """Return the number of the last manifest that closed a day, and the digest of what it says; 0 if none did."""
+    def closed(self, day: str, sources: Iterable[str]) -> tuple[int, str]:
+        """Return the number of the last manifest that closed a day for these sources, and the digest of what it says;
+        0 if none did."""
+        about = (DAY.c.day == day, DAY.c.sources == " ".join(sorted(sources)))
         with self._connection() as c:
-            row = c.execute(sa.select(DAY).where(DAY.c.day == day)).one_or_none()
+            row = c.execute(sa.select(DAY).where(*about)).one_or_none()
             return (row.seq, row.said) if row else (0, "")
 
     def unproved(self) -> list[tuple[str, int]]:
         """Return the days of which a route did not show whether it has all of them, each with its last closing."""
         with self._connection() as c:
-            rows = c.execute(sa.select(DAY).where(DAY.c.unproved).order_by(DAY.c.day))
+            rows = c.execute(sa.select(DAY).where(DAY.c.unproved).order_by(DAY.c.day, DAY.c.seq))
             return [(row.day, row.seq) for row in rows]
 
     def addresses(self, article_id: str) -> list[str]:

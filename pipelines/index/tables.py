@@ -95,7 +95,8 @@ DAY = sa.Table(
     "day",
     META,
     sa.Column("day", sa.Text, primary_key=True),
-    sa.Column("seq", sa.Integer, nullable=False),  # of the last manifest that closed the day
+    sa.Column("sources", sa.Text, primary_key=True),  # that a closing is about, sorted, with spaces between
+    sa.Column("seq", sa.Integer, nullable=False),  # of the last manifest that closed the day for these
     sa.Column("said", sa.Text, nullable=False),  # digest of what it says
     sa.Column("unproved", sa.Boolean, nullable=False),
 )

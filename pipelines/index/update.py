@@ -68,8 +68,9 @@ def apply_manifest(c: sa.Connection, seq: int, manifest: Manifest, own: Containe
     insert(c, CRAWL, [{"key": key} for key in manifest.crawls])
     if manifest.closing:
         said, unproved = closing_digest(manifest.closing), bool(manifest.closing.unproved)
-        c.execute(sa.delete(DAY).where(DAY.c.day == manifest.day))
-        insert(c, DAY, [{"day": manifest.day, "seq": seq, "said": said, "unproved": unproved}])
+        about = {"day": manifest.day, "sources": " ".join(sorted(manifest.closing.sources))}
+        c.execute(sa.delete(DAY).where(DAY.c.day == about["day"], DAY.c.sources == about["sources"]))
+        insert(c, DAY, [{**about, "seq": seq, "said": said, "unproved": unproved}])
     insert(c, PART, [{"run": manifest.run, "part": manifest.part, "seq": seq}])
     c.execute(sa.update(STATE).where(STATE.c.name == "seq").values(value=str(seq)))
     return True

@@ -12,6 +12,7 @@ from pipelines.archive.crawl_summary import Summary, Tried, parse_summary
 from pipelines.archive.keys import captures_prefix, crawl_key
 from pipelines.archive.store import read_many, threads
 from pipelines.clock import SEOUL, iso, now, today
+from pipelines.errors import DamagedObject
 from pipelines.index.opened import Archive, commit, places_of
 from pipelines.ingestion.ingest import Part, ingest, ingest_orphans
 from pipelines.jobs.crawls import NOT_FETCHED, days_of, sightings
@@ -25,6 +26,7 @@ PER_REVISIT = 500  # addresses of one; the others are due at the next one
 WEEKS = 8  # the same weekdays before a day: they say what it usually brings
 USUAL = 4  # of those weeks must have brought something; fewer do not make it usual
 WHOLE = Shard()
+NOT_DISCOVERABLE = "not discoverable: no route shows this day"
 LEFT_BEHIND = timedelta(days=1)  # a crawl that was not started by hand: its own run may still ingest it
 
 
@@ -62,8 +64,8 @@ def close(
     """Log how a day stands after a run; return that and the number of the manifest that says so."""
     sources = [archive.sources[name] for name in names if archive.sources[name].first_day <= day]
     quiet = quiet_sources(archive, day, sources, summaries)
-    told = [r for s in sources if s.name in summaries for r in _serving(s, summaries[s.name], day)]
-    without_proof = list(unproved(archive, day, told))
+    told = [_serving(s, summaries[s.name], day) for s in sources if s.name in summaries]
+    without_proof = [each for of_source in told for each in unproved(archive, day, of_source)]
     found = closing_of(day, sources, summaries, failures, quiet, without_proof, over=day < today())
     return found, _log_closing(archive, run, day, summaries, found)
 
@@ -82,15 +84,33 @@ class IngestedCrawl:
 
 
 def waiting_crawls(archive: Archive, at: datetime) -> Iterator[Summary]:
-    """Yield the finished crawls that no manifest names, oldest first: those started by hand, and those that a run or a
-    DAG left behind more than a day ago."""
-    known = archive.index.crawls()
-    keys = [key for key in archive.store.keys("crawls/") if key.endswith(".json") and key not in known]
-    summaries = [parse_summary(body) for _, body in read_many(archive.store, keys)]
-    for summary in sorted(summaries, key=lambda one: (one.started_at, one.source)):
+    """Yield the finished crawls that wait to be ingested, oldest first: those started by hand that were not ingested to
+    their end, and those that a run or a DAG left behind more than a day ago and no manifest names.
+
+    A summary that cannot be read raises `DamagedObject` behind all others.
+    """
+    named, damaged = archive.index.crawls(), None
+    keys = [key for key in archive.store.keys("crawls/") if key.endswith(".json")]
+    summaries = []
+    for key, body in read_many(archive.store, keys):
+        try:
+            summary = parse_summary(body, key)
+        except DamagedObject as error:
+            damaged = error
+            continue
+        by_hand = summary.started_by == "hand" and not archive.index.logged(summary.run, _done(summary))
         ended = datetime.fromisoformat(summary.finished_at or summary.started_at)
-        if not summary.failure and (summary.started_by == "hand" or at - ended > LEFT_BEHIND):
-            yield summary
+        left = summary.started_by != "hand" and key not in named and at - ended > LEFT_BEHIND
+        if (by_hand or left) and not summary.failure and summary.source in archive.sources:
+            summaries.append(summary)
+    yield from sorted(summaries, key=lambda one: (one.started_at, one.source))
+    if damaged is not None:
+        raise damaged
+
+
+def _done(summary: Summary) -> str:
+    """Return the part that says that a crawl was ingested to its end, and its days were closed."""
+    return f"{summary.source}-{summary.until}-done"
 
 
 def ingest_waiting(archive: Archive, at: datetime, report: Callable[[Outcome], None]) -> Iterator[IngestedCrawl]:
@@ -98,29 +118,28 @@ def ingest_waiting(archive: Archive, at: datetime, report: Callable[[Outcome], N
     for summary in waiting_crawls(archive, at):
         outcomes = ingest_crawl(archive, summary, report)
         by_source = {summary.source: summary}
-        asked = days_of(date.fromisoformat(summary.since), date.fromisoformat(summary.until)) if summary.routes else []
+        first = max(date.fromisoformat(summary.since), archive.sources[summary.source].first_day)
+        asked = days_of(first, date.fromisoformat(summary.until)) if summary.routes else []
         closings = {d: close(archive, summary.run, d, [summary.source], by_source, {})[0] for d in asked}
         proved = prove_earlier_days(archive, summary.run, by_source)
         key = crawl_key(summary.source, summary.until, summary.run)
-        if key not in archive.index.crawls():  # it brought nothing, and its days stand as before
-            named = f"{summary.source}-{summary.until}-nothing"
-            commit(archive, manifests.Manifest(summary.run, named, summary.until, iso(now()), (key,)))
+        commit(archive, manifests.Manifest(summary.run, _done(summary), summary.until, iso(now()), (key,)))
         yield IngestedCrawl(summary, outcomes, {d.isoformat(): closing for d, closing in closings.items()}, proved)
 
 
 def prove_earlier_days(archive: Archive, run: str, summaries: Mapping[str, Summary]) -> dict[str, manifests.Closing]:
     """Log each earlier day that these crawls prove to be whole, or more so than before; return how they stand now."""
-    found = dict(proved_since(archive, summaries))
-    for day, closing in found.items():
+    found = list(proved_since(archive, summaries))
+    for day, closing in found:
         _log_closing(archive, run, day, summaries, closing)
-    return {day.isoformat(): closing for day, closing in found.items()}
+    return {day.isoformat(): closing for day, closing in found}
 
 
 def _log_closing(
     archive: Archive, run: str, day: date, summaries: Mapping[str, Summary], closing: manifests.Closing
 ) -> int:
     """Log how a day stands, unless its last closing says the same; return the manifest's number."""
-    seq, said = archive.index.closed(day.isoformat())
+    seq, said = archive.index.closed(day.isoformat(), closing.sources)
     digest = manifests.closing_digest(closing)
     if said == digest:
         return seq
@@ -158,6 +177,7 @@ def closing_of(
             told = _serving(source, summary, day)
             of_day = [tried for tried in summary.addresses if (tried.day or summary.until) == day.isoformat()]
             lacks += _lacking(summary, of_day)
+            lacks += [] if told or not source.routes else [NOT_DISCOVERABLE]
             routes += told
             warnings += _warnings(told)
             counts.update(tried.result for tried in of_day)

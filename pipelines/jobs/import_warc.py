@@ -16,7 +16,7 @@ from pipelines.archive.keys import capture_key
 from pipelines.archive.store import threads
 from pipelines.archive.warc import Exchange, capture_of, exchanges
 from pipelines.catalogue.delta import publish
-from pipelines.clock import iso, new_run_id
+from pipelines.clock import OLDEST_PAGE, iso, new_run_id
 from pipelines.errors import UnreadableWarc
 from pipelines.index.opened import Archive, opened
 from pipelines.ingestion.ingest import Part, ingest
@@ -149,6 +149,8 @@ def _left_out(
         return "of another section"
     if answer.status != 200:
         return f"answered {answer.status}"
+    if answer.fetched_at.date() < OLDEST_PAGE:
+        return "dated before there was a web"
     wrong = misplaced(answer.headers, archive.invented)
     if wrong:
         report.failures[wrong] = MISPLACED[wrong]
@@ -158,7 +160,10 @@ def _left_out(
 
 def _unplaced(answer: Exchange, archive: Archive, report: Report) -> str:
     """Return why an answer has no place; of the sites' own addresses that nobody knows, three are kept as examples."""
-    host = urlsplit(answer.url).hostname or ""
+    try:
+        host = urlsplit(answer.url).hostname or ""
+    except ValueError:
+        return "at an address that is none"
     owner = next((s for s in archive.sources.values() if host in {*s.hosts, *s.same_host}), None)
     if owner is None:
         return "of another site"

@@ -41,10 +41,14 @@ def stale_since(shown: Iterable[str], known: Iterable[date], day: date) -> date 
 
 def unproved(archive: Archive, day: date, routes: Iterable[RouteReport]) -> Iterator[Unproved]:
     """Yield each route that must be read and does not prove that it showed all of a day."""
-    for route in routes:
+    told = list(routes)
+    if told and not any(route.expected or route.days for route in told):  # no list must be read, and none was
+        told = [replace(route, expected=True) for route in told]
+    for route in told:
         if not route.expected:
             continue
-        stale = stale_since(route.days, _days_of(archive, route, day), day) if route.reached else None
+        since = [shown for shown in route.days if shown >= route.back_to]  # an older one is pinned
+        stale = stale_since(since, _days_of(archive, route, day), day) if route.reached else None
         if not route.reached:
             said = route.error or "not read back far enough"
         elif stale:

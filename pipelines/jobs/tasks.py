@@ -37,7 +37,7 @@ from pipelines.ingestion.ingest import Part, ingest_orphans
 from pipelines.ingestion.read import Readers
 from pipelines.jobs.connection import with_connection
 from pipelines.jobs.crawls import check, check_days, ending_with_us, start_crawl
-from pipelines.jobs.day import addresses_due, close, ingest_crawl, ingest_waiting, prove_earlier_days
+from pipelines.jobs.day import NOT_DISCOVERABLE, addresses_due, close, ingest_crawl, ingest_waiting, prove_earlier_days
 from pipelines.jobs.notify import Notice, notices_of, notices_of_drift, notices_of_missed, notify, send_heartbeat
 from pipelines.jobs.rederive import articles_to_re_extract, log_rereads
 from pipelines.jobs.verify import verify
@@ -240,7 +240,7 @@ def close_day(run: Run) -> Closed:
         if left:
             failures[name] = f"{left} of {len(keys)} captures were not ingested; see the task's log"
     names = run["wanted"]
-    failures |= {name: "not discoverable: no route shows this day" for name in names if name not in run["sources"]}
+    failures |= dict.fromkeys(set(names) - set(run["sources"]), NOT_DISCOVERABLE)
     failures |= {name: UNKNOWN_TO_DAGS for name in run["unknown"]}
     last = {name: summaries[-1] for name, summaries in tries.items()}
     closing, seq = close(archive, run["id"], _day(run["day"]), names, last, failures)

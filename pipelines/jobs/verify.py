@@ -18,8 +18,8 @@ from pipelines.archive import keys, manifests
 from pipelines.archive.record import record, to_json
 from pipelines.archive.warc import damaged, read_capture
 from pipelines.catalogue.delta import location, published, query
-from pipelines.catalogue.rows import rows_of
-from pipelines.errors import NotArchived, UnreadableWarc
+from pipelines.catalogue.rows import rows_of, run_row
+from pipelines.errors import DamagedObject, NotArchived, StoreUnavailable, UnreadableWarc
 from pipelines.extraction.extract import extract, rules_of
 from pipelines.index.opened import Archive, catch_up
 from pipelines.model import Capture, Outcome, Rules
@@ -65,7 +65,10 @@ def verify(
     seen, found, last = _Seen(archive, {n: rules_of(s) for n, s in archive.sources.items()}), list[Fault](), 0
     before: manifests.Manifest | None = None
     numbered = sum(1 for _ in archive.store.keys("runs/"))
-    for last, manifest in manifests.read_log(archive.store):
+    told = _published_runs(settings, found)
+    for last, manifest in _log(archive, found):
+        if last in told and _plainly(told[last]) != _plainly(run_row(last, manifest)):
+            found.append(Fault("log", keys.manifest_key(last), "is not what was published: the table of runs differs"))
         found += _chained(archive, last, manifest, before)
         before = manifest
         seen.digests = dict(manifest.digests)
@@ -74,18 +77,51 @@ def verify(
             if chosen(outcome.article_id, manifest.logged_at):
                 found += _outcome(seen, last, outcome)
         progress(last)
+    known = max(archive.index.seq(), *told, 0)
+    if known > last >= numbered:
+        found.append(Fault("log", keys.manifest_key(known), "not there, though index or catalogue know it"))
     if last < numbered:
         found.append(Fault("log", keys.manifest_key(last + 1), f"not there, though {numbered} are: the log has a gap"))
-    rows, wrong = _catalogue(seen, settings, chosen)
+    try:
+        rows, wrong = _catalogue(seen, settings, chosen)
+    except (StoreUnavailable, DamagedObject) as error:
+        rows, wrong = 0, [Fault("catalogue", "catalogue/articles", str(error))]
     counts = Counter(manifests=last, captures=len(seen.captures), records=len(seen.records), rows=rows)
     return dict(counts), sorted({*found, *wrong})
+
+
+def _log(archive: Archive, found: list[Fault]) -> Iterator[tuple[int, manifests.Manifest]]:
+    """Yield the log as far as it can be read; note where it cannot."""
+    try:
+        yield from manifests.read_log(archive.store)
+    except DamagedObject as error:
+        found.append(Fault("log", str(error).partition(" ")[0], str(error)))
+
+
+def _published_runs(settings: Settings, found: list[Fault]) -> dict[int, dict[str, Any]]:
+    """Return the rows of the table of runs by number; note where it cannot be read."""
+    try:
+        return {row["seq"]: row for row in query(location(settings, "runs"), "SELECT * FROM t")}
+    except StoreUnavailable as error:
+        found.append(Fault("catalogue", "catalogue/runs", str(error)))
+        return {}
+
+
+def _plainly(row: dict[str, Any]) -> str:
+    """Return a row of the table of runs to compare; what earlier versions counted otherwise is left out."""
+    names = ("seq", "run", "part", "day", "logged_at", "complete", "missing", "warnings")
+    return json.dumps({name: row[name] or None for name in names}, sort_keys=True, default=str)
 
 
 def _chained(
     archive: Archive, seq: int, manifest: manifests.Manifest, before: manifests.Manifest | None
 ) -> Iterator[Fault]:
     """Verify that a manifest names the one before it as it stands there now; the first schema's name nothing."""
-    if manifest.schema == manifests.FIRST_SCHEMA or before is None:
+    if before is None:
+        return
+    if manifest.schema == manifests.FIRST_SCHEMA:
+        if before.schema != manifests.FIRST_SCHEMA:
+            yield Fault("log", keys.manifest_key(seq), "states no digests, though the manifest before it does")
         return
     if manifest.previous != before.sha256:
         yield Fault("log", keys.manifest_key(seq - 1), f"is not what {keys.manifest_key(seq)} was logged behind")

@@ -17,6 +17,7 @@ from cssselect import SelectorError
 from pipelines.sources.selectors import css_to_xpath
 
 ValueKind = Callable[[Any], None]
+SLOWEST = 3600  # seconds between two requests
 VALUE_SHOWN = 60  # characters of a wrong value
 KINDS_OF_ROUTE = ("feed", "json", "list", "news-sitemap")
 LANGUAGES = ("en", "ko", "split")
@@ -64,9 +65,9 @@ def one_of(*names: str) -> ValueKind:
 
 
 def number(value: Any) -> None:
-    """A number that is not negative."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-        raise ValueError("must be a number, 0 or more")
+    """A number of seconds."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= SLOWEST:
+        raise ValueError(f"must be a number, 0 to {SLOWEST}")
 
 
 def pairs(value: Any) -> None:
@@ -208,6 +209,7 @@ def mistakes(data: Mapping[str, Any], source: str) -> Iterator[Mistake]:
             known = f"there are the tables {', '.join(tables)} and the keys {', '.join(sorted(TABLES['']))}"
             yield Mistake(_line_of(source, "", 0, name), f"unknown: {name}; {known}")
     yield from _in_table(dict(data), source, "", 0)
+    yield from _twins(data, source)
     for table in tables:
         items = data.get(table, [])
         if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
@@ -217,12 +219,23 @@ def mistakes(data: Mapping[str, Any], source: str) -> Iterator[Mistake]:
             yield from _in_table(item, source, table, at)
 
 
+def _twins(data: Mapping[str, Any], source: str) -> Iterator[Mistake]:
+    """Yield routes of one name: the report of one would hide that of the other."""
+    items = data.get("route", [])
+    names = [item.get("name") for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+    for at, name in enumerate(names):
+        if name in names[:at]:
+            yield Mistake(
+                _line_of(source, "route", at, "name"), f"[[route]] name = {name!r}: another route is called so"
+            )
+
+
 def _in_table(item: Mapping[str, Any], source: str, table: str, at: int) -> Iterator[Mistake]:
     kinds = {**TABLES[table]}
     if item.get("kind") == "list":
         kinds |= dict.fromkeys(("item", "link", "date", "title"), selector)
     named = f"[[{table}]] " if table else ""
-    for needed in REQUIRED[table]:
+    for needed in (*REQUIRED[table], *(("item", "link", "date") if item.get("kind") == "list" else ())):
         if needed not in item:
             yield Mistake(_line_of(source, table, at, ""), f"{named}{needed} is missing")
     for key, value in item.items():

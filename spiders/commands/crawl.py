@@ -7,6 +7,7 @@ import sys
 
 from scrapy.commands.crawl import Command as ScrapyCrawl
 
+from pipelines.archive.crawl_summary import WRONG_USAGE_EXIT
 from spiders.source import SourceSpider
 
 
@@ -15,6 +16,11 @@ class Command(ScrapyCrawl):
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Crawl; say what came and how to archive it, or what kept the crawl from what it was asked to do."""
+        known = self.crawler_process.spider_loader.list() if self.crawler_process else []
+        if args and args[0] not in known:
+            print(f"scrapy: unknown source {args[0]!r}; there are: {', '.join(known)}", file=sys.stderr)
+            self.exitcode = WRONG_USAGE_EXIT
+            return
         super().run(args, opts)
         if not SourceSpider.troubles and "attended" not in opts.spargs:
             print(*SourceSpider.done, sep="\n")
