@@ -226,3 +226,22 @@ def test_the_images_steps_work_in_an_empty_environment(tmp_path: Path) -> None:
         check=True,
     )
     assert json.loads(facts.stdout.splitlines()[-1])["errors"] == {}
+
+
+def tool(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a linter that the development lock brings."""
+    call = [str(Path(sys.executable).parent / name), *arguments]
+    return subprocess.run(call, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+
+
+def test_the_compose_file_fits_the_specification() -> None:
+    ran = tool("check-jsonschema", "--builtin-schema", "vendor.compose-spec", str(COMPOSE / "compose.yaml"))
+    assert ran.returncode == 0, ran.stdout
+
+
+def test_the_image_is_built_as_a_linter_would(tmp_path: Path) -> None:
+    ran = tool("hadolint", str(ROOT / "infra" / "image" / "Dockerfile"))
+    assert (ran.returncode, ran.stdout) == (0, "")
+    bad = tmp_path / "Dockerfile"
+    bad.write_text("FROM python\nRUN cd x && apt-get install foo\n")
+    assert tool("hadolint", str(bad)).returncode == 1, "it can fail"
