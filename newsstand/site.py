@@ -272,6 +272,7 @@ FAULTS: dict[str, tuple[str, PageFault]] = {
     ),
     "euc-kr": ("articles in EUC-KR; only their meta says so", _html_only(_euc_kr)),
     "robots-deny": ("robots.txt forbids the op-eds", _robots),
+    "robots-429": ("robots.txt answers 429", lambda q, r, w: Answer(429) if q.path == "/robots.txt" else r),
     "robots-503": ("robots.txt answers 503", lambda q, r, w: Answer(503) if q.path == "/robots.txt" else r),
     "redesign": ("classes and ids have other names", _html_only(redesigned)),
     "moved-body": ("the body's node is empty, its paragraphs stand in another", _html_only(_body_moved)),

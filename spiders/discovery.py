@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -12,12 +13,17 @@ from zoneinfo import ZoneInfo
 from lxml import etree, html
 
 from pipelines.extraction.dates import day, from_epoch
+from pipelines.extraction.decoding import decode
 from pipelines.extraction.page import collapse
 from pipelines.sources import Route
 from pipelines.sources.selectors import select
 
 Element = etree._Element
 MAX_PAGES = 200  # of one route; it is reported as not read back far enough behind that
+MAX_UNZIPPED = 20_000_000  # bytes of a list; what is behind is not read
+OF_FEEDS = frozenset(
+    {"", "http://www.w3.org/2005/Atom", "http://purl.org/rss/1.0/", "http://purl.org/dc/elements/1.1/"}
+)
 FAR = timedelta(days=60)  # from both neighbours, and ten times as far as they are from each other: no date
 
 
@@ -34,65 +40,130 @@ class Unreadable(ValueError):
     """An answer that is not what the route's kind says; the message tells a person why."""
 
 
-def entries_of(route: Route, body: bytes, base: str, zone: ZoneInfo) -> list[Entry]:
-    """Return what an answer of this route shows, in its order; raise `Unreadable`.
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What an answer shows, in its order; `odd` counts what looks like an entry and names no address."""
 
-    An address that cannot be parsed is left out: one broken link must not cost the others.
+    entries: list[Entry]
+    odd: int = 0
+
+
+def entries_of(route: Route, body: bytes, base: str, zone: ZoneInfo, content_type: str = "") -> Shown:
+    """Return what an answer of this route shows; raise `Unreadable`.
+
+    `content_type` is its HTTP header. An entry without an address that can be parsed costs itself alone.
     """
-    shown = ((entry, _joined(base, entry.url)) for entry in READERS[route.kind](route, body, zone))
-    return [replace(entry, url=url) for entry, url in shown if url]
+    answer = Answer(_unzipped(body), base, content_type)
+    entries, odd = [], 0
+    for entry in READERS[route.kind](route, answer, zone):
+        url = _joined(answer.base, entry.url) if entry else ""
+        if entry and url:
+            entries.append(replace(entry, url=url))
+        else:
+            odd += 1
+    return Shown(entries, odd)
 
 
-def listed(route: Route, body: bytes, zone: ZoneInfo) -> Iterator[Entry]:
+@dataclass
+class Answer:
+    """An answer to be read; a page may name another `base` for its links."""
+
+    body: bytes
+    base: str
+    content_type: str
+
+
+def _unzipped(body: bytes) -> bytes:
+    """Return a gzip file's content, as far as it is no bomb; servers send `.gz` without saying so in a header."""
+    if not body.startswith(b"\x1f\x8b"):
+        return body
+    try:
+        return zlib.decompressobj(31).decompress(body, MAX_UNZIPPED)
+    except zlib.error as error:
+        raise Unreadable(f"a broken gzip file: {error}") from error
+
+
+def listed(route: Route, answer: Answer, zone: ZoneInfo) -> Iterator[Entry | None]:
     """Read a page of links.
 
     >>> route = Route("r", "list", "", item="li", link="a", date="i", title="a")
     >>> page = b'<ul><li><a href="/x/1">One</a> <i>Jun. 3, 2026</i></li></ul>'
-    >>> list(listed(route, page, ZoneInfo("Asia/Seoul")))
+    >>> list(listed(route, Answer(page, "", ""), ZoneInfo("Asia/Seoul")))
     [Entry(url='/x/1', day=datetime.date(2026, 6, 3), title='One')]
     """
+    text = decode(answer.body, answer.content_type).text
     try:
-        tree = html.document_fromstring(body, parser=html.HTMLParser(encoding="utf-8"))
+        tree = html.document_fromstring(text.encode(errors="replace"), parser=html.HTMLParser(encoding="utf-8"))
     except (etree.ParserError, ValueError) as error:
         raise Unreadable("the list is empty") from error
+    stated = next((element.get("href") for element in tree.iter("base") if element.get("href")), "")
+    answer.base = _joined(answer.base, stated) or answer.base if stated else answer.base
     for item in select(tree, route.item):
         link = next((a.get("href") for a in select(item, route.link) if a.get("href")), None)
-        if link:
-            yield Entry(link, day(_text(item, route.date), zone), _text(item, route.title))
+        yield Entry(link, day(_text(item, route.date), zone), _text(item, route.title)) if link else None
 
 
-def fed(route: Route, body: bytes, zone: ZoneInfo) -> Iterator[Entry]:
+def fed(route: Route, answer: Answer, zone: ZoneInfo) -> Iterator[Entry | None]:
     """Read RSS or Atom, odd spellings and zones included."""
-    for item in _elements(_xml(body), ("item", "entry")):
-        texts = {_name(child): child for child in item}
-        link = texts.get("link")
-        url = (link.text or link.get("href") or "").strip() if link is not None else ""
-        stamp = next((texts[n].text or "" for n in ("pubdate", "published", "updated", "date") if n in texts), "")
+    for item in _elements(_xml(answer.body), ("item", "entry")):
+        texts = {_name(child): child for child in reversed(item) if not _prefix(child)}  # the first of a name counts
+        stamped = {_name(child): child.text or "" for child in reversed(item)}
+        stamp = next((stamped[n] for n in ("pubdate", "published", "updated", "date") if n in stamped), "")
         title = texts["title"].text or "" if "title" in texts else ""
-        if url:
-            yield Entry(url, day(stamp, zone), collapse(title))
+        url = _address_in(item)
+        yield Entry(url, day(stamp, zone), collapse(title)) if url else None
 
 
-def mapped(route: Route, body: bytes, zone: ZoneInfo) -> Iterator[Entry]:
+def _address_in(item: Element) -> str:
+    """Return an entry's own address: of RSS its link, else a guid that is one; of Atom its alternate link."""
+    found = []
+    for child in item:
+        name, text = _name(child), (child.text or "").strip() if isinstance(child.tag, str) else ""
+        if name == "link" and child.get("rel", "alternate") == "alternate":
+            found.append((0, urljoin(child.base or "", text or child.get("href") or "")))
+        elif (
+            name in {"guid", "id"} and child.get("isPermaLink") != "false" and text.startswith(("http://", "https://"))
+        ):
+            found.append((1, text))
+    return min((each for each in found if each[1]), default=(0, ""))[1]
+
+
+def mapped(route: Route, answer: Answer, zone: ZoneInfo) -> Iterator[Entry | None]:
     """Read a news sitemap."""
-    for item in _elements(_xml(body), ("url",)):
-        texts = {_name(node): (node.text or "").strip() for node in item.iter() if isinstance(node.tag, str)}
-        if texts.get("loc"):
-            when = texts.get("publication_date") or texts.get("lastmod", "")
-            yield Entry(texts["loc"], day(when, zone), collapse(texts.get("title", "")))
+    root = _xml(answer.body)
+    if _name(root) == "sitemapindex":
+        raise Unreadable("is an index of sitemaps; name one of them in the source file")
+    for item in _elements(root, ("url",)):
+        own = {_name(node): (node.text or "").strip() for node in item if isinstance(node.tag, str)}
+        news = next((node for node in item if _name(node) == "news"), None)
+        told = {_name(node): (node.text or "").strip() for node in news} if news is not None else own
+        when = told.get("publication_date") or own.get("publication_date") or own.get("lastmod", "")
+        yield Entry(own["loc"], day(when, zone), collapse(told.get("title", ""))) if own.get("loc") else None
 
 
-def channelled(route: Route, body: bytes, zone: ZoneInfo) -> Iterator[Entry]:
+def channelled(route: Route, answer: Answer, zone: ZoneInfo) -> Iterator[Entry | None]:
     """Read a JSON list whose dates are milliseconds since 1970."""
     try:
-        for item in json.loads(body)[route.items]:
-            when = from_epoch(item[route.date]).astimezone(zone).date()
-            yield Entry(str(item[route.link]), when, collapse(str(item[route.title])))
-    except (ValueError, KeyError, TypeError, ArithmeticError, OSError, RecursionError) as error:
+        items = json.loads(answer.body)[route.items]
+        if not isinstance(items, list):
+            raise TypeError(f"{route.items} is no list")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise Unreadable(f"the list is not the JSON expected ({type(error).__name__}: {error})") from error
+    for item in items:
+        try:
+            yield Entry(str(item[route.link]), _day_of(item.get(route.date), zone), collapse(str(item[route.title])))
+        except (KeyError, TypeError, AttributeError):
+            yield None  # an advertisement between the entries
 
 
-Reader = Callable[[Route, bytes, ZoneInfo], Iterator[Entry]]
+def _day_of(stamp: object, zone: ZoneInfo) -> date | None:
+    try:
+        return from_epoch(float(str(stamp))).astimezone(zone).date()
+    except (ValueError, ArithmeticError, OSError):
+        return None
+
+
+Reader = Callable[[Route, Answer, ZoneInfo], Iterator[Entry | None]]
 READERS: dict[str, Reader] = {"list": listed, "feed": fed, "news-sitemap": mapped, "json": channelled}
 
 
@@ -185,7 +256,16 @@ def _elements(root: Element, names: tuple[str, ...]) -> list[Element]:
 
 
 def _name(node: Element) -> str:
-    return etree.QName(node).localname.lower() if isinstance(node.tag, str) else ""
+    """Return an element's name without its prefix, in small letters; also where the prefix was never declared."""
+    return node.tag.rpartition("}")[2].rpartition(":")[2].lower() if isinstance(node.tag, str) else ""
+
+
+def _prefix(node: Element) -> bool:
+    """Whether an element is of another vocabulary than feeds: of media, say, which have titles of their own."""
+    if not isinstance(node.tag, str):
+        return True
+    space = node.tag.rpartition("}")[0].strip("{")
+    return ":" in node.tag.rpartition("}")[2] or space not in OF_FEEDS
 
 
 def _text(item: html.HtmlElement, selector: str) -> str:

@@ -45,7 +45,7 @@ def _without_traceback(record: logging.LogRecord) -> bool:
 
 
 class CarefulRobots(RobotsTxtMiddleware):
-    """RFC 9309: while robots.txt answers 5xx or not at all, everything is disallowed. Scrapy would allow it."""
+    """RFC 9309: while robots.txt answers 5xx, 429 or not at all, everything is disallowed. Scrapy would allow it."""
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
@@ -62,7 +62,7 @@ class CarefulRobots(RobotsTxtMiddleware):
             raise ForbiddenByRobots("robots.txt forbids it") from error
 
     async def _parse_robots(self, response: Response, netloc: str, request: Request) -> None:
-        if response.status >= 500:
+        if response.status >= 500 or response.status == 429:  # "too fast" is no word about what is allowed
             response = response.replace(body=NOTHING)
             self.unreadable.add(netloc)
         elif response.status >= 400:

@@ -156,22 +156,27 @@ class SourceSpider(Spider):
     def parse_route(self, response: Response, route: Route, page: int) -> Iterator[Request]:
         """Merge what a route's page shows, and go on to its next page until the days are covered."""
         try:
-            found = entries_of(route, response.body, response.url, self.place_source.timezone)
+            kind = (response.headers.get("Content-Type") or b"").decode("latin-1")
+            shown_here = entries_of(route, response.body, response.url, self.place_source.timezone, kind)
         except Unreadable as error:
             self._conclude(route, Next(error=str(error)))
             return
-        found = believed(found, *self.believable)
+        found = believed(shown_here.entries, *self.believable)
         shown = self._shown(route)
-        fresh = any(canonical_url(entry.url, self.place_source) not in shown for entry in found)
+        fresh = any(self._key(entry) not in shown for entry in found)
         for entry in found:
             yield from self._discovered(entry, route.name)
         if route.carries_text:
             self.summary.entries += [{"route": route.name, "url": e.url, "title": e.title} for e in found]
-        self._note(route, found)
+        self._note(route, found, shown_here.odd)
         step = after(route, page, found, fresh, self.since, self._back_to(route))
         self._conclude(route, step)
         if step.go_on:
             yield self._route_request(route, route.next.format(page=page + 1), page + 1)
+
+    def _key(self, entry: Entry) -> str:
+        place = place_of(entry.url, [self.place_source])
+        return place.canonical_url if place else canonical_url(entry.url, self.place_source)
 
     def _back_to(self, route: Route) -> date | None:
         day = self.reports[route.name].back_to
@@ -194,7 +199,7 @@ class SourceSpider(Spider):
             self._conclude(route, Next(error=self._why(failure, route.name)[1]), status)
         yield from ()
 
-    def _note(self, route: Route, found: list[Entry]) -> None:
+    def _note(self, route: Route, found: list[Entry], odd: int) -> None:
         """Add to a route's report what a page of it showed."""
         known, days = self.reports[route.name], [entry.day for entry in found if entry.day]
         self.reports[route.name] = replace(
@@ -203,6 +208,7 @@ class SourceSpider(Spider):
             days=tuple(sorted({*known.days, *map(str, days)})),
             back_to=str(days[-1]) if days else known.back_to,
             undated=known.undated + len(found) - len(days),
+            odd=known.odd + odd,
         )
 
     def _conclude(self, route: Route, step: Next, status: int = 0) -> None:
@@ -219,7 +225,7 @@ class SourceSpider(Spider):
 
     def _discovered(self, entry: Entry, route: str) -> Iterator[Request]:
         place = place_of(entry.url, [self.place_source])
-        key = canonical_url(entry.url, self.place_source)
+        key = self._key(entry)
         outside = entry.day is not None and not self.since <= entry.day <= self.until
         if place is None or not is_opinion(place) or outside:
             self.outside.setdefault(route, set()).add(key)

@@ -10,6 +10,15 @@ from tests.conftest import SOURCES
 KJD, JOINS = SOURCES["kjd"], "https://koreajoongangdaily.joins.com"
 
 
+@pytest.mark.parametrize("extra", ["?ref=rss", "?fbclid=1&x=2", "?rcmd=1#top", "?"])
+def test_a_query_that_nobody_knows_names_no_other_article(extra: str) -> None:
+    url = f"{JOINS}/news/2024-06-13/opinion/editorials/A-ferry/2068163"
+    found = place_of(url + extra, SOURCES.values())
+    assert found is not None
+    assert (found.article_id, found.canonical_url) == ("kjd-c2068163", url)
+    assert place_of(f"{JOINS}/news/article/article.aspx{extra}", SOURCES.values()) is None, "its path names none"
+
+
 @pytest.mark.parametrize(
     ("url", "article_id"),
     [

@@ -1,5 +1,6 @@
 """Routes as hostile or broken sites write them."""
 
+import gzip
 from datetime import date
 from zoneinfo import ZoneInfo
 
@@ -17,7 +18,7 @@ GOOD = "<div class='mid-article3'><a class='media' href='/news/2026-06-02/opinio
 
 
 def read(name: str, body: bytes) -> list[Entry]:
-    return entries_of(ROUTES[name], body, BASE, SEOUL)
+    return entries_of(ROUTES[name], body, BASE, SEOUL).entries
 
 
 @pytest.mark.parametrize("name", ["editorials", "feed", "news-sitemap", "channel"])
@@ -40,9 +41,79 @@ def test_one_broken_link_does_not_cost_the_others(link: str) -> None:
     assert all(entry.url.startswith("https://koreajoongangdaily.joins.com/") for entry in found)
 
 
-def test_a_date_beyond_all_calendars_is_unreadable() -> None:
-    with pytest.raises(Unreadable):
-        read("channel", b'{"items": [{"title": "x", "pcLink": "https://v.daum.net/v/1", "createDt": 1e30}]}')
+@pytest.mark.parametrize("stamp", ["1e30", "null", '"soon"', "-1e30", "{}"])
+def test_a_date_beyond_all_calendars_is_none(stamp: str) -> None:
+    listed = f'{{"items": [{{"title": "x", "pcLink": "https://v.daum.net/v/1", "createDt": {stamp}}}]}}'
+    assert [entry.day for entry in read("channel", listed.encode())] == [None]
+
+
+CHANNEL = b"""{"items": [{"title": "x", "pcLink": "https://v.daum.net/v/1", "createDt": 1780300000000},
+    {"ad": 1}, null, 3, {"title": "y", "createDt": 1}, {"title": "z", "pcLink": "https://v.daum.net/v/2"}]}"""
+
+
+def test_an_odd_entry_costs_itself_and_is_counted() -> None:
+    found = entries_of(ROUTES["channel"], CHANNEL, "https://v.daum.net/", SEOUL)
+    assert [entry.url[-1] for entry in found.entries] == ["1", "2"]
+    assert found.odd == 4
+    undeclared = b"<rss><channel><item><media:title>M</media:title><title>T</title><link>http://x.org/1</link></item>"
+    shown_ = entries_of(ROUTES["feed"], undeclared + b"<item/><item><link/></item></channel></rss>", BASE, SEOUL)
+    assert ([(e.url, e.title) for e in shown_.entries], shown_.odd) == ([("http://x.org/1", "T")], 2)
+
+
+ATOM = "<feed xmlns='http://www.w3.org/2005/Atom' xml:base='https://x.org/a/'><entry><title>T</title>{}</entry></feed>"
+MAP = "<urlset xmlns:i='http://www.google.com/schemas/sitemap-image/1.1'><url>{}</url></urlset>"
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "url"),
+    [
+        ("feed", ATOM.format("<link href='1'/><link rel='replies' href='2'/>"), "https://x.org/a/1"),
+        ("feed", ATOM.format("<link rel='self' href='2'/><link rel='alternate' href='/1'/>"), "https://x.org/1"),
+        ("feed", ATOM.format("<id>https://x.org/id</id>"), "https://x.org/id"),
+        ("feed", "<rss><item><guid>https://x.org/1</guid></item></rss>", "https://x.org/1"),
+        ("feed", "<rss><item><link/><guid isPermaLink='true'>https://x.org/1</guid></item></rss>", "https://x.org/1"),
+        ("feed", "<rss><item><guid isPermaLink='false'>https://x.org/1</guid></item></rss>", ""),
+        ("feed", "<rss><item><guid>tag:1</guid></item></rss>", ""),
+        ("news-sitemap", MAP.format("<i:image><i:loc>https://x.org/i</i:loc></i:image><loc>https://x.org/1</loc>"),
+         "https://x.org/1"),
+        ("news-sitemap", MAP.format("<loc>https://x.org/1</loc><i:image><i:loc>https://x.org/i</i:loc></i:image>"),
+         "https://x.org/1"),
+        ("news-sitemap", "<urlset><url><loc>https://x.org/1</loc><news:news><news:title>T</news:title></news:news></url>",
+         "https://x.org/1"),
+    ],
+)  # fmt: skip
+def test_the_right_address_of_several_is_taken(name: str, body: str, url: str) -> None:
+    for sent in (body.encode(), gzip.compress(body.encode())):
+        assert [entry.url for entry in read(name, sent)] == ([url] if url else [])
+
+
+def test_a_sitemap_tells_its_news_and_no_picture() -> None:
+    body = (
+        "<urlset xmlns:n='http://www.google.com/schemas/sitemap-news/0.9' "
+        "xmlns:i='http://www.google.com/schemas/sitemap-image/1.1'><url><loc>https://x.org/1</loc>"
+        "<lastmod>2026-06-09</lastmod><n:news><n:publication_date>2026-06-02</n:publication_date><n:title>T</n:title>"
+        "</n:news><i:image><i:title>P</i:title></i:image></url></urlset>"
+    )
+    assert read("news-sitemap", body.encode()) == [Entry("https://x.org/1", date(2026, 6, 2), "T")]
+    with pytest.raises(Unreadable, match="index of sitemaps"):
+        read("news-sitemap", b"<sitemapindex><sitemap><loc>https://x.org/s.xml</loc></sitemap></sitemapindex>")
+
+
+def test_links_follow_the_pages_base_and_titles_its_encoding() -> None:
+    page = "<head><base href='/news/'></head>" + GOOD.replace("/news/", "").replace(
+        "</a>", "<b class='mid-article-title3'>\ubc30</b></a><i class='media-date'>2026.06.02</i>"
+    )
+    found = entries_of(ROUTES["editorials"], page.encode("euc-kr"), BASE, SEOUL, "text/html; charset=euc-kr").entries
+    assert [(e.url, e.title) for e in found] == [
+        ("https://koreajoongangdaily.joins.com/news/2026-06-02/opinion/editorials/A/2594828", "\ubc30")
+    ]
+
+
+def test_a_bomb_is_read_no_further_than_a_list_can_be() -> None:
+    bomb = gzip.compress(b"<rss>" + b"<item/>" * 10_000_000)
+    assert read("feed", bomb) == []
+    with pytest.raises(Unreadable, match="broken gzip"):
+        read("feed", b"\x1f\x8b" + b"x" * 50)
 
 
 def test_entities_of_a_feed_are_not_expanded() -> None:

@@ -241,3 +241,12 @@ def test_one_paragraph_of_prose_in_furniture_is_a_doubt() -> None:
     article = read(capture(body, "2024-06-14T00:00:00"))
     assert article.status is Status.REVIEW
     assert article.reasons == ("prose_removed",)
+
+
+@pytest.mark.parametrize("sign", ["&#xFFFE;", "&#xFFFF;", "&#xFDD0;", "\ufffe", "&#0;", "&#11;", "&#xD800;"])
+def test_what_is_no_character_costs_no_op_ed(sign: str) -> None:
+    text = prose(1)
+    body = page([f"{text[0][:20]}{sign}{text[0][20:]}", *text[1:]])
+    article = read(capture(body, "2024-06-14T00:00:00"))
+    assert article.status.value == "ok" or not [r for r in article.reasons if r.startswith("unforeseen")]
+    assert article.text.split("\n\n")[1:] == text[1:]

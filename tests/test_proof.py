@@ -45,11 +45,17 @@ def closed(archive: Archive, summaries: dict[str, Summary], run: str = "r") -> C
         ((), (), "2026-06-10", None),  # nothing was shown: another sentence says so
         (("2026-06-09",), (), "2026-06-10", None),
         (("2026-06-06",), (), "2026-06-10", None),  # four days are no pause
-        (("2026-06-05",), (), "2026-06-10", "2026-06-05"),
+        (("2026-06-04", "2026-06-05"), (), "2026-06-10", "2026-06-05"),
+        (("2026-05-05",), (), "2026-06-10", None),  # nobody knows how often it shows something
         (("2026-05-27", "2026-06-03"), (), "2026-06-17", None),  # a weekly column, two weeks late
         (("2026-05-27", "2026-06-03"), (), "2026-06-18", "2026-06-03"),
         (("2026-06-03",), ("2026-05-20",), "2026-06-18", None),  # what the archive knows of the route counts too
-        (("2026-06-03",), ("2025-06-03", "2025-12-01"), "2026-06-18", "2026-06-03"),  # pauses of last year do not
+        (
+            ("2026-06-02", "2026-06-03"),
+            ("2025-06-03", "2025-12-01"),
+            "2026-06-18",
+            "2026-06-03",
+        ),  # pauses of last year do not
         (("2026-06-01", "2026-06-30"), (), "2026-06-10", None),  # days behind it are shown
     ],
 )

@@ -173,10 +173,14 @@ def test_a_site_that_refuses_leaves_a_day_that_says_so(
         tasks.report(closed)
 
 
-def test_robots_that_cannot_be_read_are_no_refusal(archive_of: Settings, newsstand: World, meter: Meter) -> None:
-    newsstand.stand.stand.fault("robots-503")
+@pytest.mark.parametrize("fault", ["robots-503", "robots-429"])
+def test_robots_that_cannot_be_read_are_no_refusal(
+    fault: str, archive_of: Settings, newsstand: World, meter: Meter
+) -> None:
+    newsstand.stand.stand.fault(fault)
     with pytest.raises(SiteBusy):
         tasks.crawl(tasks.discover(DAY), "kjd", meter)
+    assert {path for path in newsstand.paths()} == {"/robots.txt"}
 
 
 def test_a_changed_layout_is_no_reason_to_ask_again(archive_of: Settings, newsstand: World, meter: Meter) -> None:

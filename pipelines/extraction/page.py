@@ -22,7 +22,8 @@ DEEPEST = 5  # levels of JSON-LD; hostile pages have more, articles are found in
 MOST_AUTHORS, LONGEST_NAME = 50, 300  # in JSON-LD; a hostile page lists a million
 ARTICLE_TYPES = re.compile(r"(Article|Posting|Report|Review)$")
 _NO_TEXT = re.compile(
-    "[\x00-\x08\x0e-\x1b\x7f\xad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]"
+    "[\x00-\x08\x0e-\x1b\x7f\xad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff"
+    "\ufdd0-\ufdef\ufffe\uffff]"
 )  # not: white space
 _JOINER = re.compile("(?<=[A-Za-z가-힣])[\u200c\u200d](?=[A-Za-z가-힣])")  # where there is nothing to join
 LONGEST_SLICE = 2000  # characters that are composed at once

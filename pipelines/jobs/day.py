@@ -214,6 +214,8 @@ def _warnings(routes: Iterable[manifests.RouteReport]) -> Iterator[str]:
             yield f"{one.source} {one.route}: {one.error}"
         if one.undated:
             yield f"{one.source} {one.route}: {one.undated} entries without a day that can be believed"
+        if one.odd:
+            yield f"{one.source} {one.route}: {one.odd} entries without an address"
 
 
 def quiet_sources(

@@ -24,7 +24,8 @@ PAUSES, LEAST_PAUSE = 2, 4  # a route is stale after twice its longest pause, an
 def stale_since(shown: Iterable[str], known: Iterable[date], day: date) -> date | None:
     """Return the newest day that a route showed if `day` lies so far behind it that the route stands still.
 
-    `shown` are the route's days (ISO 8601), `known` those of its op-eds in the archive.
+    `shown` are the route's days (ISO 8601), `known` those of its op-eds in the archive. Of a single day nobody can say
+    how long such a route pauses.
 
     >>> stale_since(["2026-06-01", "2026-06-02"], [], date(2026, 6, 6))
     >>> stale_since(["2026-06-01", "2026-06-02"], [], date(2026, 6, 7))
@@ -35,7 +36,9 @@ def stale_since(shown: Iterable[str], known: Iterable[date], day: date) -> date 
         return None
     newest = days[-1]
     recent = sorted(one for one in {*days, *known} if newest - LOOKED_BACK <= one <= newest)
-    longest = max(((two - one).days for one, two in pairwise(recent)), default=0)
+    if len(recent) < 2:
+        return None
+    longest = max((two - one).days for one, two in pairwise(recent))
     return newest if (day - newest).days > max(LEAST_PAUSE, PAUSES * longest) else None
 
 

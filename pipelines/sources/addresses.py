@@ -57,7 +57,8 @@ def place_of(url: str, sources: Iterable[Source]) -> Place | None:
         return None
     for source in sources:
         if host.rstrip(".") in source.hosts or host.rstrip(".") in source.same_host:
-            return _place(canonical_url(url, source), source)
+            whole = canonical_url(url, source)
+            return _place(whole, source) or _place(whole.partition("?")[0], source)  # the path alone may name it
     return None
 
 
