@@ -53,7 +53,7 @@ def entries_of(route: Route, body: bytes, base: str, zone: ZoneInfo, content_typ
 
     `content_type` is its HTTP header. An entry without an address that can be parsed costs itself alone.
     """
-    answer = Answer(_unzipped(body), base, content_type)
+    answer = RouteAnswer(_unzipped(body), base, content_type)
     entries, odd = [], 0
     for entry in READERS[route.kind](route, answer, zone):
         url = _joined(answer.base, entry.url) if entry else ""
@@ -65,7 +65,7 @@ def entries_of(route: Route, body: bytes, base: str, zone: ZoneInfo, content_typ
 
 
 @dataclass
-class Answer:
+class RouteAnswer:
     """An answer to be read; a page may name another `base` for its links."""
 
     body: bytes
@@ -83,12 +83,12 @@ def _unzipped(body: bytes) -> bytes:
         raise Unreadable(f"a broken gzip file: {error}") from error
 
 
-def listed(route: Route, answer: Answer, zone: ZoneInfo) -> Iterator[Entry | None]:
+def listed(route: Route, answer: RouteAnswer, zone: ZoneInfo) -> Iterator[Entry | None]:
     """Read a page of links.
 
     >>> route = Route("r", "list", "", item="li", link="a", date="i", title="a")
     >>> page = b'<ul><li><a href="/x/1">One</a> <i>Jun. 3, 2026</i></li></ul>'
-    >>> list(listed(route, Answer(page, "", ""), ZoneInfo("Asia/Seoul")))
+    >>> list(listed(route, RouteAnswer(page, "", ""), ZoneInfo("Asia/Seoul")))
     [Entry(url='/x/1', day=datetime.date(2026, 6, 3), title='One')]
     """
     text = decode(answer.body, answer.content_type).text
@@ -103,7 +103,7 @@ def listed(route: Route, answer: Answer, zone: ZoneInfo) -> Iterator[Entry | Non
         yield Entry(link, day(_text(item, route.date), zone), _text(item, route.title)) if link else None
 
 
-def fed(route: Route, answer: Answer, zone: ZoneInfo) -> Iterator[Entry | None]:
+def fed(route: Route, answer: RouteAnswer, zone: ZoneInfo) -> Iterator[Entry | None]:
     """Read RSS or Atom, odd spellings and zones included."""
     for item in _elements(_xml(answer.body), ("item", "entry")):
         texts = {_name(child): child for child in reversed(item) if not _prefix(child)}  # the first of a name counts
@@ -128,7 +128,7 @@ def _address_in(item: Element) -> str:
     return min((each for each in found if each[1]), default=(0, ""))[1]
 
 
-def mapped(route: Route, answer: Answer, zone: ZoneInfo) -> Iterator[Entry | None]:
+def mapped(route: Route, answer: RouteAnswer, zone: ZoneInfo) -> Iterator[Entry | None]:
     """Read a news sitemap."""
     root = _xml(answer.body)
     if _name(root) == "sitemapindex":
@@ -141,7 +141,7 @@ def mapped(route: Route, answer: Answer, zone: ZoneInfo) -> Iterator[Entry | Non
         yield Entry(own["loc"], day(when, zone), collapse(told.get("title", ""))) if own.get("loc") else None
 
 
-def channelled(route: Route, answer: Answer, zone: ZoneInfo) -> Iterator[Entry | None]:
+def channelled(route: Route, answer: RouteAnswer, zone: ZoneInfo) -> Iterator[Entry | None]:
     """Read a JSON list whose dates are milliseconds since 1970."""
     try:
         items = json.loads(answer.body)[route.items]
@@ -163,7 +163,7 @@ def _day_of(stamp: object, zone: ZoneInfo) -> date | None:
         return None
 
 
-Reader = Callable[[Route, Answer, ZoneInfo], Iterator[Entry | None]]
+Reader = Callable[[Route, RouteAnswer, ZoneInfo], Iterator[Entry | None]]
 READERS: dict[str, Reader] = {"list": listed, "feed": fed, "news-sitemap": mapped, "json": channelled}
 
 
