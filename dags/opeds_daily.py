@@ -20,8 +20,9 @@ archived already is not stored again. A finished crawl is not repeated under one
 --max-active-runs 2 --dry-run`, then without `--dry-run`. Mind the bounds: they are midnights in Seoul, and a day
 counts from 06:00, so **`--to-date` is one day after the last day wanted** (these lines give the 1st to the 30th of
 June). Two runs at once are polite: the pools allow one crawl per site. Where no list reaches back to a day, the day
-says `not discoverable`. One day by hand: trigger with the partition key `2026-06-01`, or choose the day in the form if no consumer needs to
-know; without one it is yesterday. The form also archives one source alone, or a list of addresses, which closes no day.
+says `not discoverable`. One day by hand: trigger with the partition key `2026-06-01`, or choose the day in the form if
+no consumer needs to know; without one it is yesterday. The form also archives one source alone, or a list of addresses,
+which closes no day.
 
 **A new site** needs a source file alone, in a folder that OPEDS_SOURCES names for DAG processor and workers alike, and
 its pool: `opeds airflow pools` prints all pools for `airflow pools import`.

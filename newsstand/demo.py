@@ -133,13 +133,10 @@ def start_newsstand(home: Path, clock: str, *more: str) -> dict[str, Any]:
 
 def stop_newsstand(home: Path) -> None:
     """Stop a newsstand, be it one that an earlier, killed run left behind."""
-    ready = home / "newsstand.json"
-    if not ready.exists():
-        return
-    pid = json.loads(ready.read_text())["pid"]
-    if _is_newsstand(pid):
-        os.kill(pid, signal.SIGTERM)
-    ready.unlink()
+    known = running_newsstand(home)
+    if known:
+        os.kill(known["pid"], signal.SIGTERM)
+    (home / "newsstand.json").unlink(missing_ok=True)
 
 
 def advance(address: str, moment: str) -> None:

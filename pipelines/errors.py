@@ -49,7 +49,13 @@ class NoArchive(OpedsError):
 
 
 class DamagedObject(OpedsError):
-    """An object that only this program writes is not what it wrote; the sentence names its key."""
+    """An object that only this program writes is not what it wrote: its `key`, and what reading it raised."""
+
+    def __init__(self, key: str, error: Exception) -> None:
+        super().__init__(
+            f"{key} is damaged ({type(error).__name__}): restore it from the bucket's versions or a backup"
+        )
+        self.key = key
 
 
 class AlreadyArchived(OpedsError):

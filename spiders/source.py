@@ -134,7 +134,7 @@ class SourceSpider(Spider):
         """Ask for the addresses given, or for the first page of every route that serves the days."""
         if self.urls:
             for url in self.urls:
-                for request in self._discovered(Entry(url, None, ""), "by hand"):
+                for request in self._discovered(Entry(url, None, ""), place_of(url, [self.place_source]), "by hand"):
                     yield request
             return
         for route in self.place_source.routes:
@@ -162,10 +162,11 @@ class SourceSpider(Spider):
             self._conclude(route, Next(error=str(error)))
             return
         found = believed(shown_here.entries, *self.believable)
+        placed = [(entry, place_of(entry.url, [self.place_source])) for entry in found]
         shown = self._shown(route)
-        fresh = any(self._key(entry) not in shown for entry in found)
-        for entry in found:
-            yield from self._discovered(entry, route.name)
+        fresh = any(self._key(entry, place) not in shown for entry, place in placed)
+        for entry, place in placed:
+            yield from self._discovered(entry, place, route.name)
         if route.carries_text:
             self.summary.entries += [{"route": route.name, "url": e.url, "title": e.title} for e in found]
         self._note(route, found, shown_here.odd)
@@ -174,8 +175,7 @@ class SourceSpider(Spider):
         if step.go_on:
             yield self._route_request(route, route.next.format(page=page + 1), page + 1)
 
-    def _key(self, entry: Entry) -> str:
-        place = place_of(entry.url, [self.place_source])
+    def _key(self, entry: Entry, place: Place | None) -> str:
         return place.canonical_url if place else canonical_url(entry.url, self.place_source)
 
     def _back_to(self, route: Route) -> date | None:
@@ -223,9 +223,8 @@ class SourceSpider(Spider):
             status=status or known.status,
         )
 
-    def _discovered(self, entry: Entry, route: str) -> Iterator[Request]:
-        place = place_of(entry.url, [self.place_source])
-        key = self._key(entry)
+    def _discovered(self, entry: Entry, place: Place | None, route: str) -> Iterator[Request]:
+        key = self._key(entry, place)
         outside = entry.day is not None and not self.since <= entry.day <= self.until
         if place is None or not is_opinion(place) or outside:
             self.outside.setdefault(route, set()).add(key)

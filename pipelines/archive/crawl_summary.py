@@ -79,7 +79,7 @@ def parse_summary(body: bytes, key: str = "the crawl's account") -> Summary:
     try:
         return _summary(json.loads(body))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DamagedObject(f"{key} is damaged ({type(error).__name__}: {error})") from error
+        raise DamagedObject(key, error) from error
 
 
 def _summary(data: dict[str, Any]) -> Summary:

@@ -65,7 +65,7 @@ def _read_identity(store: Store, body: bytes) -> Identity:
         known = told["invented"] if "invented" in told else _began_invented(store)
         return Identity(str(told["archive_id"]), known is True)
     except (ValueError, KeyError, TypeError) as error:
-        raise DamagedObject(f"{IDENTITY} is damaged ({type(error).__name__}): restore it from a backup") from error
+        raise DamagedObject(IDENTITY, error) from error
 
 
 def _began_invented(store: Store) -> bool:

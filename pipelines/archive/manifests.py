@@ -206,8 +206,7 @@ def _read_manifest(seq: int, body: bytes) -> Manifest:
     try:
         return _manifest(body)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        key, why = manifest_key(seq), type(error).__name__
-        raise DamagedObject(f"{key} is damaged ({why}): restore it from the bucket's versions or a backup") from error
+        raise DamagedObject(manifest_key(seq), error) from error
 
 
 def _manifest(body: bytes) -> Manifest:

@@ -111,6 +111,8 @@ def with_keys(settings: Settings) -> Settings:
 
     For libraries that know only keys. Raises `StoreUnavailable` when there is none.
     """
+    if settings.access_key and settings.region and settings.endpoint:
+        return settings
     from botocore.exceptions import BotoCoreError
 
     session = _session()

@@ -500,7 +500,7 @@ def options(
         bool, typer.Option("--debug", help="After the sentence of an error, show where it arose.")
     ] = False,
 ) -> None:
-    """Take what is said before the command."""
+    """Read the global options, which stand before the command."""
     global _debug
     _debug = debug
 

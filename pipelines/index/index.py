@@ -190,9 +190,10 @@ class Index:
             return set(c.scalars(sa.select(CAPTURE.c.key).where(CAPTURE.c.key.in_(list(keys)))))
 
     def digests(self, keys: Iterable[str]) -> dict[str, str]:
-        """Return the SHA-256 of those captures' files that a manifest states."""
+        """Return the SHA-256 of those captures' files and crawls' summaries that a manifest states."""
+        tables = (CAPTURE, CRAWL)
         with self._connection() as c:
-            asked = (sa.select(CAPTURE).where(CAPTURE.c.key.in_(some)) for some in in_portions(keys))
+            asked = (sa.select(t).where(t.c.key.in_(some)) for some in in_portions(keys) for t in tables)
             return {row.key: row.sha256 for query in asked for row in c.execute(query) if row.sha256}
 
     def crawls(self) -> set[str]:

@@ -120,10 +120,10 @@ def commit(archive: Archive, manifest: manifests.Manifest) -> int:
 
 
 def _digests(archive: Archive, manifest: manifests.Manifest) -> tuple[tuple[str, str], ...]:
-    captures = {o.capture_key for o in manifest.outcomes if o.capture_key}
-    named = captures | {o.record_key for o in manifest.outcomes if o.record_key} | set(manifest.crawls)
+    records = {o.record_key for o in manifest.outcomes if o.record_key}
+    named = records | {o.capture_key for o in manifest.outcomes if o.capture_key} | set(manifest.crawls)
     known = {key: archive.digests[key] for key in named if key in archive.digests}
-    known |= archive.index.digests(captures - known.keys())
+    known |= archive.index.digests(named - records - known.keys())
     known |= {
         key: hashlib.sha256(body).hexdigest() for key, body in read_many(archive.store, sorted(named - known.keys()))
     }

@@ -90,7 +90,9 @@ PART = sa.Table(
     sa.Column("part", sa.Text, primary_key=True),
     sa.Column("seq", sa.Integer),
 )
-CRAWL = sa.Table("crawl", META, sa.Column("key", sa.Text, primary_key=True))  # summaries that a manifest names
+CRAWL = sa.Table(  # summaries that a manifest names
+    "crawl", META, sa.Column("key", sa.Text, primary_key=True), sa.Column("sha256", sa.Text)
+)
 DAY = sa.Table(
     "day",
     META,

@@ -65,7 +65,7 @@ def apply_manifest(c: sa.Connection, seq: int, manifest: Manifest, own: Containe
     touched = {o.article_id for o in manifest.outcomes if o.article_id}
     touched |= {match.article_id for o in manifest.outcomes for match in o.matches}
     _regroup(c, seq, touched)
-    insert(c, CRAWL, [{"key": key} for key in manifest.crawls])
+    insert(c, CRAWL, [{"key": key, "sha256": digests.get(key)} for key in manifest.crawls])
     if manifest.closing:
         said, unproved = closing_digest(manifest.closing), bool(manifest.closing.unproved)
         about = {"day": manifest.day, "sources": " ".join(sorted(manifest.closing.sources))}

@@ -84,9 +84,7 @@ def _shows(archive: Archive, summary: Summary | None, route: str, day: str) -> b
     if summary is None or summary.since <= day <= summary.until:  # a day that was asked for is closed for itself
         return False
     shown = next((each for each in summary.routes if each.route == route), None)
-    if shown is None or not (shown.back_to and shown.back_to < day < shown.days[-1]):
-        return False
-    if summary.outside_cut:
+    if summary.outside_cut or shown is None or not (shown.back_to and shown.back_to < day < shown.days[-1]):
         return False
     of_day = {article_id for article_id, when in summary.outside if when == day}
     return of_day <= {article_id for article_id, _ in archive.index.seen(of_day)}
@@ -94,8 +92,8 @@ def _shows(archive: Archive, summary: Summary | None, route: str, day: str) -> b
 
 def _without(before: Closing, proved: Sequence[Unproved]) -> Closing:
     """Return a closing without what was proved since."""
-    left = tuple(each for each in before.unproved if each not in set(proved))
-    sentences = {each.sentence for each in before.unproved} - {each.sentence for each in left}
+    left = tuple(each for each in before.unproved if each not in proved)
+    sentences = {each.sentence for each in proved}
     missing = tuple(one for one in before.missing if one not in sentences)
     lacking = {*before.lacking, *(each.source for each in left)}
     found = {each.source for each in proved} - lacking

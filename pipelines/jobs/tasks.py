@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -163,19 +163,18 @@ def crawl(run: Run, source: str, meter: Meter) -> dict[str, int]:
     A crawl that was finished under this run is not made again. Raises `SiteBusy`, `SiteRefused` or `CrawlFailed`;
     what was captured until then is kept.
     """
-    urls = run["addresses"].get(source, [])
-    days = [("since", run["day"]), ("until", run["day"])]
-    return _crawled(run, source, [("url", " ".join(urls)), *days] if urls else days, meter)
+    return _crawled(run, source, run["addresses"].get(source, []), meter)
 
 
 def revisit_source(run: Run, source: str, meter: Meter) -> dict[str, int]:
     """Ask conditionally for the pages of a source that are due; otherwise as `crawl`."""
     urls = addresses_due(_archive(), datetime.fromisoformat(run["at"])).get(source, [])
-    days = [("since", run["day"]), ("until", run["day"])]
-    return _crawled(run, source, [("url", " ".join(urls)), *days], meter) if urls else {}
+    return _crawled(run, source, urls, meter) if urls else {}
 
 
-def _crawled(run: Run, source: str, arguments: list[tuple[str, str]], meter: Meter) -> dict[str, int]:
+def _crawled(run: Run, source: str, urls: Sequence[str], meter: Meter) -> dict[str, int]:
+    """Crawl these addresses, or the lists of the run's day where there are none."""
+    arguments = [("since", run["day"]), ("until", run["day"]), *([("url", " ".join(urls))] if urls else [])]
     settings = _settings()
     archive = open_archive(settings)
     tried = _tries(archive, run, source)

@@ -95,7 +95,7 @@ def _log(archive: Archive, found: list[Fault]) -> Iterator[tuple[int, manifests.
     try:
         yield from manifests.read_log(archive.store)
     except DamagedObject as error:
-        found.append(Fault("log", str(error).partition(" ")[0], str(error)))
+        found.append(Fault("log", error.key, str(error)))
 
 
 def _published_runs(settings: Settings, found: list[Fault]) -> dict[int, dict[str, Any]]:
