@@ -184,6 +184,7 @@ class Sighting:
     capture_key: str
     routes: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
+    via: str = ""  # how it came if we did not fetch it ourselves then
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,3 +234,4 @@ class Outcome:
     routes: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     matches: tuple[Match, ...] = ()
+    via: str = ""  # how the page came, if we did not fetch it ourselves at `fetched_at`: `file`

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.archive.manifests import anchor_of, manifest_at
-from pipelines.catalogue.delta import SCHEMA_PROPERTY, location, open_table, publish
+from pipelines.catalogue.delta import SCHEMA_PROPERTY, location, open_table
+from pipelines.catalogue.publish import publish
 from pipelines.catalogue.queries import Wanted, days, list_opeds, versions_of
 from pipelines.index.opened import open_archive, rebuild_index
 from pipelines.jobs.rederive import rederive

@@ -9,7 +9,7 @@ from newsstand import pages
 from newsstand.server import parse_clock
 from newsstand.world import build
 from pipelines.archive.store import open_store
-from pipelines.catalogue.delta import publish
+from pipelines.catalogue.publish import publish
 from pipelines.catalogue.queries import Wanted, list_opeds, query_table, versions_of
 from pipelines.index.opened import Archive
 from pipelines.model import Capture, Verdict

@@ -15,7 +15,7 @@ from newsstand.server import parse_clock
 from newsstand.world import build
 from pipelines.archive.identity import identify
 from pipelines.archive.store import MemoryStore
-from pipelines.catalogue.delta import publish
+from pipelines.catalogue.publish import publish
 from pipelines.copies.fingerprint import hashes_of
 from pipelines.index.index import open_index
 from pipelines.index.opened import Archive, catch_up, dry_run, open_archive, rebuild_index

@@ -1,5 +1,6 @@
 """What arrives, in whatever order, and what is kept of it."""
 
+import itertools
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from pipelines.archive.identity import identify
 from pipelines.archive.keys import capture_key
 from pipelines.archive.store import MemoryStore
 from pipelines.archive.warc import exchanges, page_file
-from pipelines.catalogue.delta import publish
+from pipelines.catalogue.publish import publish
 from pipelines.catalogue.queries import query_table, versions_of
 from pipelines.extraction import extract as extract_module
 from pipelines.extraction import fields
@@ -223,12 +224,31 @@ def test_an_answer_that_was_not_recorded_to_its_end_is_set_aside_as_truncated(ar
     assert (outcome.verdict, outcome.reasons) == (Verdict.REJECTED, ("truncated", "answer_cut_off"))
 
 
-def test_an_older_404_logged_late_does_not_end_a_page_that_answers(archive: Archive, folder: Settings) -> None:
-    take_in(archive, capture(A, DAYS[2]))
-    for n, moment in enumerate(("2024-06-15T00:00:00Z", "2024-06-20T00:00:00Z")):
-        gone = Outcome(Verdict.GONE, C_URL, "kjd-c2068163", moment)
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+@pytest.mark.parametrize(
+    ("looks", "gone_at"),
+    [
+        (["20T00 404", "20T19 404"], ""),  # one bad hour, or day
+        (["20T00 404", "20T20 404"], "2024-06-20T00:00:00Z"),
+        (["20T00 404", "21T00 404", "19T00 404"], "2024-06-19T00:00:00Z"),
+        (["20T00 404", "22T00 404", "21T00 page"], ""),  # it was there between them
+        (["12T00 404", "14T00 404"], ""),  # and afterwards: the page was seen on the 16th
+        (["20T00 410"], "2024-06-20T00:00:00Z"),
+        (["20T00 410", "21T00 page"], ""),
+    ],
+)
+def test_a_page_is_gone_when_that_was_seen_twice_whatever_the_order(
+    archive: Archive, looks: list[str], gone_at: str, order: tuple[int, ...]
+) -> None:
+    take_in(archive, capture(A, "2024-06-16T00:00:00"))
+    for n in (n for n in order if n < len(looks)):
+        moment, _, seen = looks[n].partition(" ")
+        if seen == "page":
+            take_in(archive, capture(A, f"2024-06-{moment}:00:00"))
+            continue
+        gone = Outcome(Verdict.GONE, C_URL, "kjd-c2068163", f"2024-06-{moment}:00:00Z", reasons=(f"HTTP {seen}",))
         ingest(archive, Part(f"gone-{n}", "p", "", "2026-01-01T00:00:00Z"), [], [gone], lambda _: None)
-        assert bool(archive.index.state_of("kjd-c2068163").gone_at) == bool(n)
+    assert archive.index.state_of("kjd-c2068163").gone_at == gone_at
 
 
 def test_a_page_that_cannot_be_trusted_is_set_aside_with_its_reasons(archive: Archive) -> None:

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from pipelines.catalogue.delta import publish
+from pipelines.catalogue.publish import publish
 from pipelines.catalogue.queries import before_and_after, never_run, versions_of
 from pipelines.cli.progress import console
 from pipelines.cli.show import print_calendar

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.catalogue.delta import publish
+from pipelines.catalogue.publish import publish
 from pipelines.catalogue.queries import query_table, versions_of
 from pipelines.extraction import extract as extract_module
 from pipelines.extraction import fields

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from pipelines.catalogue.delta import publish
+from pipelines.catalogue.publish import publish
 from pipelines.cli.progress import plain, print_json, shown
 from pipelines.index.opened import open_archive
 from pipelines.settings import Settings

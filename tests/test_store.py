@@ -4,8 +4,11 @@ import socket
 import threading
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -180,3 +183,51 @@ def test_a_store_is_used_by_several_threads_at_once() -> None:
     with ThreadPoolExecutor(8) as threads:
         assert list(threads.map(use, range(8))) == [200] * 8
     assert list(store.keys("a/")) == sorted(store.objects)
+
+
+@contextmanager
+def answering(*answers: tuple[int, bytes, int]) -> Iterator[Settings]:
+    """Run a store that gives these answers in turn, the last one for ever: status, body, and how much of it is sent."""
+    waiting = list(answers)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, body, sent = waiting.pop(0) if len(waiting) > 1 else waiting[0]
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body[:sent])
+            self.close_connection = True
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield Settings(archive="s3://b", endpoint=f"http://127.0.0.1:{server.server_port}", access_key="a", secret_key="b")
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_body_that_breaks_off_is_asked_for_again() -> None:
+    with answering((200, b"whole", 2), (200, b"whole", 0), (200, b"whole", 5)) as settings:
+        assert open_store(settings).read("x") == b"whole"
+    with answering((200, b"whole", 2)) as settings, pytest.raises(StoreUnavailable, match="break off"):
+        open_store(settings).read("x")
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        ("ExpiredToken", "has expired"),
+        ("RequestTimeTooSkewed", "clock is wrong"),
+        ("AccessDenied", "refuses this key"),
+        ("SomethingElse", "answers SomethingElse"),
+    ],
+)
+def test_what_the_store_answers_is_what_is_said(code: str, sentence: str) -> None:
+    body = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
+    with answering((403, body, len(body))) as settings, pytest.raises(StoreUnavailable, match=sentence):
+        open_store(settings).read("x")

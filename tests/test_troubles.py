@@ -12,7 +12,7 @@ import pytest
 from pipelines.archive import embedded
 from pipelines.archive.manifests import read_log
 from pipelines.archive.store import open_store
-from pipelines.catalogue.delta import publish
+from pipelines.catalogue.publish import publish
 from pipelines.index.opened import open_archive
 from pipelines.settings import Settings, read_settings
 from tests.conftest import ROOT, Command, Ran, World, capture, environment_of, page, prose, take_in

@@ -11,7 +11,8 @@ import pytest
 
 from pipelines.archive import manifests
 from pipelines.archive.record import to_json
-from pipelines.catalogue.delta import location, open_table, publish
+from pipelines.catalogue.delta import location, open_table
+from pipelines.catalogue.publish import publish
 from pipelines.index.opened import commit, open_archive
 from pipelines.jobs.verify import verify
 from pipelines.settings import Settings

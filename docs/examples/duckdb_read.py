@@ -17,9 +17,18 @@ con.execute(
     f"""CREATE SECRET (TYPE s3, ENDPOINT '{endpoint}', USE_SSL false, URL_STYLE 'path', REGION '{os.environ["AWS_REGION"]}',
         KEY_ID '{os.environ["AWS_ACCESS_KEY_ID"]}', SECRET '{os.environ["AWS_SECRET_ACCESS_KEY"]}')"""
 )
-articles = f"delta_scan('{os.environ.get('OPEDS_ARCHIVE', 's3://archive')}/catalogue/articles')"
+archive = os.environ.get("OPEDS_ARCHIVE", "s3://archive")
+for name in ("articles", "sightings"):
+    con.execute(f"CREATE VIEW {name} AS FROM delta_scan('{archive}/catalogue/{name}')")
+con.execute(
+    """CREATE VIEW places AS
+    SELECT a.*, s.last_seen FROM articles a
+    LEFT JOIN (SELECT article_id, max(fetched_at) AS last_seen FROM sightings GROUP BY article_id) s USING (article_id)
+    WHERE a.is_latest"""
+)
 print(
     con.sql(
-        f"SELECT kind, role, count(*) AS op_eds, sum(word_count) AS words FROM {articles} WHERE is_latest AND listed GROUP BY ALL ORDER BY ALL"
+        """SELECT kind, role, count(*) AS op_eds, sum(word_count) AS words, max(last_seen) AS last_seen
+        FROM places WHERE listed GROUP BY ALL ORDER BY ALL"""
     )
 )

@@ -16,7 +16,11 @@ options = {
 }
 archive = os.environ.get("OPEDS_ARCHIVE", "s3://archive")
 articles = pl.scan_delta(f"{archive}/catalogue/articles", storage_options=options)
-latest = articles.filter(pl.col("is_latest") & pl.col("listed")).select(
-    "published_at", "headline", "oped_id", "role", "previous"
+sightings = pl.scan_delta(f"{archive}/catalogue/sightings", storage_options=options)
+last_seen = sightings.group_by("article_id").agg(pl.col("fetched_at").max().alias("last_seen"))
+latest = (
+    articles.filter(pl.col("is_latest") & pl.col("listed"))
+    .join(last_seen, on="article_id", how="left")
+    .select("published_at", "headline", "oped_id", "role", "previous", "last_seen")
 )
 print(latest.sort("published_at", "role").collect())

@@ -23,6 +23,13 @@ NO_KEYS = "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or A
 DEFAULT_REGION = "us-east-1"
 ATTEMPTS = 6  # creates that met an undecided race (409), with jitter between
 MISSING_CODES = {"404", "NoSuchKey", "NotFound"}
+BROKEN_OFF = {"IncompleteReadError", "ResponseStreamingError", "ReadTimeoutError"}  # of a body
+EXPIRED = "the key for the bucket has expired ({}): get a new one, with its AWS_SESSION_TOKEN, then run this again"
+SKEWED = "this machine's clock is wrong ({}): the bucket refuses its signatures; set the clock, then run this again"
+TOLD = {
+    **dict.fromkeys(("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"), EXPIRED),
+    **dict.fromkeys(("RequestTimeTooSkewed", "RequestExpired"), SKEWED),
+}
 REFUSED_CODES = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "401"}
 
 
@@ -70,10 +77,19 @@ class S3Store:
         """See `Store.read`."""
         from botocore.exceptions import BotoCoreError, ClientError
 
-        try:
-            return self.client.get_object(Bucket=self.bucket, Key=self.prefix + key)["Body"].read()
-        except (ClientError, BotoCoreError) as error:
-            raise self._translated(error, key) from error
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return self._get(key)
+            except (ClientError, BotoCoreError) as error:
+                # boto3 asks again for an answer that does not come, not for a body that breaks off
+                if type(error).__name__ not in BROKEN_OFF or attempt == ATTEMPTS:
+                    raise self._translated(error, key) from error
+                time.sleep(random.uniform(0.05, 0.3) * attempt)
+
+    def _get(self, key: str) -> bytes:
+        return self.client.get_object(Bucket=self.bucket, Key=self.prefix + key)["Body"].read()
 
     def keys(self, prefix: str) -> Iterator[str]:
         """List and sort here: a store may walk its tree in another order than bytes."""
@@ -99,10 +115,16 @@ class S3Store:
             return StoreUnavailable(f"there is no bucket {self.bucket!r}; create it, or correct OPEDS_ARCHIVE")
         if code in REFUSED_CODES:
             return StoreUnavailable(f"the bucket {self.bucket!r} refuses this key ({code}); check AWS_ACCESS_KEY_ID")
+        if code in TOLD:
+            return StoreUnavailable(TOLD[code].format(code))
         if code in {"501", "NotImplemented"}:
             return UnsafeStore("the bucket has no conditional create (501); use one that honours If-None-Match")
         if code in {"NoCredentialsError", "PartialCredentialsError"}:
             return StoreUnavailable(NO_KEYS)
+        if code in BROKEN_OFF:
+            return StoreUnavailable(f"answers of the bucket {self.bucket!r} break off ({code}); try again later")
+        if response:
+            return StoreUnavailable(f"the bucket {self.bucket!r} answers {code} again and again; try again later")
         return StoreUnavailable(f"the bucket {self.bucket!r} does not answer ({code}); is AWS_ENDPOINT_URL right?")
 
 

@@ -1,30 +1,34 @@
-"""The view that consumers query: Delta tables made from records and the log. The one module that knows deltalake."""
+"""The tables that consumers query lie in Delta's format: the one module that knows deltalake."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+import random
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from pipelines.archive import manifests
-from pipelines.archive.manifests import MANIFEST_SCHEMA
-from pipelines.archive.record import RECORD_SCHEMA
-from pipelines.archive.store import Store
-from pipelines.catalogue.rows import deleted_rows, partitions_of, rows_of, run_row
-from pipelines.catalogue.schema import article_schema, run_schema
-from pipelines.errors import StalePublisher, StoreUnavailable
-from pipelines.index.opened import Archive, catch_up
+from pipelines.catalogue.schema import CATALOGUE, Table
+from pipelines.errors import OpedsError, StalePublisher, StoreUnavailable
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from deltalake import DeltaTable
+    from deltalake import CommitProperties
+    from deltalake import DeltaTable as DeltaTable  # publish.py names it in its types
 
 SCHEMA_PROPERTY = "opeds.schema"  # of a table: the schema of the records or manifests that its rows are made of
 APP = "opeds"  # its transaction number is the last manifest applied; it survives compaction and log cleanup
+COMMITS = 40  # of a commit, while others commit: each that we lose moves the table on
+LONGEST_WAIT = 2.0  # seconds between two of them
+RACES = ("already exists", "409", "conflict", "precondition")  # in what a store says of two first commits at once
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -33,15 +37,6 @@ class Location:
 
     uri: str
     options: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """What publishing did: the last manifest in the table, its version, and rows written."""
-
-    seq: int
-    version: int
-    rows: int
 
 
 def location(settings: Settings, table: str) -> Location:
@@ -66,52 +61,17 @@ def location(settings: Settings, table: str) -> Location:
     return Location(f"s3://{parts.netloc}/{prefix}{path}", {name: value for name, value in options.items() if value})
 
 
-def publish(archive: Archive, settings: Settings) -> Published:
-    """Bring the tables up to the last manifest.
+def until_committed(change: Callable[[], Result]) -> Result:
+    """Return what a change gives, making it again from the table as it is then when somebody else commits first.
 
-    One publisher at a time. If another publisher commits first, this one raises `StalePublisher`. Nothing is lost: the
-    next publishing applies every manifest that the table lacks.
+    Raises `StalePublisher` when that never ends.
     """
-    seq = catch_up(archive)
-    done = _publish_articles(archive, location(settings, "articles"), seq)
-    _publish_runs(archive.store, location(settings, "runs"), seq)
-    return done
-
-
-def _publish_articles(archive: Archive, where: Location, seq: int) -> Published:
-    table = articles_table(where)
-    last = _applied(table)
-    if last >= seq:
-        return Published(last, table.version(), 0)
-    states = list(archive.index.states_of(archive.index.changed_since(last)))
-    rows = list(rows_of(archive.store, states))
-    if rows:
-        _merge(table, rows + deleted_rows(states), partitions_of(states, rows), seq)
-    return Published(seq, table.version(), len(rows))
-
-
-def _merge(table: DeltaTable, rows: list[dict[str, Any]], years: list[int], seq: int) -> None:
-    """Write the rows in one commit; those marked `_gone` are taken out, if they are there."""
-    import pyarrow as pa
-    from deltalake import CommitProperties, Transaction
-
-    source = pa.Table.from_pylist(rows, schema=article_schema().append(pa.field("_gone", pa.bool_())))
-    pruned = f"t.year IN ({', '.join(map(str, years))})"
-    with _explained():
-        (
-            table.merge(
-                source,
-                predicate=f"{pruned} AND t.article_id = s.article_id AND t.content16 = s.content16",
-                source_alias="s",
-                target_alias="t",
-                streamed_exec=False,  # with the years in the predicate: 0.08 s instead of 4.9 s on 100,000 rows
-                commit_properties=CommitProperties(app_transactions=[Transaction(APP, seq)]),
-            )
-            .when_matched_delete("s._gone")
-            .when_matched_update_all(except_cols=["_gone"])
-            .when_not_matched_insert_all("s._gone IS NULL", except_cols=["_gone"])
-            .execute()
-        )
+    for attempt in range(1, COMMITS):
+        try:
+            return change()
+        except StalePublisher:
+            time.sleep(random.uniform(0.02, min(0.05 * 2**attempt, LONGEST_WAIT)))
+    return change()
 
 
 @contextmanager
@@ -120,33 +80,18 @@ def _explained() -> Iterator[None]:
     from deltalake.exceptions import CommitFailedError, DeltaError
     from pyarrow import ArrowException
 
+    moved = "others keep moving the catalogue; run the same command again"
     try:
         yield
     except CommitFailedError as error:
-        raise StalePublisher("another publisher moved the catalogue meanwhile; run the same command again") from error
+        raise StalePublisher(moved) from error
     except (DeltaError, OSError, ArrowException) as error:
+        if any(race in str(error).lower() for race in RACES):
+            raise StalePublisher(moved) from error
         said = (str(error).splitlines() or [type(error).__name__])[0].removeprefix("Kernel error: ")
         raise StoreUnavailable(
             f"the catalogue cannot be read ({said}); it is a view of the log: remove catalogue/, and publish it anew"
         ) from error
-
-
-def _publish_runs(store: Store, where: Location, seq: int) -> None:
-    import pyarrow as pa
-    from deltalake import CommitProperties, Transaction, write_deltalake
-
-    table = runs_table(where)
-    last = _applied(table)
-    rows = [run_row(number, manifest) for number, manifest in manifests.read_log(store, last) if number <= seq]
-    if rows:
-        with _explained():
-            write_deltalake(
-                table,
-                pa.Table.from_pylist(rows, schema=run_schema()),
-                mode="append",
-                schema_mode="merge",  # a table of an earlier version of ours lacks `whole`
-                commit_properties=CommitProperties(app_transactions=[Transaction(APP, seq)]),
-            )
 
 
 def open_table(where: Location) -> DeltaTable | None:
@@ -159,30 +104,169 @@ def open_table(where: Location) -> DeltaTable | None:
     return None
 
 
+def open_for_writing(where: Location, table: Table) -> DeltaTable:
+    """Return a table, made where there is none, with every column of today. Raises `StalePublisher`."""
+    from deltalake import DeltaTable, Schema
+
+    opened = open_table(where)
+    with _explained():
+        if opened is None:
+            opened = DeltaTable.create(
+                where.uri,
+                schema=table.columns(),
+                mode="ignore",
+                partition_by=list(table.partition_by) or None,
+                name=table.name,
+                description=table.about,
+                configuration={"delta.enableChangeDataFeed": "true", SCHEMA_PROPERTY: table.made_of},
+                raise_if_key_not_exists=False,
+                storage_options=dict(where.options),
+            )
+        there, wanted = column_names(opened), Schema.from_arrow(table.columns()).fields
+        missing = [column for column in wanted if column.name not in there]
+        if missing:  # a table of an earlier version of ours
+            opened.alter.add_columns(missing)
+        if opened.metadata().configuration.get(SCHEMA_PROPERTY) != table.made_of:
+            opened.alter.set_table_properties({SCHEMA_PROPERTY: table.made_of}, raise_if_not_exists=False)
+    return opened
+
+
+def column_names(table: DeltaTable) -> list[str]:
+    """Return the columns that a table has."""
+    return [column.name for column in table.schema().fields]
+
+
+def applied(table: DeltaTable | None) -> int:
+    """Return the number of the last manifest that went into a table; 0 where there is no table."""
+    return (table.transaction_version(APP) or 0) if table is not None else 0
+
+
+def add_rows(table: DeltaTable, rows: Iterable[pa.RecordBatch], columns: pa.Schema, seq: int) -> None:
+    """Add rows in one commit, which says that the table holds the manifests up to `seq`."""
+    _write(table, rows, columns, seq, mode="append")
+
+
+def write_anew(table: DeltaTable, rows: Iterable[pa.RecordBatch], columns: pa.Schema, seq: int) -> None:
+    """Replace all rows, and the columns by today's, in one commit; the rows are read as they are written."""
+    by = table.metadata().partition_columns
+    _write(table, rows, columns, seq, mode="overwrite", schema_mode="overwrite", partition_by=by or None)
+
+
+def replace_rows(
+    table: DeltaTable,
+    rows: Iterable[pa.RecordBatch],
+    columns: pa.Schema,
+    seq: int,
+    ids: Sequence[str],
+    years: list[int],
+) -> None:
+    """Replace the rows of these articles, which lie in the partitions of these years, in one commit.
+
+    Not by MERGE: its files hold `string_view`, which older readers refuse.
+    """
+    quoted = ", ".join("'" + article_id.replace("'", "''") + "'" for article_id in ids)
+    where = f"year IN ({', '.join(map(str, years))}) AND article_id IN ({quoted})"
+    _write(table, rows, columns, seq, mode="overwrite", predicate=where)
+
+
+def _write(table: DeltaTable, rows: Iterable[pa.RecordBatch], columns: pa.Schema, seq: int, **how: Any) -> None:
+    import pyarrow as pa
+    from deltalake import write_deltalake
+
+    failures: list[Exception] = []
+
+    def remembering() -> Iterator[pa.RecordBatch]:
+        try:
+            yield from rows
+        except Exception as error:  # deltalake would tell it as trouble of its own
+            failures.append(error)
+            raise
+
+    try:
+        with _explained():
+            batches = pa.RecordBatchReader.from_batches(columns, remembering())
+            write_deltalake(table, batches, commit_properties=_numbered(seq), **how)
+    except OpedsError as error:
+        raise (failures[0] if failures else error) from None
+
+
+def _numbered(seq: int) -> CommitProperties:
+    """Return what makes a commit fail whose table another one numbered meanwhile."""
+    from deltalake import CommitProperties, Transaction
+
+    return CommitProperties(app_transactions=[Transaction(APP, seq)])
+
+
+def batch_of(rows: Sequence[Mapping[str, Any]], columns: pa.Schema) -> pa.RecordBatch:
+    """Return rows as one batch."""
+    import pyarrow as pa
+
+    return pa.RecordBatch.from_pylist(list(rows), schema=columns)
+
+
 def compact(settings: Settings, hours: int = 168) -> dict[str, int]:
     """Join each table's small files; remove files that only versions older than `hours` need.
 
-    Returns how many files were written together and how many removed. Raises `StalePublisher`, as publishing does.
+    Returns how many files were written together and how many removed.
     """
     counts = {"files_joined": 0, "files_removed": 0}
-    for name in ("articles", "runs"):
-        table = open_table(location(settings, name))
+    for name in CATALOGUE:
+        where = location(settings, name)
+        counts["files_joined"] += until_committed(partial(_joined, where))
+        table = open_table(where)
         if table is not None:
             with _explained():
-                counts["files_joined"] += int(table.optimize.compact()["numFilesRemoved"])
                 counts["files_removed"] += len(table.vacuum(retention_hours=hours, dry_run=False))
     return counts
 
 
+def _joined(where: Location) -> int:
+    """Write the files of each partition that has several as one; return how many there were.
+
+    The commit says that no data changed, so that the change feed stays silent. deltalake's own compaction would do the
+    same, but in `string_view`.
+    """
+    from pyarrow import table as table_of
+
+    table = open_table(where)
+    if table is None:
+        return 0
+    files: dict[tuple[tuple[str, Any], ...], list[str]] = {}
+    for file in table_of(table.get_add_actions(flatten=True)).to_pylist():
+        partition = tuple((n.partition(".")[2], v) for n, v in sorted(file.items()) if n.startswith("partition."))
+        files.setdefault(partition, []).append(file["path"])
+    joined = 0
+    for partition, paths in files.items():
+        if len(paths) > 1:
+            _join(table, dict(partition), paths)
+            joined += len(paths)
+            table.update_incremental()
+    return joined
+
+
+def _join(table: DeltaTable, partition: dict[str, Any], paths: Sequence[str]) -> None:
+    """Write a partition's files as one."""
+    from deltalake.fs import DeltaStorageHandler
+    from deltalake.transaction import AddAction, RemoveAction
+    from pyarrow import parquet
+    from pyarrow.fs import PyFileSystem
+
+    with _explained():
+        pruned = [(name, "=", str(value)) for name, value in partition.items()] or None
+        rows = table.to_pyarrow_dataset(file_pruning_predicate=pruned).to_table()
+        folder = "".join(f"{name}={value}/" for name, value in partition.items())
+        path, files = f"{folder}part-{uuid.uuid4()}.parquet", PyFileSystem(DeltaStorageHandler.from_table(table._table))
+        parquet.write_table(rows.drop_columns(list(partition)), path, filesystem=files, compression="snappy")
+        moment, stats = int(time.time() * 1000), json.dumps({"numRecords": rows.num_rows})
+        values = {name: str(value) for name, value in partition.items()}
+        added = AddAction(path, files.get_file_info(path).size, values, moment, False, stats)
+        removed = [RemoveAction(path=old, data_change=False, deletion_timestamp=moment) for old in paths]
+        table.create_write_transaction([added, *removed], "append", table.schema(), list(partition))
+
+
 def published(where: Location) -> int:
     """Return the number of the last manifest that a table holds; 0 when there is none."""
-    table = open_table(where)
-    return 0 if table is None else _applied(table)
-
-
-def _applied(table: DeltaTable) -> int:
-    """Return the number of the last manifest that went into a table."""
-    return table.transaction_version(APP) or 0
+    return applied(open_table(where))
 
 
 def query(where: Location, sql: str) -> list[dict[str, Any]]:
@@ -196,43 +280,9 @@ def query(where: Location, sql: str) -> list[dict[str, Any]]:
     opened = open_table(where)
     if opened is None:
         return []
-    wanted = article_schema().names if where.uri.endswith("/articles") else run_schema().names
-    missing = [name for name in wanted if name not in {column.name for column in opened.schema().fields}]
-    nulls = "".join(f", NULL AS {name}" for name in missing)
+    wanted = CATALOGUE[where.uri.rpartition("/")[2]].columns().names
+    nulls = "".join(f", NULL AS {name}" for name in wanted if name not in column_names(opened))
     whole = f"WITH t AS (SELECT *{nulls} FROM stored) {sql}"  # noqa: S608  # of our own names only
     with _explained():
         rows: list[dict[str, Any]] = pa.table(QueryBuilder().register("stored", opened).execute(whole)).to_pylist()
     return rows
-
-
-def articles_table(where: Location) -> DeltaTable:
-    """Open the table of articles for writing; create it if it does not exist."""
-    return _table(where, article_schema(), ["year"], RECORD_SCHEMA)
-
-
-def runs_table(where: Location) -> DeltaTable:
-    """Open the table of runs for writing; create it if it does not exist."""
-    return _table(where, run_schema(), [], MANIFEST_SCHEMA)
-
-
-def _table(where: Location, columns: pa.Schema, partition_by: list[str], version: str) -> DeltaTable:
-    from deltalake import DeltaTable, Schema
-
-    table = open_table(where)
-    with _explained():
-        if table is None:
-            table = DeltaTable.create(
-                where.uri,
-                schema=columns,
-                mode="ignore",
-                partition_by=partition_by or None,
-                configuration={"delta.enableChangeDataFeed": "true"},
-                storage_options=dict(where.options),
-            )
-        there = {column.name for column in table.schema().fields}
-        missing = [column for column in Schema.from_arrow(columns).fields if column.name not in there]
-        if missing:  # a table of an earlier version of ours
-            table.alter.add_columns(missing)
-        if table.metadata().configuration.get(SCHEMA_PROPERTY) != version:  # it cannot be set when a table is made
-            table.alter.set_table_properties({SCHEMA_PROPERTY: version}, raise_if_not_exists=False)
-    return table

@@ -7,21 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
-from typing import Any
 
 from pipelines.archive import manifests
 from pipelines.archive.store import open_store
 from pipelines.catalogue import delta
 from pipelines.catalogue.delta import location
 from pipelines.catalogue.drift import Drift, Observation, drift
-from pipelines.catalogue.rows import run_row
+from pipelines.catalogue.rows import Row, run_row
 from pipelines.clock import SEOUL, published_key
 from pipelines.errors import NotArchived, WrongUsage
 from pipelines.settings import Settings
 from pipelines.sources import load_sources
 from pipelines.sources.addresses import place_of, split_id
 
-Row = dict[str, Any]
 NO_DATE = datetime.min.replace(tzinfo=UTC)
 NO_CATALOGUE = "nothing is published yet: `opeds run --day 2026-06-01` or `opeds ingest FILE.warc.gz` comes first"
 

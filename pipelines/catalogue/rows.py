@@ -14,16 +14,18 @@ from pipelines.clock import SEOUL, published_key
 from pipelines.copies.compare import Side, relation
 from pipelines.errors import NotArchived
 from pipelines.index.index import ArticleState
-from pipelines.model import Match, Outcome, Verdict
+from pipelines.model import CONTENT, Match, Outcome, Verdict
 from pipelines.sources.addresses import split_id
 from pipelines.versions import Change, change, steps
 
+Row = dict[str, Any]
 NESTED = frozenset({"capture", "rules", "sketch", "witnesses", "removed"})  # in the record; flat, or not, in the table
 UNLISTED = "UNLISTED"  # in the counts of a run: NEW, but waiting for review
 OLD_SCHEMA = "opeds/article/1"
+BY_CRAWL = "crawl"  # how a page came that we fetched ourselves, at the moment that it was served
 
 
-def rows_of(store: Store, states: Sequence[ArticleState]) -> Iterator[dict[str, Any]]:
+def rows_of(store: Store, states: Sequence[ArticleState]) -> Iterator[Row]:
     """Yield the rows of these articles; their records are read several at a time."""
     keys = (key for state in states for key in _record_keys(state).values())
     bodies = read_many(store, keys)
@@ -42,21 +44,21 @@ def _record_keys(state: ArticleState) -> dict[str, str]:
     return {content16: logged[content16] for _, _, content16 in steps(state.history)}
 
 
-def article_rows(state: ArticleState, records: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
+def article_rows(state: ArticleState, records: Mapping[str, dict[str, Any]]) -> list[Row]:
     """Return the rows of one article; `records` holds the record of each of its contents, in the order first seen."""
     found = steps(state.history)
     all_steps = [_step(records, found, n) for n in range(len(found))]
     return [_row(state, records, all_steps, content16, found[-1][2]) for content16 in records]
 
 
-def _step(records: Mapping[str, dict[str, Any]], found: list[tuple[datetime, datetime, str]], n: int) -> dict[str, Any]:
+def _step(records: Mapping[str, dict[str, Any]], found: list[tuple[datetime, datetime, str]], n: int) -> Row:
     first, last, content16 = found[n]
     previous = found[n - 1][2] if n else None
     seen = change(records[previous], records[content16]) if previous else Change()
     return {
         "content16": content16,
         "from": first,
-        "to": last,
+        "to": last if n + 1 < len(found) else None,  # still standing
         "previous": previous,
         "kind_of_change": seen.kind,
         "words_added": seen.words_added,
@@ -67,10 +69,10 @@ def _step(records: Mapping[str, dict[str, Any]], found: list[tuple[datetime, dat
 def _row(
     state: ArticleState,
     records: Mapping[str, dict[str, Any]],
-    all_steps: list[dict[str, Any]],
+    all_steps: list[Row],
     content16: str,
     latest: str,
-) -> dict[str, Any]:
+) -> Row:
     record = records[content16]
     own_steps = [
         {k: v for k, v in step.items() if k != "content16"} for step in all_steps if step["content16"] == content16
@@ -104,7 +106,6 @@ def _row(
         "formerly": [was for was, now in state.formerly if now == content16],
         "matches": [_match(state, match, when) for own16, match, when in state.matches if own16 == content16],
         "first_seen": own_steps[0]["from"],
-        "last_seen": own_steps[-1]["to"],
         "first_archived_at": _moment(state.first_archived_at),
         "gone_at": _moment(state.gone_at),
         "discovered_by": [route for route in state.discovered_by.split(",") if route],
@@ -113,7 +114,7 @@ def _row(
     }
 
 
-def _match(state: ArticleState, match: Match, when: str) -> dict[str, Any]:
+def _match(state: ArticleState, match: Match, when: str) -> Row:
     """Return a match as a consumer reads it; the relation is that of the later text to the earlier."""
     f = match.overlap
     sides = (
@@ -133,17 +134,7 @@ def _match(state: ArticleState, match: Match, when: str) -> dict[str, Any]:
     }
 
 
-def deleted_rows(states: Iterable[ArticleState]) -> list[dict[str, Any]]:
-    """Return marks for the rows whose content was read again under newer rules and got another name."""
-    return [
-        {"article_id": state.article_id, "content16": was, "_gone": True}
-        for state in states
-        for was, _ in state.formerly
-        if was not in {step.content16 for step in state.history}
-    ]
-
-
-def partitions_of(states: Iterable[ArticleState], rows: Iterable[dict[str, Any]]) -> list[int]:
+def partitions_of(states: Iterable[ArticleState], rows: Iterable[Row]) -> list[int]:
     """Return every partition in which a row of these articles is or was, by any reading of any content."""
     stated = {reading["published_at"] for state in states for reading in state.indexed_texts}
     return sorted({row["year"] for row in rows} | {year_of(_moment(when)) for when in stated})
@@ -163,7 +154,7 @@ def is_waiting(outcome: Outcome) -> bool:
     return outcome.verdict is Verdict.NEW and not outcome.listed
 
 
-def run_row(seq: int, manifest: manifests.Manifest) -> dict[str, Any]:
+def run_row(seq: int, manifest: manifests.Manifest) -> Row:
     """Return the row of one manifest in the table of runs."""
     closing = manifest.closing
     counts: dict[str, int] = {}
@@ -187,6 +178,22 @@ def run_row(seq: int, manifest: manifests.Manifest) -> dict[str, Any]:
             if o.verdict is Verdict.REJECTED
         ],
     }
+
+
+def sighting_rows(seq: int, manifest: manifests.Manifest) -> list[Row]:
+    """Return a row for each time that a manifest says that an article was seen with a content."""
+    return [
+        {
+            "article_id": o.article_id,
+            "content16": o.content16,
+            "fetched_at": _moment(o.fetched_at),
+            "obtained_at": _moment(manifest.logged_at if o.via else o.fetched_at),
+            "seq": seq,
+            "via": o.via or BY_CRAWL,
+        }
+        for o in manifest.outcomes
+        if o.verdict in CONTENT
+    ]
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -26,6 +26,7 @@ from pipelines.index.tables import (
     CRAWL,
     DAY,
     FORMERLY,
+    GONE,
     INDEXED_TEXT,
     MATCH,
     META,
@@ -44,7 +45,7 @@ from pipelines.versions import SeenContent
 COMMON = 30  # groups; a shingle found in more of them is template
 MIN_SHARED_HASHES = 2
 CANDIDATE_GROUPS = 10
-INDEX_SCHEMA = "3"  # of the tables; raise it whenever they change, and every index is made anew when it is opened next
+INDEX_SCHEMA = "4"  # of the tables; raise it whenever they change, and every index is made anew when it is opened next
 LOCK = 6_170_531  # any number that nobody else takes: of the lock under which PostgreSQL is written
 SCRATCH = "sqlite://"  # an index in memory
 PUBLISHED = ("article_id", "content16", "rules8", "record_key", "published_at", "listed")
@@ -113,6 +114,18 @@ class Index:
                 connection.rollback()
 
     @contextmanager
+    def snapshot(self) -> Iterator[Index]:
+        """Yield this index as it stands now, whatever others apply meanwhile; for reading."""
+        if self.held is not None:
+            yield self
+            return
+        options: dict[str, Any] = {"writes": False}
+        if self.engine.dialect.name == "postgresql":
+            options["isolation_level"] = "REPEATABLE READ"  # in SQLite every transaction sees one state
+        with self.engine.execution_options(**options).begin() as connection:
+            yield Index(self.engine, self.own, held=connection)
+
+    @contextmanager
     def _connection(self, writes: bool = False) -> Iterator[sa.Connection]:
         if self.held is not None:
             yield self.held
@@ -159,17 +172,30 @@ class Index:
             return list(c.scalars(query))
 
     def recent(self, since: str) -> list[tuple[str, str, str]]:
-        """Return the articles published (else first seen) since a moment and not gone: id, that, and last seen."""
-        joined = ARTICLE.join(SIGHTING, SIGHTING.c.article_id == ARTICLE.c.article_id)
+        """Return the articles published (else first seen) since a moment and not gone: id, that, and the last look."""
+        looks = sa.union_all(
+            sa.select(SIGHTING.c.article_id, SIGHTING.c.fetched_at.label("at")),
+            sa.select(GONE.c.article_id, GONE.c.seen_at),
+        ).subquery()
         query = (
-            sa.select(ARTICLE.c.article_id, PUBLISHED_OR_SEEN, sa.func.max(SIGHTING.c.fetched_at))
-            .select_from(joined)
+            sa.select(ARTICLE.c.article_id, PUBLISHED_OR_SEEN, sa.func.max(looks.c.at))
+            .select_from(ARTICLE.join(looks, looks.c.article_id == ARTICLE.c.article_id))
             .where(since <= PUBLISHED_OR_SEEN, ARTICLE.c.gone_at.is_(None))
             .group_by(ARTICLE.c.article_id, PUBLISHED_OR_SEEN)
             .order_by(ARTICLE.c.article_id)
         )
         with self._connection() as c:
             return [tuple(row) for row in c.execute(query)]
+
+    def vanished(self, before: str) -> list[str]:
+        """Return the articles whose page was not there at the last look, before that moment, and are not gone yet."""
+        seen = sa.select(sa.func.max(SIGHTING.c.fetched_at)).where(SIGHTING.c.article_id == ARTICLE.c.article_id)
+        last = sa.select(sa.func.max(GONE.c.seen_at)).where(GONE.c.article_id == ARTICLE.c.article_id)
+        waiting = (last.scalar_subquery() > seen.scalar_subquery(), last.scalar_subquery() <= before)
+        with_look = ARTICLE.c.article_id.in_(sa.select(GONE.c.article_id))
+        query = sa.select(ARTICLE.c.article_id).where(with_look, ARTICLE.c.gone_at.is_(None), *waiting)
+        with self._connection() as c:
+            return list(c.scalars(query.order_by(ARTICLE.c.article_id)))
 
     def published_between(self, source: str, since: str, until: str) -> list[str]:
         """Return when the articles of a source were published, from one moment up to another."""
@@ -388,8 +414,9 @@ def _matches(c: sa.Connection, ids: list[str]) -> dict[str, list[tuple[str, Matc
     for row in rows:
         one, two = (row.one, row.one16), (row.two, row.two16)
         for (own, own16), (other, other16) in ((one, two), (two, one)):
-            match = Match(other, other16, Overlap(**row.overlap))
-            found.setdefault(own, []).append((own16, match, born.get(other) or ""))
+            if other in born:  # else it is of a part that is not logged yet
+                match = Match(other, other16, Overlap(**row.overlap))
+                found.setdefault(own, []).append((own16, match, born[other]))
     return found
 
 

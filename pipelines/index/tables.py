@@ -22,7 +22,7 @@ ARTICLE = sa.Table(
     sa.Column("published_at", sa.Text),  # UTC; the earliest that any capture states
     sa.Column("first_seen", sa.Text),
     sa.Column("oped_id", sa.Text, index=True),
-    sa.Column("gone_at", sa.Text),
+    sa.Column("gone_at", sa.Text),  # derived from GONE and SIGHTING: update.py
     sa.Column("first_archived_at", sa.Text),
     sa.Column("discovered_by", sa.Text),
     sa.Column("changed", sa.Integer, nullable=False, index=True),  # the last manifest that changed anything here
@@ -48,6 +48,13 @@ SIGHTING = sa.Table(
     sa.Column("content16", sa.Text, primary_key=True),  # empty for a page that was set aside
     sa.Column("rules8", sa.Text),
     sa.Column("capture_key", sa.Text),
+)
+GONE = sa.Table(  # every look that found nothing at an article's address
+    "gone",
+    META,
+    sa.Column("article_id", sa.Text, primary_key=True),
+    sa.Column("seen_at", sa.Text, primary_key=True),
+    sa.Column("final", sa.Boolean, nullable=False),  # the answer was 410
 )
 CAPTURE = sa.Table(
     "capture",

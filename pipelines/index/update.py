@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import asdict
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,6 +23,7 @@ from pipelines.index.tables import (
     CRAWL,
     DAY,
     FORMERLY,
+    GONE,
     INDEXED_TEXT,
     MATCH,
     PART,
@@ -34,6 +36,8 @@ from pipelines.model import CONTENT, Match, Outcome, Overlap, Verdict
 from pipelines.sources.addresses import split_id
 
 Pair = tuple[str, str]
+SETTLING = timedelta(hours=20)  # between two looks that find nothing: a daily one an hour early counts
+FINAL = "HTTP 410"  # the reason of an outcome GONE that needs no second look
 
 
 def apply_manifest(c: sa.Connection, seq: int, manifest: Manifest, own: Container[str]) -> bool:
@@ -58,11 +62,15 @@ def apply_manifest(c: sa.Connection, seq: int, manifest: Manifest, own: Containe
     for outcome in manifest.outcomes:
         if outcome.verdict is Verdict.REREAD:
             _apply_reread(c, seq, outcome)
+    told = [o for o in manifest.outcomes if o.verdict in CONTENT]
+    _mark_matched(c, seq, {o.article_id for o in told})
+    before = _latest_sightings(c, {o.article_id for o in told}, SIGHTING.c.content16 != "")
     insert(c, SIGHTING, [_sighting(o) for o in captured if o.verdict is not Verdict.REREAD])
-    _apply_contents(c, seq, manifest, own)
+    _apply_contents(c, seq, manifest, told, before, own)
     for outcome in manifest.outcomes:
         _apply_other(c, seq, outcome)
     touched = {o.article_id for o in manifest.outcomes if o.article_id}
+    _settle_gone(c, seq, touched)
     touched |= {match.article_id for o in manifest.outcomes for match in o.matches}
     _regroup(c, seq, touched)
     insert(c, CRAWL, [{"key": key, "sha256": digests.get(key)} for key in manifest.crawls])
@@ -86,8 +94,18 @@ def _sighting(o: Outcome) -> dict[str, Any]:
     }
 
 
-def _apply_contents(c: sa.Connection, seq: int, manifest: Manifest, own: Container[str]) -> None:
-    told = [o for o in manifest.outcomes if o.verdict in CONTENT]
+def _apply_contents(
+    c: sa.Connection,
+    seq: int,
+    manifest: Manifest,
+    told: Sequence[Outcome],
+    latest: dict[str, str],
+    own: Container[str],
+) -> None:
+    """Apply what the outcomes that tell of a content say; `latest` is when each article was seen last before them.
+
+    An article is changed where its rows in the catalogue are: one that was seen again as it was known is not.
+    """
     insert(
         c,
         ARTICLE,
@@ -106,17 +124,49 @@ def _apply_contents(c: sa.Connection, seq: int, manifest: Manifest, own: Contain
         ],
     )
     known = {row.article_id: dict(row._mapping) for row in _articles(c, {o.article_id for o in told})}
+    changed = _newly_addressed(c, told)
     for o in told:
         row = known[o.article_id]
+        before = dict(row)
         row["first_seen"] = min(row["first_seen"], o.fetched_at)
-        row["gone_at"] = row["gone_at"] if (row["gone_at"] or "") > o.fetched_at else None
         row["published_at"] = min(filter(None, (row["published_at"], o.published_at)), default=None)
-    rows = [{**row, "changed": seq} for row in known.values()]
-    _update(c, ARTICLE, ("article_id",), ("first_seen", "gone_at", "published_at", "changed"), rows)
+        comes_last = o.fetched_at > latest.get(o.article_id, "")
+        latest[o.article_id] = max(o.fetched_at, latest.get(o.article_id, ""))
+        if o.verdict is not Verdict.UNCHANGED or row != before or not comes_last:
+            changed.add(o.article_id)
+    rows = [{**row, "changed": seq} for article_id, row in known.items() if article_id in changed]
+    _update(c, ARTICLE, ("article_id",), ("first_seen", "published_at", "changed"), rows)
     _mark_texts_known(c, seq, told)
-    urls = [(url, o.article_id) for o in told for url in dict.fromkeys((o.url, *o.aliases))]
-    insert(c, ADDRESS, [{"url": url, "article_id": article_id} for url, article_id in urls])
     insert(c, MATCH, [_match(o, match) for o in told for match in o.matches])
+
+
+def _mark_matched(c: sa.Connection, seq: int, ids: set[str]) -> None:
+    """Mark the articles that were matched with these before these were logged: their rows can name them now."""
+    fresh = ids - {row.article_id for row in _articles(c, ids)}
+    matches = [row for some in in_portions(fresh) for row in c.execute(_matches_of(some))]
+    others = sorted({name for row in matches for name in (row.one, row.two)} - fresh)
+    _update(c, ARTICLE, ("article_id",), ("changed",), [{"article_id": name, "changed": seq} for name in others])
+
+
+def _latest_sightings(c: sa.Connection, ids: Iterable[str], *such: sa.ColumnElement[bool]) -> dict[str, str]:
+    """Return when each of these articles was seen last; of such sightings alone."""
+    found: dict[str, str] = {}
+    for some in in_portions(ids):
+        query = sa.select(SIGHTING.c.article_id, sa.func.max(SIGHTING.c.fetched_at))
+        query = query.where(SIGHTING.c.article_id.in_(some), *such)
+        found |= {row[0]: row[1] for row in c.execute(query.group_by(SIGHTING.c.article_id))}
+    return found
+
+
+def _newly_addressed(c: sa.Connection, told: Sequence[Outcome]) -> set[str]:
+    """Note the addresses of these outcomes; return the articles that got one which nobody knew."""
+    urls = {url: o.article_id for o in told for url in (o.url, *o.aliases)}
+    known: set[str] = set()
+    for some in in_portions(urls):
+        known |= set(c.scalars(sa.select(ADDRESS.c.url).where(ADDRESS.c.url.in_(some))))
+    fresh = [{"url": url, "article_id": article_id} for url, article_id in urls.items() if url not in known]
+    insert(c, ADDRESS, fresh)
+    return {row["article_id"] for row in fresh}
 
 
 def _match(o: Outcome, match: Match) -> dict[str, Any]:
@@ -186,9 +236,29 @@ def _apply_other(c: sa.Connection, seq: int, o: Outcome) -> None:
         insert(c, ADDRESS, [{"url": o.url, "article_id": o.target}])
         c.execute(sa.update(ARTICLE).where(ARTICLE.c.article_id == o.target).values(changed=seq))
     elif o.verdict is Verdict.GONE:
-        later = sa.exists().where(SIGHTING.c.article_id == o.article_id, SIGHTING.c.fetched_at > o.fetched_at)
-        still = (ARTICLE.c.article_id == o.article_id, ARTICLE.c.gone_at.is_(None), ~later)
-        c.execute(sa.update(ARTICLE).where(*still).values(gone_at=o.fetched_at, changed=seq))
+        insert(c, GONE, [{"article_id": o.article_id, "seen_at": o.fetched_at, "final": FINAL in o.reasons}])
+
+
+def _settle_gone(c: sa.Connection, seq: int, touched: set[str]) -> None:
+    """Derive since when each article is gone: behind its last sighting 410 was answered once, or nothing was found at
+    two looks that lie `SETTLING` apart. A server's bad hour is not the end of an op-ed."""
+    for some in in_portions(touched):
+        looks: dict[str, list[tuple[str, bool]]] = defaultdict(list)
+        for row in c.execute(sa.select(GONE).where(GONE.c.article_id.in_(some)).order_by(GONE.c.seen_at)):
+            looks[row.article_id].append((row.seen_at, row.final))
+        latest = _latest_sightings(c, some)
+        rows = []
+        for row in _articles(c, some):
+            behind = [look for look in looks.get(row.article_id, ()) if look[0] > latest.get(row.article_id, "")]
+            gone_at = behind[0][0] if behind and _settled(behind) else None
+            if gone_at != row.gone_at:
+                rows.append({"article_id": row.article_id, "gone_at": gone_at, "changed": seq})
+        _update(c, ARTICLE, ("article_id",), ("gone_at", "changed"), rows)
+
+
+def _settled(looks: Sequence[tuple[str, bool]]) -> bool:
+    first, last = (datetime.fromisoformat(looks[at][0]) for at in (0, -1))
+    return last - first >= SETTLING or any(final for _, final in looks)
 
 
 def _regroup(c: sa.Connection, seq: int, touched: set[str]) -> None:

@@ -135,6 +135,7 @@ def outcome_of(sighting: Sighting, verdict_: Verdict, **more: object) -> Outcome
         capture_key=sighting.capture_key,
         routes=sighting.routes,
         aliases=sighting.aliases,
+        via=sighting.via,
     )
     return replace(outcome, **more)  # type: ignore[arg-type]
 

@@ -17,7 +17,7 @@ from pipelines.index.opened import Archive, commit, places_of
 from pipelines.ingestion.ingest import Part, ingest, ingest_orphans
 from pipelines.jobs.crawls import NOT_FETCHED, days_of, sightings
 from pipelines.jobs.proof import proved_since, unproved
-from pipelines.jobs.revisit import WINDOW, Seen, due
+from pipelines.jobs.revisit import LOOK_AGAIN, WINDOW, Seen, due
 from pipelines.model import Outcome, Shard
 from pipelines.sources import Source
 from pipelines.sources.addresses import split_id
@@ -237,17 +237,20 @@ def quiet_sources(
 
 
 def addresses_due(archive: Archive, at: datetime) -> dict[str, list[str]]:
-    """Return the addresses to revisit by source, the best one of each article; those seen longest ago come first."""
-    found: dict[str, list[str]] = {}
-    seen = []
+    """Return the addresses to revisit by source, the best one of each article.
+
+    First come pages that were not there at the last look, then those whose age is due, seen longest ago first.
+    """
+    seen = [
+        Seen(article_id, datetime.fromisoformat(born), datetime.fromisoformat(last))
+        for article_id, born, last in archive.index.recent(iso(at - WINDOW))
+    ]
+    waiting = [*archive.index.vanished(iso(at - LOOK_AGAIN)), *(one.article_id for one in due(seen, at))]
     asked = {name for name, source in archive.sources.items() if source.enabled}
-    for article_id, born, last in archive.index.recent(iso(at - WINDOW)):
-        if split_id(article_id)[0] not in asked:
-            continue
-        known = places_of(archive, article_id)
+    found: dict[str, list[str]] = {}
+    for article_id in dict.fromkeys(waiting):
+        source = split_id(article_id)[0]
+        known = places_of(archive, article_id) if source in asked else []
         if known:
-            moments = (datetime.fromisoformat(born), datetime.fromisoformat(last))
-            seen.append(Seen(article_id, known[0].canonical_url, *moments))
-    for one in due(seen, at):
-        found.setdefault(split_id(one.article_id)[0], []).append(one.url)
+            found.setdefault(source, []).append(known[0].canonical_url)
     return {name: urls[:PER_REVISIT] for name, urls in found.items()}

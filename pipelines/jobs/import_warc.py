@@ -15,7 +15,7 @@ from pipelines.archive.identity import MISPLACED, misplaced
 from pipelines.archive.keys import capture_key
 from pipelines.archive.store import threads
 from pipelines.archive.warc import Exchange, capture_of, exchanges
-from pipelines.catalogue.delta import publish
+from pipelines.catalogue.publish import publish
 from pipelines.clock import OLDEST_PAGE, iso, new_run_id
 from pipelines.errors import UnreadableWarc
 from pipelines.index.opened import Archive, opened

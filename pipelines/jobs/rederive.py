@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pipelines.archive.warc import read_capture
-from pipelines.catalogue.delta import publish
+from pipelines.catalogue.publish import publish
 from pipelines.clock import new_run_id
 from pipelines.errors import NotArchived, WrongUsage
 from pipelines.extraction.extract import rules_of

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from pipelines.archive import manifests
-from pipelines.catalogue.delta import Published
+from pipelines.catalogue.publish import Published
 from pipelines.model import Outcome, Verdict
 
 Progress = Callable[[str, str], None]  # (stage, what): the command line draws it

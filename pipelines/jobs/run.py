@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from pipelines.archive.crawl_summary import Summary, parse_summary, read_summary
 from pipelines.archive.keys import crawl_key
-from pipelines.catalogue.delta import publish
+from pipelines.catalogue.publish import publish
 from pipelines.clock import new_run_id, now, today
 from pipelines.errors import CrawlFailed, OpedsError
 from pipelines.index.opened import Archive, dry_run, open_archive

@@ -20,7 +20,8 @@ from pipelines.archive.crawl_summary import Summary, read_summary
 from pipelines.archive.embedded import reachable
 from pipelines.archive.identity import reach_existing
 from pipelines.archive.keys import crawl_key
-from pipelines.catalogue.delta import compact, publish
+from pipelines.catalogue.delta import compact
+from pipelines.catalogue.publish import publish
 from pipelines.catalogue.queries import days, drifted, open_days
 from pipelines.catalogue.rows import is_waiting
 from pipelines.clock import STAMP, iso, new_run_id, now, today

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from pipelines.catalogue.delta import compact, publish
+from pipelines.catalogue.delta import compact
+from pipelines.catalogue.publish import publish
 from pipelines.clock import new_run_id
 from pipelines.index.opened import opened
 from pipelines.ingestion.ingest import Part, ingest_orphans

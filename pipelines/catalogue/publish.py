@@ -1,0 +1,129 @@
+"""Publishing: the tables are brought up to the log. What readers may rely on stands in docs/schema.md."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice, takewhile
+from typing import TYPE_CHECKING, TypeVar
+
+from pipelines.archive import manifests
+from pipelines.archive.manifests import Manifest
+from pipelines.archive.store import Store
+from pipelines.catalogue.delta import (
+    add_rows,
+    applied,
+    batch_of,
+    column_names,
+    location,
+    open_for_writing,
+    replace_rows,
+    until_committed,
+    write_anew,
+)
+from pipelines.catalogue.rows import Row, partitions_of, rows_of, run_row, sighting_rows
+from pipelines.catalogue.schema import ARTICLES, RUNS, SIGHTINGS, Table
+from pipelines.index.index import ArticleState, Index
+from pipelines.index.opened import Archive, catch_up
+from pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from pipelines.catalogue.delta import DeltaTable
+
+Item = TypeVar("Item")
+ROWS_AT_ONCE = 1000  # of a batch
+ARTICLES_AT_ONCE = 500  # whose records are read together
+MOST_NAMED = 20_000  # articles whose rows are replaced by name; where more changed, the table is written anew
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What publishing did: the last manifest in the tables, the version of the table of articles, its rows written."""
+
+    seq: int
+    version: int
+    rows: int
+
+
+def publish(archive: Archive, settings: Settings) -> Published:
+    """Bring the tables up to the last manifest.
+
+    Several may publish at once: who loses a commit does it all again from what the winner left. The order is sightings,
+    articles, runs: a manifest that stands in the table of runs is whole in the others.
+    """
+    catch_up(archive)
+    return until_committed(partial(_publish, archive, settings))
+
+
+def _publish(archive: Archive, settings: Settings) -> Published:
+    """Publish the index as it stands at one number: other processes apply manifests meanwhile, and a row that names an
+    article of which the table has none yet would lead nowhere."""
+    opened = open_for_writing(location(settings, ARTICLES.name), ARTICLES)
+    of_earlier_version = set(column_names(opened)) - set(ARTICLES.columns().names)
+    last = 0 if of_earlier_version else applied(opened)
+    with archive.index.snapshot() as index:
+        at = index.seq()
+        changed = index.changed_since(last) if at > last else []
+        _append(archive.store, settings, SIGHTINGS, sighting_rows, at)
+        if changed and (last == 0 or len(changed) > MOST_NAMED):
+            written = _write_all(archive.store, opened, index, at)
+        elif changed:
+            written = _replace(archive.store, opened, list(index.states_of(changed)), at)
+        else:
+            written = 0
+    _append(archive.store, settings, RUNS, _run_rows, at)
+    return Published(max(at, last), opened.version(), written)
+
+
+def _append(
+    store: Store, settings: Settings, table: Table, rows_from: Callable[[int, Manifest], Iterable[Row]], seq: int
+) -> None:
+    """Add the rows of the manifests that a table lacks, up to `seq`."""
+    opened = open_for_writing(location(settings, table.name), table)
+    last = applied(opened)
+    if last < seq:
+        log = takewhile(lambda one: one[0] <= seq, manifests.read_log(store, last))
+        rows = (row for number, manifest in log for row in rows_from(number, manifest))
+        add_rows(opened, _batches(rows, table.columns()), table.columns(), seq)
+
+
+def _run_rows(seq: int, manifest: Manifest) -> list[Row]:
+    return [run_row(seq, manifest)]
+
+
+def _replace(store: Store, opened: DeltaTable, states: Sequence[ArticleState], seq: int) -> int:
+    """Replace the rows of these articles; return how many they have now."""
+    rows = list(rows_of(store, states))
+    if rows:
+        columns, ids = ARTICLES.columns(), [state.article_id for state in states]
+        replace_rows(opened, _batches(rows, columns), columns, seq, ids, partitions_of(states, rows))
+    return len(rows)
+
+
+def _write_all(store: Store, opened: DeltaTable, index: Index, seq: int) -> int:
+    """Write the rows of all articles, without holding them all in memory; return how many there are."""
+    columns, written = ARTICLES.columns(), 0
+
+    def counted() -> Iterator[Row]:
+        nonlocal written
+        for some in in_lists(index.changed_since(0), ARTICLES_AT_ONCE):
+            for row in rows_of(store, list(index.states_of(some))):
+                written += 1
+                yield row
+
+    write_anew(opened, _batches(counted(), columns), columns, seq)
+    return written
+
+
+def _batches(rows: Iterable[Row], columns: pa.Schema) -> Iterator[pa.RecordBatch]:
+    return (batch_of(some, columns) for some in in_lists(rows, ROWS_AT_ONCE))
+
+
+def in_lists(values: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Yield values in lists of that size."""
+    waiting = iter(values)
+    while some := list(islice(waiting, size)):
+        yield some
