@@ -28,6 +28,7 @@ CONTROL = "/__newsstand__/"
 SENT = {
     "ua-403": "403 for clients that do not say who they are",
     "truncated": "bodies are cut short of their Content-Length",
+    "cut-gzip": "bodies end early, and say that they end there",
     "overlap": "lists have moved on by three items when their second page is asked for",
     "ignores-page": "every page of a list is its first",
     "no-etag": "answers carry no ETag",
@@ -161,6 +162,7 @@ class Handler(BaseHTTPRequestHandler):
             body = body.replace(b"</body>", f"<aside>Advertisement {time.time_ns()}</aside></body>".encode())
         coded = "gzip" in self.headers.get("Accept-Encoding", "") and len(body) > 200
         body = gzip.compress(body, mtime=0) if coded else body
+        body = body[: len(body) // 2] if "cut-gzip" in sending and coded else body
         self.send_response(told.status)
         self.send_header("Content-Type", told.kind)
         self.send_header("X-Invented", "newsstand")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -259,6 +260,29 @@ def _robots(request: SiteRequest, right: Answer, world: World) -> Answer:
     return replace(right, body=text) if request.path == "/robots.txt" else right
 
 
+def _leading(status: int, to: str = "") -> PageFault:
+    """Return a fault that sends readers of articles elsewhere; without an address, to where they are."""
+
+    def fault(request: SiteRequest, right: Answer, world: World) -> Answer:
+        if right.status != 200 or request.host not in {JOINS, WWW} or not re.search(r"/\d{7,8}$", request.path):
+            return right
+        return Answer(status, headers=(("Location", to or f"https://{request.host}{request.path}"),))
+
+    return fault
+
+
+def _slow_robots(seconds: int) -> PageFault:
+    text = f"User-agent: *\nCrawl-delay: 99\n\nUser-agent: joongang-opeds\nCrawl-delay: {seconds}\nAllow: /\n".encode()
+    return lambda q, right, w: replace(right, body=text) if q.path == "/robots.txt" else right
+
+
+def _nameless(request: SiteRequest, right: Answer, world: World) -> Answer:
+    """Give the first op-ed of each list an address of a form that nobody knows."""
+    listing = request.path.startswith("/section/opinion/")
+    body = re.sub(rb"(/opinion/[a-z]+/)[^'\"]*/(\d{7})", rb"\1story-\2", right.body, count=1)
+    return replace(right, body=body) if listing else right
+
+
 PageFault = Callable[[SiteRequest, Answer, World], Answer]
 FAULTS: dict[str, tuple[str, PageFault]] = {
     "feed-404": ("the feed answers 404", lambda q, right, w: NOT_FOUND if q.path == "/xmls/joins" else right),
@@ -280,6 +304,22 @@ FAULTS: dict[str, tuple[str, PageFault]] = {
     "lazy-body": ("articles show their last paragraph only", _html_only(_lazy)),
     "zero-bytes": ("articles are empty answers", _html_only(lambda q, right, w: replace(right, body=b""))),
     "gone": ("articles answer 410", _html_only(lambda q, right, w: Answer(410))),
+    "maintenance-302": ("articles lead to a page that is none, for the moment", _leading(302, "/maintenance.html")),
+    "dead-301": ("articles lead to the front page for good", _leading(301, "/")),
+    "elsewhere-302": ("articles lead to another site for the moment", _leading(302, "https://portal.example/login")),
+    "elsewhere-301": ("articles lead to another site for good", _leading(301, "https://portal.example/")),
+    "cookie-302": ("articles lead to themselves", _leading(302)),
+    "robots-slow-1": ("robots.txt asks us for a second between two requests", _slow_robots(1)),
+    "robots-slow-90": ("robots.txt asks us for 90 seconds between two requests", _slow_robots(90)),
+    "robots-elsewhere": (
+        "robots.txt lies on another host",
+        lambda q, r, w: (
+            Answer(301, headers=(("Location", f"https://{DAUM}/robots.txt"),))
+            if (q.host, q.path) == (JOINS, "/robots.txt")
+            else r
+        ),
+    ),
+    "nameless": ("the first op-ed of each list has an address of an unknown form", _nameless),
     "refuse-403": ("every page answers 403", lambda q, right, w: right if q.path == "/robots.txt" else Answer(403)),
     "flaky-503": (
         "answers 503; give it a count",

@@ -48,7 +48,7 @@ CONTENT = frozenset({Verdict.NEW, Verdict.UNCHANGED, Verdict.REVISED, Verdict.CO
 class Capture:
     """One HTTP response. `payload` is the body with transfer and content coding removed.
 
-    `truncated` says that the answer was not recorded to its end.
+    `truncated` says why the payload is not all that was sent; it is empty for a whole one.
     """
 
     url: str
@@ -56,7 +56,7 @@ class Capture:
     status: int
     headers: tuple[tuple[str, str], ...]
     payload: bytes = field(repr=False)
-    truncated: bool = False
+    truncated: str = ""
 
     @cached_property
     def payload_sha256(self) -> str:

@@ -18,7 +18,7 @@ from pipelines.archive.crawl_summary import summary_body
 from pipelines.archive.identity import identify
 from pipelines.archive.keys import capture_key, crawl_key
 from pipelines.archive.store import Store, open_store
-from pipelines.archive.warc import Exchange, capture_of, crawl_file
+from pipelines.archive.warc import Exchange, crawl_file
 from pipelines.clock import STAMP, iso
 from pipelines.errors import OpedsError, WrongUsage
 from pipelines.settings import read_settings
@@ -74,7 +74,7 @@ class Deposit:
         return item
 
     def _store(self, page: FetchedPage) -> None:
-        capture = capture_of(page.exchange)
+        capture = page.capture
         fresh = capture_key(page.tried.article_id, capture)
         body = capture_file(page.tried.article_id, page.exchange, capture)
         if self.store is None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from itertools import takewhile
 from urllib.parse import urljoin, urlsplit
 from zoneinfo import ZoneInfo
 
 from lxml import etree, html
 
+from pipelines.archive.coding import undone
 from pipelines.extraction.dates import day, from_epoch
 from pipelines.extraction.decoding import decode
 from pipelines.extraction.page import collapse
@@ -19,12 +20,17 @@ from pipelines.sources import Route
 from pipelines.sources.selectors import select
 
 Element = etree._Element
+MAX_MAPS = 50  # sitemaps of one index
 MAX_PAGES = 200  # of one route; it is reported as not read back far enough behind that
 MAX_UNZIPPED = 20_000_000  # bytes of a list; what is behind is not read
 OF_FEEDS = frozenset(
     {"", "http://www.w3.org/2005/Atom", "http://purl.org/rss/1.0/", "http://purl.org/dc/elements/1.1/"}
 )
 FAR = timedelta(days=60)  # from both neighbours, and ten times as far as they are from each other: no date
+REMEMBERED = 10  # entries of earlier pages whose days a further page may put in doubt
+MOST_DOUBTED = 4  # entries; of more than a third, and more than these, the list is not in order
+OLDER = 10  # entries in a row that show that a list has come to older days; fewer may be displaced
+DISORDERED = "its entries are not in the order of their days, so that it proves nothing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +48,14 @@ class Unreadable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What an answer shows, in its order; `odd` counts what looks like an entry and names no address."""
+    """What an answer shows, in its order; `odd` counts what looks like an entry and names no address.
+
+    `more` are the addresses of other sitemaps that an index of them names, the newest first.
+    """
 
     entries: list[Entry]
     odd: int = 0
+    more: tuple[str, ...] = ()
 
 
 def entries_of(route: Route, body: bytes, base: str, zone: ZoneInfo, content_type: str = "") -> Shown:
@@ -53,7 +63,7 @@ def entries_of(route: Route, body: bytes, base: str, zone: ZoneInfo, content_typ
 
     `content_type` is its HTTP header. An entry without an address that can be parsed costs itself alone.
     """
-    answer = RouteAnswer(_unzipped(body), base, content_type)
+    answer = RouteAnswer(unzipped(body), base, content_type)
     entries, odd = [], 0
     for entry in READERS[route.kind](route, answer, zone):
         url = _joined(answer.base, entry.url) if entry else ""
@@ -61,26 +71,28 @@ def entries_of(route: Route, body: bytes, base: str, zone: ZoneInfo, content_typ
             entries.append(replace(entry, url=url))
         else:
             odd += 1
-    return Shown(entries, odd)
+    more = (_joined(answer.base, url) for url in answer.more)
+    return Shown(entries, odd, tuple(dict.fromkeys(filter(None, more)))[:MAX_MAPS])
 
 
 @dataclass
 class RouteAnswer:
-    """An answer to be read; a page may name another `base` for its links."""
+    """An answer to be read; a page may name another `base` for its links, an index of sitemaps `more` of them."""
 
     body: bytes
     base: str
     content_type: str
+    more: list[str] = field(default_factory=list)
 
 
-def _unzipped(body: bytes) -> bytes:
+def unzipped(body: bytes) -> bytes:
     """Return a gzip file's content, as far as it is no bomb; servers send `.gz` without saying so in a header."""
     if not body.startswith(b"\x1f\x8b"):
         return body
-    try:
-        return zlib.decompressobj(31).decompress(body, MAX_UNZIPPED)
-    except zlib.error as error:
-        raise Unreadable(f"a broken gzip file: {error}") from error
+    found = undone(body, (("Content-Encoding", "gzip"),), MAX_UNZIPPED)
+    if found.body == body or (found.fault and len(found.body) < MAX_UNZIPPED):
+        raise Unreadable(f"a broken gzip file: {found.fault or 'it does not begin as one'}")
+    return found.body
 
 
 def listed(route: Route, answer: RouteAnswer, zone: ZoneInfo) -> Iterator[Entry | None]:
@@ -131,14 +143,20 @@ def _address_in(item: Element) -> str:
 def mapped(route: Route, answer: RouteAnswer, zone: ZoneInfo) -> Iterator[Entry | None]:
     """Read a news sitemap."""
     root = _xml(answer.body)
-    if _name(root) == "sitemapindex":
-        raise Unreadable("is an index of sitemaps; name one of them in the source file")
+    answer.more = _newest_first(_elements(root, ("sitemap",)), zone) if _name(root) == "sitemapindex" else []
     for item in _elements(root, ("url",)):
         own = {_name(node): (node.text or "").strip() for node in item if isinstance(node.tag, str)}
         news = next((node for node in item if _name(node) == "news"), None)
         told = {_name(node): (node.text or "").strip() for node in news} if news is not None else own
         when = told.get("publication_date") or own.get("publication_date") or own.get("lastmod", "")
         yield Entry(own["loc"], day(when, zone), collapse(told.get("title", ""))) if own.get("loc") else None
+
+
+def _newest_first(maps: Sequence[Element], zone: ZoneInfo) -> list[str]:
+    """Return the addresses of an index of sitemaps; those without a date, which may be the newest, come first."""
+    told = [{_name(node): (node.text or "").strip() for node in item if isinstance(node.tag, str)} for item in maps]
+    dated = [(day(one.get("lastmod", ""), zone) or date.max, one.get("loc", "")) for one in told]
+    return [url for _, url in sorted(dated, key=lambda pair: pair[0], reverse=True)]
 
 
 def channelled(route: Route, answer: RouteAnswer, zone: ZoneInfo) -> Iterator[Entry | None]:
@@ -167,31 +185,6 @@ Reader = Callable[[Route, RouteAnswer, ZoneInfo], Iterator[Entry | None]]
 READERS: dict[str, Reader] = {"list": listed, "feed": fed, "news-sitemap": mapped, "json": channelled}
 
 
-def believed(found: Sequence[Entry], earliest: date, latest: date) -> list[Entry]:
-    """Return the entries, without the days that cannot be: outside of `earliest`…`latest`, or far from both neighbours.
-
-    Such an entry has no day, so that it is fetched and proves nothing: a pinned op-ed, a count of seconds read as
-    milliseconds, a date of 1970.
-    """
-    some = [replace(e, day=e.day if e.day and earliest <= e.day <= latest else None) for e in found]
-    dated = [at for at, entry in enumerate(some) if entry.day]
-    days = [entry.day for entry in some if entry.day]
-    for number, at in enumerate(dated):
-        one, two = _neighbours(days, number)
-        if one and two and min(abs(days[number] - one), abs(days[number] - two)) > FAR + 10 * abs(one - two):
-            some[at] = replace(some[at], day=None)
-    return some
-
-
-def _neighbours(days: Sequence[date], at: int) -> tuple[date | None, date | None]:
-    """Return the days before and behind one; of the first and the last the two that are nearest."""
-    if len(days) < 3:
-        return None, None
-    first = min(max(at - 1, 0), len(days) - 3)
-    others = [day for n, day in enumerate(days[first : first + 3], first) if n != at]
-    return others[0], others[1]
-
-
 @dataclass(frozen=True, slots=True)
 class Next:
     """What follows from a page of a route: whether the days are covered, what is wrong, whether to ask on."""
@@ -201,35 +194,131 @@ class Next:
     go_on: bool = False
 
 
-def after(route: Route, page: int, found: Sequence[Entry], fresh: bool, first: date, back_to: date | None) -> Next:
-    """Return what follows from page `page` of a route; `fresh` says whether it showed anything the earlier did not,
-    `back_to` is the day of the last entry with one, of this page or else of an earlier one.
+class Course:
+    """What a route showed so far, page after page, and what follows from that for the days from `first` on.
 
-    The days are covered when a whole page lies before the first of them; one pinned or misdated entry does not do.
-    Where a route has one page only, its last entry must. Anything else proves nothing: a site may ignore the page's
-    number, or lose its dates.
+    A list goes from new to old, but for pinned entries and wrong dates. A day that does not fit in there is no date:
+    its entry is fetched whatever it says, and proves nothing. The days are covered when a whole page, and ten entries
+    in a row that fit, lie before the first of them, or the list ends behind such an entry; where there is one page
+    only, it must end behind ten. Anything else proves nothing: a site may ignore the page's number, lose its dates or
+    sort by something else.
     """
-    days = [entry.day for entry in found if entry.day]
-    if not found:
-        lost = "0 items: has the layout changed, or is the page made by a script?"
-        return ended(route, first, back_to) if page > 1 else Next(error=lost)
-    if not days:
-        return Next(error="no entry has a date that can be read: has the layout changed?")
-    if max(days) < first:
-        return Next(reached=True)
-    if not route.next:
-        return ended(route, first, back_to)
-    if not fresh:
-        return Next(error=f"page {page} shows nothing new: the site may ignore the page's number")
-    return Next(go_on=True) if page < MAX_PAGES else Next(error=f"goes on behind page {MAX_PAGES}")
+
+    def __init__(self, route: Route, first: date, earliest: date, latest: date) -> None:
+        self.route, self.first = route, first
+        self.earliest, self.latest = earliest, latest  # no page is older, or newer
+        self.shown: set[str] = set()
+        self.in_order: list[Entry] = []  # those whose day fits, newest first
+        self.dated = self.undated = self.unordered = self.odd = 0
+        self.is_disordered = False
+        self._without_news = 0  # pages in a row
+
+    @property
+    def back_to(self) -> date | None:
+        """The day of the last entry that fits."""
+        return self.in_order[-1].day if self.in_order else None
+
+    def follow(self, page: int, shown: Shown, keys: Sequence[str], more: bool) -> tuple[list[Entry], Next]:
+        """Return the entries to look at after page `page`, and what follows.
+
+        `keys` tell entries apart; entries shown before are not looked at again. Entries whose day does not fit have
+        none; one of an earlier page may be among them. `more` says whether there is a further page to ask for.
+        """
+        fresh = {key: entry for key, entry in zip(keys, shown.entries, strict=True) if key not in self.shown}
+        self.shown |= fresh.keys()
+        self.odd += shown.odd
+        plausible = self._without_impossible_days(list(fresh.values()))
+        self.undated += sum(entry.day is None for entry in plausible)
+        entries = self._without_doubted_days(plausible)
+        return entries, self._next(page, bool(shown.entries), plausible, more)
+
+    def _without_impossible_days(self, entries: list[Entry]) -> list[Entry]:
+        """Take away days that cannot be, or that are far from both neighbours: seconds read as milliseconds, 1970."""
+        some = [replace(e, day=e.day if e.day and self.earliest <= e.day <= self.latest else None) for e in entries]
+        dated = [at for at, entry in enumerate(some) if entry.day]
+        days = [entry.day for entry in some if entry.day]
+        for number, at in enumerate(dated):
+            one, two = _neighbours(days, number)
+            if one and two and min(abs(days[number] - one), abs(days[number] - two)) > FAR + 10 * abs(one - two):
+                some[at] = replace(some[at], day=None)
+        return some
+
+    def _without_doubted_days(self, entries: list[Entry]) -> list[Entry]:
+        """Take away the days of entries that are older than the next one, and of the next one: one of them is wrong.
+
+        A list of which a third is so is not in order at all; its days stay, and prove nothing.
+        """
+        before = self.in_order[-REMEMBERED:]
+        window = before + [entry for entry in entries if entry.day]
+        doubted = _out_of_order([entry.day for entry in window if entry.day])
+        self.dated += len(window) - len(before)
+        self.unordered += len(doubted)
+        self.is_disordered |= self.unordered > max(MOST_DOUBTED, self.dated // 3)
+        if self.is_disordered:
+            doubted = set()
+        wrong = {id(window[at]) for at in doubted}
+        self.in_order[-REMEMBERED:] = [entry for entry in window if id(entry) not in wrong]
+        again = [entry for entry in before if id(entry) in wrong]
+        return [replace(e, day=None) if id(e) in wrong else e for e in (*again, *entries)]
+
+    def _next(self, page: int, has_entries: bool, fresh: Sequence[Entry], more: bool) -> Next:
+        days = [entry.day for entry in fresh if entry.day]
+        self._without_news = 0 if fresh else self._without_news + 1
+        if not has_entries and not (more and not self.route.next):
+            lost = "0 items: has the layout changed, or is the page made by a script?"
+            return Next(error=lost) if page == 1 else self.ended()
+        if fresh and not days:
+            return Next(error="no entry has a date that can be read: has the layout changed?")
+        if days and max(days) < self.first and (self.is_disordered or self._older_at_end() >= OLDER):
+            return Next(error=DISORDERED) if self.is_disordered else Next(reached=True)
+        if not more:
+            return self.ended()
+        if self.route.next and self._without_news == 2:
+            return Next(error=f"page {page} shows nothing new: the site may ignore the page's number")
+        return Next(go_on=True) if page < MAX_PAGES else Next(error=f"goes on behind page {MAX_PAGES}")
+
+    def _older_at_end(self) -> int:
+        """Return how many entries in a row, up to the last one, fit and are older than the first day asked for."""
+        older = takewhile(lambda entry: entry.day is not None and entry.day < self.first, reversed(self.in_order))
+        return sum(1 for _ in older)
+
+    def ended(self) -> Next:
+        """Return what follows where there is no further page: the days are covered if what came last is older, or is
+        of the first day that there is."""
+        if self.is_disordered:
+            return Next(error=DISORDERED)
+        has_begun = self.back_to is not None and self.back_to <= self.route.first_day
+        if has_begun or self._older_at_end() >= (1 if self.route.next else OLDER):
+            return Next(reached=True)
+        return Next(error=f"goes back to {self.back_to or 'no day'}, and has no further page")
 
 
-def ended(route: Route, first: date, back_to: date | None) -> Next:
-    """Return what follows where a route has no further page: the days are covered if its last entry is older, or of the
-    first day that there is."""
-    if back_to is not None and (back_to < first or back_to <= route.first_day):
-        return Next(reached=True)
-    return Next(error=f"goes back to {back_to or 'no day'}, and has no further page")
+def _out_of_order(days: Sequence[date]) -> set[int]:
+    """Return which of the days, from new to old, are older than the one behind, and that one; until none is.
+
+    >>> d = [date(2026, 6, n) for n in (5, 1, 4, 3)]
+    >>> sorted(_out_of_order(d))
+    [1, 2]
+    """
+    kept: list[int] = []
+    doubted: set[int] = set()
+    for at, this in enumerate(days):
+        if kept and days[kept[-1]] < this:
+            doubted |= {kept.pop(), at}
+            while kept and days[kept[-1]] < this:
+                doubted.add(kept.pop())
+        else:
+            kept.append(at)
+    return doubted
+
+
+def _neighbours(days: Sequence[date], at: int) -> tuple[date | None, date | None]:
+    """Return the days before and behind one; of the first and the last the two that are nearest."""
+    if len(days) < 3:
+        return None, None
+    first = min(max(at - 1, 0), len(days) - 3)
+    others = [day for n, day in enumerate(days[first : first + 3], first) if n != at]
+    return others[0], others[1]
 
 
 def _joined(base: str, link: str) -> str:

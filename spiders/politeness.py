@@ -10,18 +10,26 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Self
 
+from protego import Protego
 from scrapy import Request, signals
 from scrapy.core.downloader import Slot
 from scrapy.crawler import Crawler
-from scrapy.downloadermiddlewares.retry import RetryMiddleware
+from scrapy.downloadermiddlewares.retry import RetryMiddleware, get_retry_request
 from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
 from scrapy.exceptions import IgnoreRequest
+from scrapy.extensions.throttle import AutoThrottle
 from scrapy.http import Response
-from scrapy.robotstxt import RobotParser
+from scrapy.robotstxt import RobotParser, decode_robotstxt
+from scrapy.utils.defer import deferred_from_coro
 from scrapy.utils.httpobj import urlparse_cached
 from scrapy.utils.misc import build_from_crawler
 from twisted.internet.defer import Deferred
 
+from pipelines.archive.crawl_summary import CRAWL_DELAY_TOO_LONG
+from pipelines.archive.warc import MAX_PAYLOAD
+from pipelines.model import Capture
+
+MOST_DELAY = 60.0  # seconds between two requests that we wait if robots.txt asks for them; more ends the crawl
 NOTHING = b"User-agent: *\nDisallow: /"
 REFUSALS = 3
 MAX_WAIT = 300.0  # seconds; a server that asks for more is left alone by the limit on retries
@@ -67,7 +75,30 @@ class CarefulRobots(RobotsTxtMiddleware):
             self.unreadable.add(netloc)
         elif response.status >= 400:
             response = response.replace(body=b"")
+        elif self._too_slow(response, request):
+            response = response.replace(body=NOTHING)
         await super()._parse_robots(response, netloc, request)
+
+    def _too_slow(self, response: Response, request: Request) -> bool:
+        """Wait as long between requests as robots.txt asks, if that is longer than ours; whether it asks too much."""
+        told, spider = Protego.parse(decode_robotstxt(response.body, None)), self.crawler.spider
+        name = self.crawler.settings["ROBOTSTXT_USER_AGENT"]
+        rate = told.request_rate(name)
+        seconds = max(told.crawl_delay(name) or 0.0, rate.seconds / rate.requests if rate and rate.requests else 0.0)
+        if seconds > MOST_DELAY:
+            host = urlparse_cached(request).hostname
+            said = f"robots.txt of {host} wants {seconds:g} s between two requests, more than {MOST_DELAY:g} s"
+            spider.ended_because = said  # type: ignore[union-attr]
+            assert self.crawler.engine is not None
+            deferred_from_coro(self.crawler.engine.close_spider_async(reason=CRAWL_DELAY_TOO_LONG))
+            return True
+        throttle = self.crawler.get_extension(AutoThrottle)
+        if throttle is not None:
+            throttle.mindelay = max(throttle.mindelay, seconds)
+        slot = slots(self.crawler).get(urlparse_cached(request).hostname or "")
+        if slot is not None:
+            slot.delay = max(slot.delay, seconds)
+        return False
 
     def _robots_error(self, exc: Exception, netloc: str) -> None:
         self.unreadable.add(netloc)
@@ -109,7 +140,7 @@ class PatientRetry(RetryMiddleware):
 
     def response_downloaded(self, response: Response, request: Request) -> None:
         """Keep the host's slot closed as long as the host asks us to: it asked us, not one request, to wait."""
-        slot = self._downloader_slots().get(request.meta.get("download_slot", ""))
+        slot = slots(self.crawler).get(request.meta.get("download_slot", ""))
         seconds = retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
         if slot and seconds and response.status in self.retry_http_codes:
             slot.lastseen = time.monotonic() + seconds
@@ -118,6 +149,11 @@ class PatientRetry(RetryMiddleware):
     async def process_response(self, request: Request, response: Response) -> Request | Response:  # type: ignore[override]
         """Return the answer, or after the wait a request for another try."""
         again = super().process_response(request, response)
+        capture: Capture | None = request.meta.get("capture")
+        if again is response and capture is not None and broke_off(capture):
+            spider = self.crawler.spider
+            assert spider is not None
+            return get_retry_request(request, spider=spider, reason="the answer broke off") or response
         if again is not response:
             seconds = retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
             until = time.monotonic() + seconds
@@ -130,9 +166,16 @@ class PatientRetry(RetryMiddleware):
         slot = self.crawler.engine._slot if self.crawler.engine else None
         return slot is None or slot.closing is not None
 
-    def _downloader_slots(self) -> dict[str, Slot]:
-        assert self.crawler.engine is not None
-        return self.crawler.engine.downloader.slots
+
+def slots(crawler: Crawler) -> dict[str, Slot]:
+    """Return the downloader's queues, by host."""
+    assert crawler.engine is not None
+    return crawler.engine.downloader.slots
+
+
+def broke_off(capture: Capture) -> bool:
+    """Whether an answer ended before its end, so that another try may bring it; one that is too long may not."""
+    return bool(capture.truncated) and len(capture.payload) < MAX_PAYLOAD
 
 
 def retry_after(header: bytes | None, now: datetime) -> float:

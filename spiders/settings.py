@@ -40,6 +40,9 @@ DEFAULT_REQUEST_HEADERS = {
 TWISTED_DNS_RESOLVER = "spiders.guard.GuardedResolver"
 GUARD_ALLOWS = sorted(proxy_hosts())
 
+COMPRESSION_ENABLED = False  # spiders/wire.py undoes codings, and sees whether all of a body arrived
+DUPEFILTER_CLASS = "scrapy.dupefilters.BaseDupeFilter"  # the spider asks once; a redirect may lead where we were
+
 DOWNLOADER_MIDDLEWARES = {
     "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
     "spiders.politeness.CarefulRobots": 100,
@@ -48,6 +51,10 @@ DOWNLOADER_MIDDLEWARES = {
     "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
     "spiders.politeness.PatientRetry": 550,
     "spiders.guard.NameRefusal": 560,
+    "scrapy.downloadermiddlewares.redirect.MetaRefreshMiddleware": None,
+    "spiders.redirects.SayingRefresh": 580,
+    "scrapy.downloadermiddlewares.redirect.RedirectMiddleware": None,
+    "spiders.redirects.SayingRedirect": 600,
     "spiders.conditional.AskWhetherChanged": 900,
     "spiders.wire.Wire": 999,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -18,20 +18,24 @@ from scrapy.spidermiddlewares.httperror import HttpError
 from scrapy.utils.httpobj import urlparse_cached
 from twisted.python.failure import Failure
 
-from pipelines.archive.crawl_summary import WRONG_USAGE_EXIT, Summary, Tried
+from pipelines.archive.crawl_summary import CRAWL_DELAY_TOO_LONG, WRONG_USAGE_EXIT, Summary, Tried, Unknown
 from pipelines.archive.identity import MISPLACED
 from pipelines.archive.manifests import RouteReport
 from pipelines.archive.store import Store
 from pipelines.archive.warc import Exchange
 from pipelines.clock import OLDEST_PAGE, iso, new_run_id, now
 from pipelines.errors import OpedsError
+from pipelines.model import Capture
 from pipelines.settings import check_contact, read_settings
 from pipelines.sources import Route, Source, load_sources, source_named
-from pipelines.sources.addresses import Place, canonical_url, is_opinion, place_of
-from spiders.discovery import Entry, Next, Unreadable, after, believed, ended, entries_of
-from spiders.politeness import ForbiddenByRobots, Refused, RobotsUnreadable
+from pipelines.sources.addresses import Place, canonical_url, is_opinion, is_unknown_opinion, place_of
+from spiders.discovery import Course, Entry, Next, Unreadable, entries_of
+from spiders.politeness import ForbiddenByRobots, Refused, RobotsUnreadable, broke_off
+from spiders.redirects import LedAway, for_good, leading
 
 MAX_FETCHED = 100_000  # pages of one crawl
+NOT_THERE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
+MOST_UNKNOWN = 100  # addresses of no known form that it names
 MOST_OUTSIDE = 20_000  # addresses of other days that a crawl's account names
 
 
@@ -41,6 +45,7 @@ class FetchedPage:
 
     tried: Tried
     exchange: Exchange
+    capture: Capture
 
 
 class SourceSpider(Spider):
@@ -84,12 +89,13 @@ class SourceSpider(Spider):
         self.warc, self.attended = warc, bool(attended)
         self.loopback = self.place_source.loopback
         self.allowed_domains = [*self.place_source.hosts, *self.place_source.same_host]
+        self.ended_because = ""  # a sentence, where somebody else ends the crawl
         self.answers: list[Exchange] = []
         self.store: Store | None = None  # spiders/deposit.py opens it
         self.invented: bool | None = None  # whether the archive is; a local file takes everything
         self.by_url: dict[str, Tried] = {}
-        self.outside: dict[str, set[str]] = {}  # addresses of other days or sections, by route
-        self.other_days: dict[str, str] = {}  # of these, the op-eds: the day of each article
+        self.courses: dict[str, Course] = {}  # what each route showed so far
+        self.other_days: dict[str, str] = {}  # op-eds of days that were not asked for: the day of each article
         self.reports: dict[str, RouteReport] = {}
         self.summary = Summary(
             run=run or new_run_id(),
@@ -140,75 +146,80 @@ class SourceSpider(Spider):
         for route in self.place_source.routes:
             if route.serves(self.since, self.until):
                 self.reports[route.name] = RouteReport(self.name, route.name, route.expected, reached=False, entries=0)
+                self.courses[route.name] = Course(route, self.since, *self.believable)
                 yield self._route_request(route, route.url, 1)
 
-    def _route_request(self, route: Route, url: str, page: int) -> Request:
+    def _route_request(self, route: Route, url: str, page: int, waiting: Sequence[str] = ()) -> Request:
+        """Return the request for a page of a route; `waiting` are sitemaps to ask for behind it."""
         return Request(
             url,
             callback=self.parse_route,
             errback=self.route_failed,
             headers=dict(route.headers),
-            cb_kwargs={"route": route, "page": page},
-            meta={"carries_text": route.carries_text},
+            cb_kwargs={"route": route, "page": page, "waiting": tuple(waiting)},
+            meta={"carries_text": route.carries_text, "exchange": None},
             priority=10,
         )
 
-    def parse_route(self, response: Response, route: Route, page: int) -> Iterator[Request]:
+    def parse_route(
+        self, response: Response, route: Route, page: int, waiting: Sequence[str] = ()
+    ) -> Iterator[Request]:
         """Merge what a route's page shows, and go on to its next page until the days are covered."""
+        capture: Capture | None = response.meta.get("capture")
         try:
             kind = (response.headers.get("Content-Type") or b"").decode("latin-1")
-            shown_here = entries_of(route, response.body, response.url, self.place_source.timezone, kind)
+            shown = entries_of(route, response.body, response.url, self.place_source.timezone, kind)
         except Unreadable as error:
-            self._conclude(route, Next(error=str(error)))
+            yield from self._after_route(route, page, Next(error=str(error), go_on=bool(waiting)), waiting)
             return
-        found = believed(shown_here.entries, *self.believable)
-        placed = [(entry, place_of(entry.url, [self.place_source])) for entry in found]
-        shown = self._shown(route)
-        fresh = any(self._key(entry, place) not in shown for entry, place in placed)
-        for entry, place in placed:
-            yield from self._discovered(entry, place, route.name)
+        waiting = (*shown.more, *waiting)
+        keys = [self._key(entry, place_of(entry.url, [self.place_source])) for entry in shown.entries]
+        course = self.courses[route.name]
+        entries, step = course.follow(page, shown, keys, more=bool(route.next or waiting))
+        for entry in entries:
+            yield from self._discovered(entry, place_of(entry.url, [self.place_source]), route.name)
         if route.carries_text:
-            self.summary.entries += [{"route": route.name, "url": e.url, "title": e.title} for e in found]
-        self._note(route, found, shown_here.odd)
-        step = after(route, page, found, fresh, self.since, self._back_to(route))
-        self._conclude(route, step)
-        if step.go_on:
+            self.summary.entries += [{"route": route.name, "url": e.url, "title": e.title} for e in shown.entries]
+        if capture is not None and capture.truncated:
+            step = Next(error=f"the answer broke off: {capture.truncated}")
+        self._note(route, course, entries)
+        yield from self._after_route(route, page, step, waiting)
+
+    def _after_route(
+        self, route: Route, page: int, step: Next, waiting: Sequence[str], status: int = 0
+    ) -> Iterator[Request]:
+        """Note what followed from a page of a route, and ask for its next page, or for the next sitemap of an index."""
+        self._conclude(route, step, status)
+        if step.go_on and waiting:
+            yield self._route_request(route, waiting[0], page + 1, waiting[1:])
+        elif step.go_on and route.next:
             yield self._route_request(route, route.next.format(page=page + 1), page + 1)
 
     def _key(self, entry: Entry, place: Place | None) -> str:
         return place.canonical_url if place else canonical_url(entry.url, self.place_source)
 
-    def _back_to(self, route: Route) -> date | None:
-        day = self.reports[route.name].back_to
-        return date.fromisoformat(day) if day else None
-
-    def _shown(self, route: Route) -> set[str]:
-        """Return what the route showed so far."""
-        return {url for url, tried in self.by_url.items() if route.name in tried.routes} | self.outside.get(
-            route.name, set()
-        )
-
     def route_failed(self, failure: Failure) -> Iterator[Request]:
         """Note that a route is dead; the others go on. A list that ends with 404 has simply ended."""
         request: Request = failure.request  # type: ignore[attr-defined]
-        route, page = request.cb_kwargs["route"], request.cb_kwargs["page"]
-        if page > 1 and isinstance(failure.value, HttpError) and failure.value.response.status == 404:
-            self._conclude(route, ended(route, self.since, self._back_to(route)))
-        else:
-            status = failure.value.response.status if isinstance(failure.value, HttpError) else 0
-            self._conclude(route, Next(error=self._why(failure, route.name)[1]), status)
-        yield from ()
+        route, page, waiting = (request.cb_kwargs[name] for name in ("route", "page", "waiting"))
+        status = failure.value.response.status if isinstance(failure.value, HttpError) else 0
+        if page > 1 and route.next and status == HTTPStatus.NOT_FOUND:
+            self._conclude(route, self.courses[route.name].ended())
+            return
+        step = Next(error=self._why(failure, route.name)[1], go_on=bool(waiting))
+        yield from self._after_route(route, page, step, waiting, status)
 
-    def _note(self, route: Route, found: list[Entry], odd: int) -> None:
+    def _note(self, route: Route, course: Course, entries: Sequence[Entry]) -> None:
         """Add to a route's report what a page of it showed."""
-        known, days = self.reports[route.name], [entry.day for entry in found if entry.day]
+        known, days = self.reports[route.name], [entry.day for entry in course.in_order if entry.day]
         self.reports[route.name] = replace(
             known,
-            entries=known.entries + sum(self.since <= day <= self.until for day in days),
-            days=tuple(sorted({*known.days, *map(str, days)})),
-            back_to=str(days[-1]) if days else known.back_to,
-            undated=known.undated + len(found) - len(days),
-            odd=known.odd + odd,
+            entries=known.entries + sum(e.day is not None and self.since <= e.day <= self.until for e in entries),
+            days=tuple(sorted(set(map(str, days)))),
+            back_to=str(course.back_to) if course.back_to else known.back_to,
+            undated=course.undated,
+            unordered=course.unordered,
+            odd=course.odd,
         )
 
     def _conclude(self, route: Route, step: Next, status: int = 0) -> None:
@@ -216,20 +227,19 @@ class SourceSpider(Spider):
         if step.error:
             self.logger.warning("route %s: %s", route.name, step.error)
         known = self.reports[route.name]
-        self.reports[route.name] = replace(
-            known,
-            reached=known.reached or step.reached,
-            error=step.error or known.error,
-            status=status or known.status,
-        )
+        reached = (known.reached or step.reached) and not (step.error or known.error)
+        error, status = step.error or known.error, status or known.status
+        self.reports[route.name] = replace(known, reached=reached, error=error, status=status)
 
     def _discovered(self, entry: Entry, place: Place | None, route: str) -> Iterator[Request]:
         key = self._key(entry, place)
         outside = entry.day is not None and not self.since <= entry.day <= self.until
-        if place is None or not is_opinion(place) or outside:
-            self.outside.setdefault(route, set()).add(key)
-            if place is not None and is_opinion(place) and entry.day:
-                self.other_days.setdefault(place.article_id, entry.day.isoformat())
+        if place is None and is_unknown_opinion(entry.url, self.place_source):
+            self._note_unknown(Unknown(route, entry.day.isoformat() if entry.day else "", key))
+        if place is None or not is_opinion(place):
+            return
+        if outside:
+            self.other_days.setdefault(place.article_id, str(entry.day))
             return
         tried = self.by_url.get(key)
         if tried is None:
@@ -243,6 +253,12 @@ class SourceSpider(Spider):
         if route not in tried.routes:
             tried.routes.append(route)
 
+    def _note_unknown(self, one: Unknown) -> None:
+        known = {each.url for each in self.summary.unknown}
+        if one.url not in known and len(known) < MOST_UNKNOWN:
+            self.logger.warning("route %s: no pattern of the source file knows %s", one.route, one.url)
+            self.summary.unknown.append(one)
+
     def _page_request(self, url: str, key: str) -> Request:
         return Request(
             url, callback=self.parse_page, errback=self.page_failed, cb_kwargs={"key": key}, meta={"page": True}
@@ -252,30 +268,42 @@ class SourceSpider(Spider):
         """Hand a page over as it came, under the address that answered."""
         tried = self.by_url[key]
         exchange: Exchange | None = response.meta.get("exchange")  # spiders/wire.py: of an answer 200 alone
+        capture: Capture = response.meta["capture"]
         tried.status, tried.fetched_at = response.status, iso(exchange.fetched_at if exchange else now())
         place = place_of(response.url, [self.place_source])
         if exchange is None:
             tried.result, tried.reason = "failed", f"HTTP {response.status} is no whole page"
-        elif "partial" in response.flags:
-            tried.result, tried.reason = "failed", "the answer broke off"
+        elif "partial" in response.flags or capture.truncated:
+            tried.result, tried.reason = "failed", f"the answer broke off: {capture.truncated or 'no end was sent'}"
+            if broke_off(capture):
+                self.summary.troubles[tried.url] = "busy"
         elif place is None:
-            tried.result, tried.reason = "gone", f"leads to {response.url}, which is no article"
+            self._led_to_no_article(tried, response.url, response.meta.get("redirect_reasons", []))
         elif place.article_id != tried.article_id:
-            yield from self._moved(tried, place, exchange)
+            yield from self._moved(tried, place, exchange, capture)
         else:
             tried.aliases = sorted({key, canonical_url(response.url, self.place_source)} - {tried.url})
-            yield FetchedPage(tried, exchange)
+            yield FetchedPage(tried, exchange, capture)
         if tried.result:
             self.say(tried.result, tried.article_id)
 
-    def _moved(self, tried: Tried, place: Place, exchange: Exchange) -> Iterator[FetchedPage]:
+    def _led_to_no_article(self, tried: Tried, url: str, reasons: Sequence[int | str]) -> None:
+        """Note a redirect to a page that is no article: only a permanent one says that the article is gone."""
+        tried.reason = f"{leading(reasons)} to {url}, which is no article"
+        if for_good(reasons):
+            tried.result = "gone"
+        else:
+            tried.result, self.summary.troubles[tried.url] = "failed", "busy"
+            tried.status = next((reason for reason in reasons if isinstance(reason, int)), tried.status)
+
+    def _moved(self, tried: Tried, place: Place, exchange: Exchange, capture: Capture) -> Iterator[FetchedPage]:
         """An address that leads to another article is that one's alias; the article itself is stored once."""
         tried.result, tried.target = "alias", place.article_id
         if place.canonical_url not in self.by_url:
             arrived = Tried(place.canonical_url, place.article_id, list(tried.routes), tried.day, tried.title)
             arrived.status, arrived.fetched_at = tried.status, tried.fetched_at
             self.by_url[place.canonical_url] = arrived
-            yield FetchedPage(arrived, exchange)
+            yield FetchedPage(arrived, exchange, capture)
 
     def page_failed(self, failure: Failure) -> Iterator[FetchedPage]:
         """Note why a page could not be had."""
@@ -284,8 +312,12 @@ class SourceSpider(Spider):
         tried.fetched_at = iso(now())
         if isinstance(failure.value, HttpError):
             tried.status = failure.value.response.status
+        elif isinstance(failure.value, LedAway):
+            tried.status = HTTPStatus.MOVED_PERMANENTLY if failure.value.is_for_good else HTTPStatus.FOUND
         if tried.status == HTTPStatus.NOT_MODIFIED and request.meta.get("kept"):
             tried.result, tried.capture_key = "kept", request.meta["kept"]
+        elif request.meta.get("redirect_reasons") and tried.status in NOT_THERE:
+            self._led_to_no_article(tried, request.url, request.meta["redirect_reasons"])
         else:
             tried.result, tried.reason = self._why(failure, tried.url)
         self.say(tried.result, tried.article_id)
@@ -334,6 +366,8 @@ class SourceSpider(Spider):
         count = self.crawler.stats.get_value
         if reason in MISPLACED:
             return f"{MISPLACED[reason]} ({reason})"
+        if reason == CRAWL_DELAY_TOO_LONG:
+            return self.ended_because
         if count("downloader/request_count", 0) and not count("downloader/response_count", 0):
             first = next((r.error for r in self.reports.values() if r.error), "") or next(
                 (tried.reason for tried in self.by_url.values() if tried.reason), "no answer"
@@ -366,6 +400,8 @@ def _trouble(error: BaseException | None) -> str:
     if isinstance(error, HttpError):
         status = error.response.status
         return "refused" if status in {401, 403} else "busy" if status == 429 or status >= 500 else ""
+    if isinstance(error, LedAway):
+        return "" if error.is_for_good else "busy"
     if isinstance(error, IgnoreRequest):
         return "refused" if isinstance(error, Refused) else "busy" if isinstance(error, RobotsUnreadable) else ""
     return "busy"  # no answer, or one that broke off
@@ -377,9 +413,11 @@ def _why(failure: Failure) -> tuple[str, str]:
     if isinstance(error, HttpError):
         status = error.response.status
         host = urlparse_cached(error.response).hostname
-        if status in {404, 410}:
+        if status in NOT_THERE:
             return "gone", f"HTTP {status}"
         return "failed", f"HTTP {status} from {host}"
     if isinstance(error, ForbiddenByRobots):
         return "disallowed", str(error)
+    if isinstance(error, LedAway) and error.is_for_good:
+        return "gone", str(error)
     return "failed", str(error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""Keeps each answer as it came over the wire, before Scrapy decompresses it.
+"""Keeps each answer as it came over the wire, and hands it on as its reader wants it.
 
 Scrapy gives header names in title case and not the reason phrase; the bytes of the body are untouched.
 """
@@ -14,14 +14,19 @@ from scrapy import Request
 from scrapy.crawler import Crawler
 from scrapy.exceptions import IgnoreRequest
 from scrapy.http import Response
+from scrapy.responsetypes import responsetypes
 from scrapy.utils.defer import deferred_from_coro
 
 from pipelines.archive.identity import MISPLACED, misplaced
-from pipelines.archive.warc import Exchange
+from pipelines.archive.warc import Exchange, capture_of
+from pipelines.model import Capture
 
 
 class Wire:
-    """Innermost downloader middleware: pages go to their request's meta, everything else to the crawl's WARC."""
+    """Innermost downloader middleware: pages go to their request's meta, everything else to the crawl's WARC.
+
+    The meta `capture` says whether all of an answer arrived.
+    """
 
     def __init__(self, crawler: Crawler) -> None:
         self.crawler = crawler
@@ -35,11 +40,12 @@ class Wire:
         """Note the exchange and pass the answer on; end the crawl if it has no place in the archive."""
         exchange = exchange_of(request, response)
         self._check(exchange)
+        capture = request.meta["capture"] = capture_of(exchange)
         if request.meta.get("page") and response.status == HTTPStatus.OK:
             request.meta["exchange"] = exchange
         elif not request.meta.get("carries_text"):
             self.crawler.spider.answers.append(exchange)  # type: ignore[union-attr]
-        return response
+        return _decoded(response, capture)
 
     def _check(self, exchange: Exchange) -> None:
         invented: bool | None = self.crawler.spider.invented  # type: ignore[union-attr]
@@ -48,6 +54,16 @@ class Wire:
             if self.crawler.engine:
                 deferred_from_coro(self.crawler.engine.close_spider_async(reason=reason))
             raise IgnoreRequest(MISPLACED[reason])
+
+
+def _decoded(response: Response, capture: Capture) -> Response:
+    """Return an answer with the body that its reader wants."""
+    if "Content-Encoding" not in response.headers:
+        return response
+    kind = responsetypes.from_args(headers=response.headers, url=response.url, body=capture.payload)
+    plain = response.replace(cls=kind, body=capture.payload)
+    del plain.headers["Content-Encoding"]
+    return plain
 
 
 def exchange_of(request: Request, response: Response) -> Exchange:

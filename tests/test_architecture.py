@@ -49,7 +49,7 @@ TWICE = {
 PURE = {
     "clock", "model", "versions", "addresses", "selectors", "fingerprint", "compare", "groups", "extract", "page",
     "decoding", "blocks", "boilerplate", "phrases", "fields", "dates", "generic", "quality", "proposal",
-    "trafilatura_reader", "keys", "record", "warc", "manifests", "crawl_summary", "rows", "schema",
+    "trafilatura_reader", "keys", "coding", "record", "warc", "manifests", "crawl_summary", "rows", "schema",
     "drift", "load", "read", "decide", "match", "revisit", "diff_page",
 }  # fmt: skip
 

@@ -1,15 +1,18 @@
 """Routes as hostile or broken sites write them."""
 
 import gzip
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipelines.sources import Route
-from spiders.discovery import MAX_PAGES, Entry, Unreadable, after, believed, ended, entries_of
+from spiders.discovery import MAX_PAGES, Course, Entry, Next, Shown, Unreadable, entries_of
 from spiders.guard import is_public
-from tests.conftest import SOURCES
+from tests.conftest import CASES, SOURCES
 
 SEOUL = ZoneInfo("Asia/Seoul")
 ROUTES = {route.name: route for route in (*SOURCES["kjd"].routes, *SOURCES["daum"].routes)}
@@ -95,8 +98,6 @@ def test_a_sitemap_tells_its_news_and_no_picture() -> None:
         "</n:news><i:image><i:title>P</i:title></i:image></url></urlset>"
     )
     assert read("news-sitemap", body.encode()) == [Entry("https://x.org/1", date(2026, 6, 2), "T")]
-    with pytest.raises(Unreadable, match="index of sitemaps"):
-        read("news-sitemap", b"<sitemapindex><sitemap><loc>https://x.org/s.xml</loc></sitemap></sitemapindex>")
 
 
 def test_links_follow_the_pages_base_and_titles_its_encoding() -> None:
@@ -121,54 +122,86 @@ def test_entities_of_a_feed_are_not_expanded() -> None:
     assert [entry.title for entry in read("feed", bomb.encode())] == [""]
 
 
-SHOWN = [Entry("u", date(2026, 6, 3), ""), Entry("v", date(2026, 6, 2), ""), Entry("w", None, "")]
-UNDATED = [Entry("u", None, ""), Entry("v", None, "")]
-PAGED = Route("x", "list", "", next="?page={page}")
+PAGED, SINGLE = Route("x", "list", "", next="?page={page}"), Route("x", "feed", "")
+JUNE = date(2026, 6, 3)  # the first day asked for
 
 
-def shown(*days: str) -> list[Entry]:
+def course(route: Route = PAGED) -> Course:
+    return Course(route, JUNE, date(2000, 1, 1), date(2026, 6, 10))
+
+
+def shown(*days: str, of: str = "u") -> list[Entry]:
     """Return entries of these days; an empty one has none."""
-    return [Entry(f"u{n}", date.fromisoformat(day) if day else None, "") for n, day in enumerate(days)]
+    return [
+        Entry(f"{of}{n}", date.fromisoformat(f"2026-{day}"[-10:]) if day else None, "") for n, day in enumerate(days)
+    ]
 
 
-def test_a_list_is_read_back_far_enough_when_a_whole_page_is_older_or_it_ends_behind_an_older_entry() -> None:
-    first = date(2026, 6, 3)
-    straddling = after(PAGED, 1, SHOWN, True, first, date(2026, 6, 2))
-    assert (straddling.go_on, straddling.reached) == (True, False), "an older entry may be pinned"
-    assert after(PAGED, 2, shown("2026-06-02", "2026-06-01"), True, first, date(2026, 6, 1)).reached
-    assert after(PAGED, 2, [], False, first, date(2026, 6, 2)).reached
-    assert ended(PAGED, first, date(2026, 6, 2)).reached
-    assert not ended(PAGED, first, first).reached, "nothing older was shown: the list may have been cut off"
-    begun = Route("x", "list", "", next="?page={page}", first_day=first)
-    assert ended(begun, first, first).reached, "there is nothing older"
-    one_page = Route("x", "feed", "")
-    assert after(one_page, 1, SHOWN, True, first, date(2026, 6, 2)).reached
-    pinned = shown("2026-05-20", "2026-06-04", "2026-06-03")
-    assert not after(PAGED, 1, pinned, True, first, date(2026, 6, 3)).reached
-    assert not after(one_page, 1, pinned, True, first, date(2026, 6, 3)).reached, "its last entry counts"
+def follow(pages: list[list[Entry]], route: Route = PAGED) -> tuple[list[Entry], Next]:
+    """Return all entries to look at, and what followed from the last page."""
+    read, found, step = course(route), [], Next()
+    for page, entries in enumerate(pages, 1):
+        more, step = read.follow(page, Shown(entries), [entry.url for entry in entries], more=bool(route.next))
+        found += more
+    return found, step
 
 
 @pytest.mark.parametrize(
-    ("route", "page", "found", "fresh", "oldest", "error"),
+    ("pages", "reached"),
     [
-        (PAGED, 1, [], False, None, "0 items"),
-        (PAGED, 1, UNDATED, True, None, "no entry has a date"),
-        (PAGED, 2, SHOWN, False, date(2026, 6, 2), "page 2 shows nothing new"),
-        (PAGED, MAX_PAGES, SHOWN, True, date(2026, 6, 2), "goes on behind page 200"),
-        (PAGED, 3, [], True, date(2026, 6, 2), "goes back to 2026-06-02, and has no further page"),
-        (Route("x", "list", ""), 1, SHOWN, True, date(2026, 6, 2), "has no further page"),
+        ([["06-03", "06-02"]], False),  # an older entry may be pinned
+        ([["06-03", "06-02"], ["06-02", "06-01"]], False),  # and three
+        ([["06-03", "06-02"], ["06-01"] * 9], True),
+        ([["06-03"], ["06-01"] * 9], False),
+        ([["06-03"], ["06-01"] * 10], True),
+        ([["06-03", *["06-01"] * 10]], False),  # no whole page
+        ([["06-03", "06-02"], []], True),
+        ([["06-03", "06-03"], []], False),  # nothing older was shown: the list may have been cut off
+        ([["05-20", "06-04", "06-03"], ["06-03", "06-02"]], False),
+        ([["05-20", "06-04", "06-03"], ["06-01"] * 10], True),
     ],
 )
-def test_what_proves_nothing_is_told_and_never_counts_as_read(
-    route: Route, page: int, found: list[Entry], fresh: bool, oldest: date | None, error: str
+def test_the_days_are_covered_behind_a_whole_older_page_or_an_end_behind_an_older_entry(
+    pages: list[list[str]], reached: bool
 ) -> None:
-    step = after(route, page, found, fresh, date(2026, 6, 2), oldest)
-    assert error in step.error
-    assert (step.reached, step.go_on) == (False, False)
+    _, step = follow([shown(*days, of=f"p{n}-") for n, days in enumerate(pages)])
+    assert step.reached == reached
+
+
+def test_where_there_is_one_page_it_must_end_behind_ten_older_entries() -> None:
+    older = ["06-02"] * 10
+    assert follow([shown("06-03", *older, "")], SINGLE)[1].reached
+    assert not follow([shown("06-03", *older[1:])], SINGLE)[1].reached
+    assert not follow([shown(*older, "06-04", "06-03")], SINGLE)[1].reached
+    begun = Route("x", "list", "", first_day=JUNE)
+    assert follow([shown("06-04", "06-03")], begun)[1].reached, "there is nothing older"
 
 
 @pytest.mark.parametrize(
-    ("days", "doubted"),
+    ("route", "pages", "error"),
+    [
+        (PAGED, [[]], "0 items"),
+        (PAGED, [["", ""]], "no entry has a date"),
+        (PAGED, [["06-03"], ["06-03"], ["06-03"]], "page 3 shows nothing new"),
+        (PAGED, [["06-04"], ["06-04"]], ""),  # so much was published between two requests
+        (PAGED, [["06-04", "06-03"], []], "goes back to 2026-06-03, and has no further page"),
+        (SINGLE, [["06-04", "06-03"]], "has no further page"),
+        (PAGED, [["06-01", "06-09", "05-01", "06-08", "04-20", "06-07", "05-05"], ["02-01"]], "not in the order"),
+    ],
+)
+def test_what_proves_nothing_is_told_and_never_counts_as_read(route: Route, pages: list[list[str]], error: str) -> None:
+    _, step = follow([shown(*days) if len(days) == 1 else shown(*days, of="v") for days in pages], route)
+    assert error in step.error
+    assert not step.reached
+
+
+def test_a_list_is_read_no_further_than_200_pages() -> None:
+    _, step = follow([shown("06-05", of=f"p{n}-") for n in range(MAX_PAGES)])
+    assert step == Next(error="goes on behind page 200")
+
+
+@pytest.mark.parametrize(
+    ("days", "undated"),
     [
         (("2020-01-05", "2026-06-05", "2026-06-04", "2026-06-03"), [0]),  # pinned
         (("2026-06-05", "1970-01-21", "2026-06-04"), [1]),  # seconds for milliseconds
@@ -176,14 +209,91 @@ def test_what_proves_nothing_is_told_and_never_counts_as_read(
         (("1970-01-01", "1970-01-01"), [0, 1]),
         (("2026-06-05", "2026-06-04", "2026-02-01", "2026-01-30"), []),  # a pause is no fault
         (("2026-06-05", "2026-04-30", "2026-03-25", "2026-02-20"), []),  # once a month
-        (("2026-06-05", "2026-06-09", "2026-06-04"), []),  # out of order
+        (("2026-06-05", "2026-06-09", "2026-06-04"), [0, 1]),  # one of them is wrong
+        (("2026-06-05", "2026-05-20", "2026-06-04", "2026-06-03"), [1, 2]),
         (("2026-06-05", "2020-01-01"), []),  # of two, nobody knows which is wrong
         (("", "2026-06-05", "2019-06-05", "2026-06-05"), [0, 2]),
     ],
 )
-def test_a_day_that_cannot_be_is_no_day(days: tuple[str, ...], doubted: list[int]) -> None:
-    found = believed(shown(*days), date(2000, 1, 1), date(2026, 6, 10))
-    assert [at for at, entry in enumerate(found) if entry.day is None] == doubted
+def test_a_day_that_does_not_fit_is_no_day(days: tuple[str, ...], undated: list[int]) -> None:
+    found, _ = follow([shown(*days)])
+    assert [at for at, entry in enumerate(found) if entry.day is None] == undated
+
+
+def test_a_further_page_may_put_the_days_of_the_last_one_in_doubt() -> None:
+    found, step = follow([shown("06-05", "06-05", "05-30"), shown("06-04", "06-03", of="v")])
+    assert [entry.url for entry in found if entry.day is None] == ["u2", "v0"]
+    assert step.go_on
+
+
+def test_an_index_of_sitemaps_names_them_the_newest_first() -> None:
+    names = ("a", "2026-05-01"), ("b", "2026-06-01"), ("c", "")
+    told = "".join(f"<sitemap><loc>https://x.org/{n}.xml</loc><lastmod>{d}</lastmod></sitemap>" for n, d in names)
+    body = f"<sitemapindex xmlns='http://www.sitemaps.org/schemas/sitemap/0.9'>{told}</sitemapindex>".encode()
+    found = entries_of(ROUTES["news-sitemap"], body, BASE, SEOUL)
+    assert (found.entries, found.more) == ([], tuple(f"https://x.org/{n}.xml" for n in "cba"))
+
+
+# -- as a property: whatever a list looks like, each article of the days is found, or the days are not complete ----
+
+TODAY, OLDEST = date(2026, 6, 10), date(2026, 4, 1)
+
+
+@st.composite
+def lists(draw: st.DrawFn) -> tuple[dict[str, date], list[Entry], int, int]:
+    """Return the true days of some articles, the list of them as a site shows it, its page's size, how many came new
+    between two requests."""
+    gaps = draw(st.lists(st.sampled_from([0, 0, 0, 0, 1, 1, 1, 2, 3, 7]), min_size=3, max_size=60))
+    day, true, shown_ = TODAY, {}, []
+    for n, gap in enumerate(gaps):
+        day -= timedelta(days=gap)
+        true[f"a{n}"] = day
+        shown_.append(Entry(f"a{n}", day, ""))
+    faults = draw(
+        st.lists(st.tuples(st.sampled_from(FAULTS), st.integers(0, len(gaps) - 1), st.integers(-90, 90)), max_size=6)
+    )
+    for fault, at, by in faults:
+        if fault == "pin":
+            shown_.insert(0, shown_.pop(at))
+        elif fault == "move":
+            shown_.insert(min(max(at + by // 10, 0), len(shown_)), shown_.pop(at))
+        elif fault == "no date":
+            shown_[at] = replace(shown_[at], day=None)
+        elif fault == "epoch":
+            shown_[at] = replace(shown_[at], day=date(1970, 1, 21))
+        elif fault == "wrong":
+            shown_[at] = replace(shown_[at], day=true[shown_[at].url] + timedelta(days=by))
+    if draw(st.integers(0, 9)) == 0:
+        shown_ = draw(st.permutations(shown_))
+    return true, shown_, draw(st.sampled_from([3, 5, 10, 20])), draw(st.integers(0, 4))
+
+
+FAULTS = ("pin", "move", "no date", "epoch", "wrong")
+
+
+@given(lists(), st.integers(0, 20), st.integers(0, 3), st.booleans())
+@settings(max_examples=10 * CASES, deadline=None)
+def test_each_article_of_the_days_is_found_or_they_are_not_complete(
+    listed: tuple[dict[str, date], list[Entry], int, int], back: int, length: int, single: bool
+) -> None:
+    true, entries, size, fresh = listed
+    last = TODAY - timedelta(days=1 + back)
+    first = last - timedelta(days=length)
+    read = Course(SINGLE if single else PAGED, first, date(2000, 1, 1), TODAY + timedelta(days=1))
+    found, step, page = list[Entry](), Next(go_on=True), 0
+    while step.go_on:
+        came = [Entry(f"n{page}-{n}", TODAY, "") for n in range(fresh * page)]  # while we read
+        on_page = (came + entries)[page * size : (page + 1) * size]
+        page += 1
+        more, step = read.follow(page, Shown(on_page), [entry.url for entry in on_page], more=not single)
+        found += more
+    days = [entry.day for entry in read.in_order if entry.day]
+    assert read.is_disordered or days == sorted(days, reverse=True)
+    at_its_word = {entry.url for entry in read.in_order}  # a wrong day that fits among the others cannot be seen
+    wanted = {url for url, day in true.items() if first <= day <= last}
+    wanted -= {e.url for e in entries if e.day and e.day != true[e.url] and e.url in at_its_word}
+    asked_for = {entry.url for entry in found if entry.day is None or first <= entry.day <= last}
+    assert not step.reached or wanted <= asked_for
 
 
 def test_routes_serve_the_days_they_can_show() -> None:

@@ -1,17 +1,18 @@
 """A day is complete when its routes showed that they have no more of it, and not before."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from pipelines.archive.crawl_summary import Summary
+from pipelines.archive.crawl_summary import Summary, Tried, Unknown
 from pipelines.archive.manifests import Closing, RouteReport, manifest_at, read_log
 from pipelines.archive.store import open_store
+from pipelines.clock import iso, now
 from pipelines.index.opened import Archive, open_archive
-from pipelines.jobs.day import close, prove_earlier_days
+from pipelines.jobs.day import close, ingest_crawl, prove_earlier_days
 from pipelines.jobs.proof import stale_since
 from pipelines.settings import Settings
 from tests.conftest import C_URL, Command, World, capture, page, prose, take_in
@@ -182,3 +183,37 @@ def test_a_week_looked_at_again_adds_one_part_a_source_and_day(
     added = [two - one for one, two in pairwise(counts)]
     parts = {(m.part.partition("-")[0], m.day) for _, m in read_log(open_store(folder)) if m.outcomes}
     assert added == [len(parts)] * 2
+
+
+READ = showing(replace(LIST, error=""), "2026-06-05", "2026-06-12")
+
+
+@pytest.mark.parametrize(
+    ("status", "days_ago", "is_told", "complete"),
+    [
+        (302, 0, "missing", False),
+        (302, 29, "missing", False),
+        (302, 31, "unreachable", True),
+        (503, 31, "missing", False),
+    ],
+)
+def test_an_address_that_leads_elsewhere_for_the_moment_keeps_a_day_open_as_long_as_pages_are_looked_at_again(
+    archive: Archive, status: int, days_ago: int, is_told: str, complete: bool
+) -> None:
+    first = iso(now() - timedelta(days=days_ago, hours=1))
+    tried = Tried(C_URL, "kjd-c2068163", ["editorials"], str(DAY), result="failed", reason="why", status=status)
+    summary = crawled(READ, addresses=[replace(tried, fetched_at=first)])
+    ingest_crawl(archive, summary["kjd"], lambda _: None)
+    told = closed(archive, crawled(READ, run="s", addresses=[replace(tried, fetched_at=iso(now()))]))
+    assert told.complete == complete
+    sentences = told.missing if is_told == "missing" else [w for w in told.warnings if "unreachable" in w]
+    assert [C_URL in sentence for sentence in sentences] == [True]
+
+
+def test_an_op_ed_at_an_address_that_nobody_knows_is_told_and_of_the_day_missing(archive: Archive) -> None:
+    unknown = [Unknown("editorials", day, f"https://k.org/opinion/{day}") for day in (str(DAY), "", "2026-06-11")]
+    told = closed(archive, crawled(READ, unknown=unknown))
+    (missing,), (warning,) = told.missing, told.warnings
+    assert "1 op-eds at addresses that no pattern of the source file knows: https://k.org/opinion/2026-06-10" in missing
+    assert warning.endswith("https://k.org/opinion/")
+    assert closed(archive, crawled(READ)).complete

@@ -5,12 +5,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pipelines.archive.store import open_store
-from pipelines.clock import SEOUL
-from pipelines.index.opened import open_archive
+from pipelines.clock import SEOUL, iso
+from pipelines.index.opened import Archive, open_archive
+from pipelines.ingestion.ingest import Part, ingest
 from pipelines.jobs.day import addresses_due
 from pipelines.jobs.revisit import AGES, is_due
 from pipelines.jobs.run import revisit_due
-from pipelines.model import Verdict
+from pipelines.model import Outcome, Verdict
 from pipelines.settings import Settings
 from tests.conftest import C_URL, Command, World, capture, environment_of, page, prose, take_in
 
@@ -85,3 +86,20 @@ def test_revisit_wants_no_days(opeds: Command, newsstand: World, folder: Setting
     assert opeds("run", "--revisit", "--day", "2026-06-01", settings=folder).code == 2
     told = opeds("run", "--revisit", settings=folder)
     assert (told.code, "nothing new came in" in told.out) == (0, True)
+
+
+def test_a_first_404_is_looked_at_again_the_next_day_and_never_sooner(archive: Archive) -> None:
+    born = NOW - timedelta(days=2)
+    stamp = f"{born.astimezone(SEOUL):%d %b. %Y, %H:%M}"
+    take_in(archive, capture(page(prose(1), date=stamp), born.isoformat()[:19]))
+
+    def look(at: datetime, name: str) -> None:
+        gone = Outcome(Verdict.GONE, C_URL, "kjd-c2068163", iso(at), reasons=("HTTP 404",))
+        ingest(archive, Part(name, "p", "", iso(at)), [], [gone], lambda _: None)
+
+    look(NOW, "first")
+    assert addresses_due(archive, NOW) == addresses_due(archive, NOW + timedelta(hours=19)) == {}
+    assert addresses_due(archive, NOW + timedelta(hours=20)) == {"kjd": [C_URL]}
+    look(NOW + timedelta(hours=21), "second")
+    assert addresses_due(archive, NOW + timedelta(hours=50)) == {}
+    assert archive.index.state_of("kjd-c2068163").gone_at == iso(NOW)

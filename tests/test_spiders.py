@@ -3,13 +3,18 @@
 import json
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from scrapy import Request, Spider
+from scrapy.http import Response
+from scrapy.utils.test import get_crawler
 from warcio.checker import Checker
 
-from pipelines.archive.crawl_summary import Summary, Tried
-from pipelines.archive.manifests import RouteReport, read_log
+from newsstand.pages import JOINS
+from pipelines.archive.crawl_summary import Summary, read_summary
+from pipelines.archive.manifests import read_log
 from pipelines.archive.store import open_store
 from pipelines.archive.warc import exchanges, read_capture
 from pipelines.clock import now
@@ -17,6 +22,7 @@ from pipelines.index.opened import open_archive
 from pipelines.jobs.crawls import start_crawl
 from pipelines.jobs.day import ingest_crawl, waiting_crawls
 from pipelines.settings import Settings
+from spiders.redirects import Misled, SayingRedirect
 from tests.conftest import ROOT, SEED_PAGE, Command, Ran, World, environment_of
 
 DAY = ("-a", "since=2026-06-02", "-a", "until=2026-06-02")
@@ -27,11 +33,7 @@ def summary_of(settings: Settings, ran: Ran | None = None) -> Summary:
     store = open_store(settings)
     keys = [key for key in store.keys("crawls/") if key.endswith(".json")]
     assert keys, ran
-    data = json.loads(store.read(keys[-1]))
-    del data["schema"]
-    data["addresses"] = [Tried(**tried) for tried in data["addresses"]]
-    data["routes"] = [RouteReport(**route) for route in data["routes"]]
-    return Summary(**data)
+    return read_summary(store, keys[-1])
 
 
 def captures(settings: Settings) -> list[str]:
@@ -127,6 +129,17 @@ def test_the_seed_page_is_crawled_like_any_other(
         ("zero-bytes@2594899$", {"captured": 3}),
         ("dateless@/section/", {"captured": 20}),
         ("partial-206@2594899$", {"captured": 2, "failed": 1}),
+        ("cut-gzip@2594899*1", {"captured": 3}),
+        ("cut-gzip@2594899", {"captured": 2, "failed": 1}),
+        ("maintenance-302@2594899$", {"captured": 2, "failed": 1}),
+        ("maintenance-302@2594899$*1", {"captured": 2, "failed": 1}),  # a moment, but nobody knows
+        ("dead-301@2594899$", {"captured": 2, "gone": 1}),
+        ("elsewhere-302@2594899$", {"captured": 2, "failed": 1}),
+        ("elsewhere-301@2594899$", {"captured": 2, "gone": 1}),
+        ("cookie-302@2594899$", {"captured": 2, "failed": 1}),
+        ("robots-elsewhere", {"captured": 3}),
+        ("nameless@editorials", {"captured": 3}),  # the feed names it otherwise
+        ("robots-slow-90", {}),
     ],
 )
 def test_faults(fault: str, expected: dict[str, int], scrapy: Command, newsstand: World, folder: Settings) -> None:
@@ -141,8 +154,62 @@ def test_faults(fault: str, expected: dict[str, int], scrapy: Command, newsstand
     if fault == "dateless@/section/":
         assert [route.error[:8] for route in told.routes if route.expected] == ["no entry"] * 2
         assert not any(route.reached for route in told.routes if route.expected)
+    for part, sentence in SAID.items():
+        if fault.startswith(part) and len(expected) > 1:
+            assert sentence in next(tried.reason for tried in told.addresses if tried.result != "captured")
+    if fault == "cookie-302@2594899$":
+        assert len([path for path in newsstand.paths() if path.endswith("2594899")]) == 1, "asking again brings nothing"
+    if fault == "nameless@editorials":
+        assert {(one.route, "/opinion/editorials/story-" in one.url) for one in told.unknown} == {("editorials", True)}
+        assert all(one.day > "2026-05-01" for one in told.unknown)
+    if fault == "robots-slow-90":
+        assert told.finish_reason == "crawl_delay_too_long"
+        assert "wants 90 s between two requests" in ran.err
+        assert [path for path in newsstand.paths() if path != "/robots.txt"] == []
     if fault == "refuse-403@/news/":
         assert len([path for path in newsstand.paths() if path.startswith("/news/")]) == 3, "403 is no reason to insist"
+
+
+SAID = {
+    "cut-gzip": "the compressed body ends early",
+    "maintenance-302": "leads for the moment (302) to https://koreajoongangdaily.joins.com/maintenance.html",
+    "dead-301": "leads for good (301) to https://koreajoongangdaily.joins.com/, which is no article",
+    "elsewhere-302": "leads for the moment (302) to another site: https://portal.example/login",
+    "cookie-302": "redirects to itself",
+}
+
+
+def test_a_pace_that_robots_txt_asks_for_is_kept(scrapy: Command, newsstand: World, folder: Settings) -> None:
+    newsstand.stand.stand.fault("robots-slow-1")
+    scrapy("crawl", "kjd", *DAY, settings=folder)
+    asked = [datetime.fromisoformat(entry["began"]) for entry in newsstand.stand.stand.log if entry["host"] == JOINS]
+    gaps = [(two - one).total_seconds() for one, two in pairwise(asked)]
+    assert min(gaps) > 0.95, "for our name, not for everybody's"
+    assert summary_of(folder).counts == {"captured": 3}
+
+
+@pytest.mark.parametrize(
+    ("way", "said"),
+    [
+        ([(302, "a")], "redirects to itself"),
+        ([(302, "b"), (307, "a")], "redirects in a circle: https://k.org/a → https://k.org/b → https://k.org/a"),
+        ([(301, "b"), (301, "c"), (301, "d"), (301, "e"), (301, "f"), (301, "g")], "redirects more than 5 times"),
+        ([(301, "b"), (302, "//other.org/x")], "leads for the moment (301, 302) to another site: https://other.org/x"),
+        ([(308, "//k.org.evil.net/")], "leads for good (308) to another site"),
+    ],
+)
+def test_a_redirect_that_is_not_followed_says_where_it_leads(way: list[tuple[int, str]], said: str) -> None:
+    crawler = get_crawler(settings_dict={"REDIRECT_MAX_TIMES": 5})
+    crawler.spider = Spider(name="k", allowed_domains=["k.org"])
+    middleware, request = SayingRedirect.from_crawler(crawler), Request("https://k.org/a")
+    for status, to in way[:-1]:
+        again = middleware.process_response(request, Response(request.url, status=status, headers={"Location": to}))
+        assert isinstance(again, Request)
+        request = again
+    status, to = way[-1]
+    with pytest.raises(Misled) as caught:
+        middleware.process_response(request, Response(request.url, status=status, headers={"Location": to}))
+    assert said in str(caught.value)
 
 
 def test_a_site_that_refuses_is_left_alone(scrapy: Command, newsstand: World, folder: Settings) -> None:
@@ -160,7 +227,7 @@ def test_a_list_that_ignores_the_page_number_is_not_read_back(
     newsstand.stand.stand.fault("ignores-page@editorials")
     scrapy("crawl", "kjd", "-a", "since=2026-05-20", "-a", "until=2026-05-20", settings=folder)
     told = {route.route: route for route in summary_of(folder).routes}
-    assert "page 2 shows nothing new" in told["editorials"].error
+    assert "page 3 shows nothing new" in told["editorials"].error
     assert (told["editorials"].reached, told["columns"].reached) == (False, True)
 
 

@@ -36,6 +36,18 @@ class Tried:
     aliases: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Unknown:
+    """An address under an opinion section of the source whose form no pattern knows: perhaps an op-ed, not fetched.
+
+    `day` is empty where the route told none.
+    """
+
+    route: str
+    day: str
+    url: str
+
+
 @dataclass
 class Summary:
     """A crawl's own account: the days asked for (Seoul), every route, every address."""
@@ -53,6 +65,7 @@ class Summary:
     addresses: list[Tried] = field(default_factory=list)
     outside: list[tuple[str, str]] = field(default_factory=list)  # article and day, of days that were not asked for
     outside_cut: bool = False  # there were more of these
+    unknown: list[Unknown] = field(default_factory=list)  # the first hundred
     entries: list[dict[str, str]] = field(default_factory=list)  # of routes that carry article text
     counts: dict[str, int] = field(default_factory=dict)
     troubles: dict[str, str] = field(default_factory=dict)  # by route or address: `busy` or `refused`
@@ -86,8 +99,10 @@ def _summary(data: dict[str, Any]) -> Summary:
     del data["schema"]
     data["routes"] = [RouteReport(**{**one, "days": tuple(one.get("days", ()))}) for one in data["routes"]]
     data["addresses"] = [Tried(**tried) for tried in data["addresses"]]
+    data["unknown"] = [Unknown(**one) for one in data.get("unknown", ())]
     data["outside"] = [(article_id, day) for article_id, day in data.get("outside", ())]
     return Summary(**{"started_by": "run", **data})  # earlier versions did not say who; by hand was the exception
 
 
+CRAWL_DELAY_TOO_LONG = "crawl_delay_too_long"  # how a crawl ends whose site asks for too slow a pace
 WRONG_USAGE_EXIT = 2  # exit code of a crawl that cannot be as it was asked

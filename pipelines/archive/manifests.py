@@ -26,7 +26,8 @@ class RouteReport:
 
     `days` are all days that it showed, sorted; `back_to` is the day of its last entry: between that and the newest it
     showed everything, while older days may be those of pinned entries. `undated` counts the entries without a day that
-    can be believed, `odd` what looks like an entry and names no address.
+    can be believed, `unordered` those whose day does not fit among the others, `odd` what looks like an entry and names
+    no address.
     """
 
     source: str
@@ -40,6 +41,7 @@ class RouteReport:
     back_to: str = ""
     undated: int = 0
     odd: int = 0
+    unordered: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +185,7 @@ def _plain(manifest: Manifest) -> dict[str, Any]:
 
 def _plain_closing(closing: dict[str, Any]) -> dict[str, Any]:
     """Leave out what most closings lack; the days that a route showed stand in the crawl's summary."""
-    seldom = {"status", "undated", "odd"}
+    seldom = {"status", "undated", "odd", "unordered"}
     routes = [
         {n: v for n, v in route.items() if n not in {"days", "back_to"} and (n not in seldom or v)}
         for route in closing["routes"]

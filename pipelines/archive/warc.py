@@ -20,6 +20,7 @@ from warcio.statusandheaders import StatusAndHeaders
 from warcio.timeutils import iso_date_to_datetime
 from warcio.warcwriter import WARCWriter
 
+from pipelines.archive.coding import Headers, undone
 from pipelines.clock import iso
 from pipelines.errors import UnreadableWarc
 from pipelines.model import Capture
@@ -36,7 +37,6 @@ WARC_ERRORS = (
 )  # warcio's answers to debris
 SECRET_HEADERS = frozenset({"cookie", "authorization", "proxy-authorization"})
 MAX_PAYLOAD = 20_000_000  # bytes after decoding; a bomb is cut off there and the page rejected
-Headers = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,10 @@ class Exchange:
 
 def capture_of(exchange: Exchange) -> Capture:
     """Return the capture of an exchange: its payload with content coding removed."""
-    payload = decoded(exchange.body, exchange.headers)
+    found = undone(exchange.body, exchange.headers, MAX_PAYLOAD)
     when = exchange.fetched_at.astimezone(UTC).replace(microsecond=0)
-    cut = bool(exchange.truncated) or len(payload) >= MAX_PAYLOAD
-    return Capture(exchange.url, when, exchange.status, exchange.headers, payload, cut)
+    cut = exchange.truncated or found.fault
+    return Capture(exchange.url, when, exchange.status, exchange.headers, found.body, cut)
 
 
 def page_file(exchange: Exchange, notes: dict[str, Any]) -> bytes:
@@ -148,31 +148,12 @@ def damaged(body: bytes, key: str) -> list[str]:
     return wrong
 
 
-def decoded(body: bytes, headers: Headers) -> bytes:
-    """Remove the content coding of a body; one that cannot be removed is left, and read as what it is."""
-    coding = next((value.strip().lower() for name, value in headers if name.lower() == "content-encoding"), "")
-    if coding not in {"gzip", "x-gzip", "deflate"}:
-        return body
-    try:
-        return _inflated(body, 31 if "gzip" in coding else 15)
-    except zlib.error:
-        return body
-
-
-def _inflated(body: bytes, window: int) -> bytes:
-    inflater = zlib.decompressobj(window)
-    return inflater.decompress(body, MAX_PAYLOAD)
-
-
 def _exchange(record: ArcWarcRecord) -> Exchange:
     url = record.rec_headers.get_header("WARC-Target-URI") or ""
     when = record.rec_headers.get_header("WARC-Date") or ""
     status = record.http_headers.get_statuscode()
-    raw = record.content_stream() if _chunked(record) else record.raw_stream
-    body = raw.read(MAX_PAYLOAD + 1)
+    body = record.raw_stream.read(MAX_PAYLOAD + 1)
     headers = tuple((str(k), str(v)) for k, v in record.http_headers.headers)
-    if _chunked(record):  # warcio undid both codings
-        headers = tuple((k, v) for k, v in headers if k.lower() not in {"transfer-encoding", "content-encoding"})
     return Exchange(
         url=url.strip("<>"),
         fetched_at=iso_date_to_datetime(when).replace(tzinfo=UTC),
@@ -182,10 +163,6 @@ def _exchange(record: ArcWarcRecord) -> Exchange:
         body=body,
         truncated=record.rec_headers.get_header("WARC-Truncated") or ("length" if len(body) > MAX_PAYLOAD else ""),
     )
-
-
-def _chunked(record: ArcWarcRecord) -> bool:
-    return "chunked" in (record.http_headers.get_header("Transfer-Encoding") or "").lower()
 
 
 def _members(records: Iterable[ArcWarcRecord]) -> Iterator[bytes]:

@@ -244,6 +244,7 @@ def print_examination(found: Examination, into: Path, as_json: bool) -> None:
             "robots": found.robots,
             "routes": [asdict(r) for r in found.routes],
             "pages": pages,
+            "unknown": found.unknown,
             "proposal": found.proposal,
             "holds": found.holds,
         }
@@ -255,6 +256,10 @@ def print_examination(found: Examination, into: Path, as_json: bool) -> None:
         console.print(f"[bold]route {route.name}[/] HTTP {route.status or '–'}, {route.entries} entries: {mark}")
         console.print(f"  [dim]{shown(route.url)}[/]", soft_wrap=True)
         _print_checks(route.checks)
+    if found.unknown:
+        console.print(f"[red]{len(found.unknown)} op-eds at addresses that no pattern of the source file knows:[/]")
+    for url in found.unknown[:3]:
+        console.print(f"  {shown(url)}", soft_wrap=True)
     for page in found.pages:
         article = page.extraction.article
         colour = {"ok": "green", "review": "yellow"}.get(article.status.value, "red")

@@ -26,10 +26,10 @@ from pipelines.index.tables import (
     CRAWL,
     DAY,
     FORMERLY,
-    GONE,
     INDEXED_TEXT,
     MATCH,
     META,
+    MISSED,
     PART,
     SHINGLE,
     SIGHTING,
@@ -175,7 +175,7 @@ class Index:
         """Return the articles published (else first seen) since a moment and not gone: id, that, and the last look."""
         looks = sa.union_all(
             sa.select(SIGHTING.c.article_id, SIGHTING.c.fetched_at.label("at")),
-            sa.select(GONE.c.article_id, GONE.c.seen_at),
+            sa.select(MISSED.c.article_id, MISSED.c.seen_at).where(MISSED.c.gone),
         ).subquery()
         query = (
             sa.select(ARTICLE.c.article_id, PUBLISHED_OR_SEEN, sa.func.max(looks.c.at))
@@ -190,12 +190,21 @@ class Index:
     def vanished(self, before: str) -> list[str]:
         """Return the articles whose page was not there at the last look, before that moment, and are not gone yet."""
         seen = sa.select(sa.func.max(SIGHTING.c.fetched_at)).where(SIGHTING.c.article_id == ARTICLE.c.article_id)
-        last = sa.select(sa.func.max(GONE.c.seen_at)).where(GONE.c.article_id == ARTICLE.c.article_id)
+        last = sa.select(sa.func.max(MISSED.c.seen_at)).where(
+            MISSED.c.article_id == ARTICLE.c.article_id, MISSED.c.gone
+        )
         waiting = (last.scalar_subquery() > seen.scalar_subquery(), last.scalar_subquery() <= before)
-        with_look = ARTICLE.c.article_id.in_(sa.select(GONE.c.article_id))
+        with_look = ARTICLE.c.article_id.in_(sa.select(MISSED.c.article_id).where(MISSED.c.gone))
         query = sa.select(ARTICLE.c.article_id).where(with_look, ARTICLE.c.gone_at.is_(None), *waiting)
         with self._connection() as c:
             return list(c.scalars(query.order_by(ARTICLE.c.article_id)))
+
+    def failed_before(self, moment: str, ids: Iterable[str]) -> set[str]:
+        """Return those of the articles that a look failed to bring before that moment."""
+        early = (MISSED.c.seen_at < moment, sa.not_(MISSED.c.gone))
+        with self._connection() as c:
+            asked = (sa.select(MISSED.c.article_id).where(MISSED.c.article_id.in_(p), *early) for p in in_portions(ids))
+            return {article_id for query in asked for article_id in c.scalars(query)}
 
     def published_between(self, source: str, since: str, until: str) -> list[str]:
         """Return when the articles of a source were published, from one moment up to another."""

@@ -22,7 +22,7 @@ ARTICLE = sa.Table(
     sa.Column("published_at", sa.Text),  # UTC; the earliest that any capture states
     sa.Column("first_seen", sa.Text),
     sa.Column("oped_id", sa.Text, index=True),
-    sa.Column("gone_at", sa.Text),  # derived from GONE and SIGHTING: update.py
+    sa.Column("gone_at", sa.Text),  # derived from MISSED and SIGHTING: update.py
     sa.Column("first_archived_at", sa.Text),
     sa.Column("discovered_by", sa.Text),
     sa.Column("changed", sa.Integer, nullable=False, index=True),  # the last manifest that changed anything here
@@ -49,11 +49,12 @@ SIGHTING = sa.Table(
     sa.Column("rules8", sa.Text),
     sa.Column("capture_key", sa.Text),
 )
-GONE = sa.Table(  # every look that found nothing at an article's address
-    "gone",
+MISSED = sa.Table(  # every look at an article's address that brought no page
+    "missed",
     META,
     sa.Column("article_id", sa.Text, primary_key=True),
     sa.Column("seen_at", sa.Text, primary_key=True),
+    sa.Column("gone", sa.Boolean, nullable=False),  # nothing was there; else it failed
     sa.Column("final", sa.Boolean, nullable=False),  # the answer was 410
 )
 CAPTURE = sa.Table(

@@ -23,9 +23,9 @@ from pipelines.index.tables import (
     CRAWL,
     DAY,
     FORMERLY,
-    GONE,
     INDEXED_TEXT,
     MATCH,
+    MISSED,
     PART,
     SIGHTING,
     STATE,
@@ -236,7 +236,13 @@ def _apply_other(c: sa.Connection, seq: int, o: Outcome) -> None:
         insert(c, ADDRESS, [{"url": o.url, "article_id": o.target}])
         c.execute(sa.update(ARTICLE).where(ARTICLE.c.article_id == o.target).values(changed=seq))
     elif o.verdict is Verdict.GONE:
-        insert(c, GONE, [{"article_id": o.article_id, "seen_at": o.fetched_at, "final": FINAL in o.reasons}])
+        insert(c, MISSED, [_look(o, gone=True)])
+    elif o.verdict is Verdict.FAILED and o.article_id and o.fetched_at:
+        insert(c, MISSED, [_look(o, gone=False)])
+
+
+def _look(o: Outcome, gone: bool) -> dict[str, Any]:
+    return {"article_id": o.article_id, "seen_at": o.fetched_at, "gone": gone, "final": FINAL in o.reasons}
 
 
 def _settle_gone(c: sa.Connection, seq: int, touched: set[str]) -> None:
@@ -244,7 +250,9 @@ def _settle_gone(c: sa.Connection, seq: int, touched: set[str]) -> None:
     two looks that lie `SETTLING` apart. A server's bad hour is not the end of an op-ed."""
     for some in in_portions(touched):
         looks: dict[str, list[tuple[str, bool]]] = defaultdict(list)
-        for row in c.execute(sa.select(GONE).where(GONE.c.article_id.in_(some)).order_by(GONE.c.seen_at)):
+        for row in c.execute(
+            sa.select(MISSED).where(MISSED.c.article_id.in_(some), MISSED.c.gone).order_by(MISSED.c.seen_at)
+        ):
             looks[row.article_id].append((row.seen_at, row.final))
         latest = _latest_sightings(c, some)
         rows = []

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -16,10 +16,12 @@ from tempfile import TemporaryFile
 from types import FrameType
 from typing import IO, NoReturn
 
-from pipelines.archive.crawl_summary import WRONG_USAGE_EXIT, Summary, Tried
+from pipelines.archive.crawl_summary import CRAWL_DELAY_TOO_LONG, WRONG_USAGE_EXIT, Summary, Tried
 from pipelines.archive.identity import MISPLACED
-from pipelines.clock import today
+from pipelines.clock import iso, now, today
 from pipelines.errors import CrawlFailed, SiteBusy, SiteRefused, WrongArchive, WrongUsage
+from pipelines.index.opened import Archive
+from pipelines.jobs.revisit import AGES
 from pipelines.model import Outcome, Sighting, Verdict
 from pipelines.settings import child_environment
 from pipelines.sources import Source
@@ -31,11 +33,13 @@ RESULTS = {
     "disallowed": Verdict.DISALLOWED,
     "failed": Verdict.FAILED,
 }
+FOR_THE_MOMENT = frozenset({302, 303, 307})  # the status of a redirect that says nothing of tomorrow
 NOT_FETCHED = frozenset({"failed", "disallowed", ""})  # results of an address whose page we do not have
 
 
-def check(summary: Summary) -> Summary:
-    """Return the summary, if another try of the crawl would not help.
+def check(summary: Summary, unreachable: Container[str] = ()) -> Summary:
+    """Return the summary, if another try of the crawl would not help. The articles that are `unreachable` are not
+    waited for.
 
     Raises `CrawlFailed` when it was cut off, `SiteBusy` or `SiteRefused` when the site kept it from a page or from a
     section that must be read. What is missing for other reasons, as after a change of layout, stands in the closing.
@@ -44,7 +48,7 @@ def check(summary: Summary) -> Summary:
     if summary.finish_reason != "finished":
         raise CrawlFailed(f"the crawl of {summary.source} was cut off ({summary.finish_reason}); its captures are kept")
     unread = [route.route for route in summary.routes if route.expected and not route.reached]
-    unread += [tried.url for tried in summary.addresses if tried.result in NOT_FETCHED]
+    unread += [t.url for t in summary.addresses if t.result in NOT_FETCHED and t.article_id not in unreachable]
     why = {summary.troubles.get(one, ""): one for one in reversed(unread)}
     if "refused" in why:
         said = f"{summary.source} refuses us (401, 403 or robots.txt): {why['refused']}"
@@ -54,10 +58,18 @@ def check(summary: Summary) -> Summary:
     return summary
 
 
+def unreachable(archive: Archive, summary: Summary) -> set[str]:
+    """Return the articles whose address led elsewhere "for the moment", and brought nothing for as long as pages are
+    looked at again: they are told, and keep no day open."""
+    misled = {t.article_id for t in summary.addresses if t.result == "failed" and t.status in FOR_THE_MOMENT}
+    return archive.index.failed_before(iso(now() - AGES[-1]), misled)
+
+
 def raise_if_failed(summary: Summary) -> Summary:
-    """Return the summary; raise `WrongArchive` or `CrawlFailed` for a crawl that came to nothing at all."""
+    """Return the summary; raise `WrongArchive`, `SiteRefused` or `CrawlFailed` for a crawl that came to nothing."""
     if summary.failure:
-        raise (WrongArchive if summary.finish_reason in MISPLACED else CrawlFailed)(summary.failure)
+        of_reason = {CRAWL_DELAY_TOO_LONG: SiteRefused, **dict.fromkeys(MISPLACED, WrongArchive)}
+        raise of_reason.get(summary.finish_reason, CrawlFailed)(summary.failure)
     return summary
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -15,7 +15,7 @@ from pipelines.clock import SEOUL, iso, now, today
 from pipelines.errors import DamagedObject
 from pipelines.index.opened import Archive, commit, places_of
 from pipelines.ingestion.ingest import Part, ingest, ingest_orphans
-from pipelines.jobs.crawls import NOT_FETCHED, days_of, sightings
+from pipelines.jobs.crawls import NOT_FETCHED, days_of, sightings, unreachable
 from pipelines.jobs.proof import proved_since, unproved
 from pipelines.jobs.revisit import LOOK_AGAIN, WINDOW, Seen, due
 from pipelines.model import Outcome, Shard
@@ -25,6 +25,7 @@ from pipelines.sources.addresses import split_id
 PER_REVISIT = 500  # addresses of one; the others are due at the next one
 WEEKS = 8  # the same weekdays before a day: they say what it usually brings
 USUAL = 4  # of those weeks must have brought something; fewer do not make it usual
+UNKNOWN_NAMED = 3  # addresses that a sentence names
 WHOLE = Shard()
 NOT_DISCOVERABLE = "not discoverable: no route shows this day"
 LEFT_BEHIND = timedelta(days=1)  # a crawl that was not started by hand: its own run may still ingest it
@@ -66,7 +67,8 @@ def close(
     quiet = quiet_sources(archive, day, sources, summaries)
     told = [_serving(s, summaries[s.name], day) for s in sources if s.name in summaries]
     without_proof = [each for of_source in told for each in unproved(archive, day, of_source)]
-    found = closing_of(day, sources, summaries, failures, quiet, without_proof, over=day < today())
+    given_up = {a for summary in summaries.values() for a in unreachable(archive, summary)}
+    found = closing_of(day, sources, summaries, failures, quiet, without_proof, day < today(), given_up)
     return found, _log_closing(archive, run, day, summaries, found)
 
 
@@ -161,9 +163,10 @@ def closing_of(
     quiet: Sequence[manifests.Quiet] = (),
     without_proof: Sequence[manifests.Unproved] = (),
     over: bool = True,
+    given_up: Container[str] = (),
 ) -> manifests.Closing:
     """Return how a day stands: complete when it is over, every expected section was shown to be read whole, and no page
-    failed."""
+    failed but those of articles that are `given_up`."""
     missing = [] if over else ["the day is not over in Seoul: close it again tomorrow"]
     warnings, whole = [each.sentence(day) for each in quiet], []
     routes: list[manifests.RouteReport] = []
@@ -176,10 +179,14 @@ def closing_of(
         if summary:
             told = _serving(source, summary, day)
             of_day = [tried for tried in summary.addresses if (tried.day or summary.until) == day.isoformat()]
-            lacks += _lacking(summary, of_day)
+            lost = [tried for tried in of_day if tried.article_id in given_up]
+            lacks += _lacking(summary, [tried for tried in of_day if tried not in lost])
+            lacks += _unknown(summary, day.isoformat())
             lacks += [] if told or not source.routes else [NOT_DISCOVERABLE]
             routes += told
+            warnings += [f"{source.name}: unreachable: {t.url}: {t.reason}" for t in lost]
             warnings += _warnings(told)
+            warnings += [f"{source.name}: {said}" for said in _unknown(summary, "")]
             counts.update(tried.result for tried in of_day)
         lacking += [source.name] if lacks else []
         lacks = [f"{source.name}: {what}" for what in lacks]
@@ -208,12 +215,21 @@ def _lacking(summary: Summary, addresses: Iterable[Tried]) -> list[str]:
     return early + [f"{t.url}: {t.reason or 'not asked for'}" for t in addresses if t.result in NOT_FETCHED]
 
 
+def _unknown(summary: Summary, day: str) -> list[str]:
+    """Return what a crawl says of a day's addresses that no pattern knows; `day` is empty for those of no known day."""
+    urls = [one.url for one in summary.unknown if one.day == day]
+    shown = ", ".join(urls[:UNKNOWN_NAMED]) + (" …" if len(urls) > UNKNOWN_NAMED else "")
+    return [f"{len(urls)} op-eds at addresses that no pattern of the source file knows: {shown}"] if urls else []
+
+
 def _warnings(routes: Iterable[manifests.RouteReport]) -> Iterator[str]:
     for one in routes:
         if one.error and not one.expected and (one.status or not one.days):  # a feed reaches back some days: no fault
             yield f"{one.source} {one.route}: {one.error}"
         if one.undated:
             yield f"{one.source} {one.route}: {one.undated} entries without a day that can be believed"
+        if one.unordered:
+            yield f"{one.source} {one.route}: {one.unordered} entries whose day does not fit among the others"
         if one.odd:
             yield f"{one.source} {one.route}: {one.odd} entries without an address"
 

@@ -79,18 +79,23 @@ class PageCheck:
 
 @dataclass(frozen=True)
 class Examination:
-    """What an examination of a site found. `proposal` is TOML for a profile; it is empty when a profile fits."""
+    """What an examination of a site found. `proposal` is TOML for a profile; it is empty when a profile fits.
+
+    `unknown` are addresses in opinion sections that no pattern of the source file knows.
+    """
 
     robots: int
     routes: tuple[RouteCheck, ...]
     pages: tuple[PageCheck, ...]
     proposal: str
+    unknown: tuple[str, ...] = ()
 
     @property
     def holds(self) -> bool:
-        """Whether every expected route works, and each page, of which there is one at least, is good enough."""
+        """Whether every expected route works and shows no address of an unknown form, and each page, of which there is
+        one at least, is good enough."""
         routes_work = not any(route.said for route in self.routes if route.expected)
-        return routes_work and bool(self.pages) and all(page.is_sound for page in self.pages)
+        return routes_work and not self.unknown and bool(self.pages) and all(page.is_sound for page in self.pages)
 
 
 def examine_site(
@@ -123,6 +128,7 @@ def examine(source: Source, summary: Summary, exchanges: Sequence[Exchange]) -> 
         routes=tuple(_route(source, route, summary, exchanges) for route in source.routes if _asked(route, summary)),
         pages=pages,
         proposal=proposed(unread, source) if unread else "",
+        unknown=tuple(one.url for one in summary.unknown),
     )
 
 

@@ -37,7 +37,7 @@ from pipelines.index.opened import Archive, open_archive
 from pipelines.ingestion.ingest import Part, ingest_orphans
 from pipelines.ingestion.read import Readers
 from pipelines.jobs.connection import with_connection
-from pipelines.jobs.crawls import check, check_days, ending_with_us, start_crawl
+from pipelines.jobs.crawls import check, check_days, ending_with_us, start_crawl, unreachable
 from pipelines.jobs.day import NOT_DISCOVERABLE, addresses_due, close, ingest_crawl, ingest_waiting, prove_earlier_days
 from pipelines.jobs.notify import Notice, notices_of, notices_of_drift, notices_of_missed, notify, send_heartbeat
 from pipelines.jobs.rederive import articles_to_re_extract, log_rereads
@@ -180,7 +180,7 @@ def _crawled(run: Run, source: str, urls: Sequence[str], meter: Meter) -> dict[s
     archive = open_archive(settings)
     tried = _tries(archive, run, source)
     try:
-        summary = check(read_summary(archive.store, crawl_key(source, run["day"], tried[-1]))) if tried else None
+        summary = _checked(archive, source, run["day"], tried[-1]) if tried else None
     except CrawlFailed:
         summary = None
     if summary is None:
@@ -194,8 +194,13 @@ def _crawled(run: Run, source: str, urls: Sequence[str], meter: Meter) -> dict[s
         measured = {"crawled": len(summary.addresses), "bytes": summary.bytes, "seconds": int(seconds.total_seconds())}
         for what, count in measured.items():
             meter(f"opeds.{source}.{what}", count)
-        check(summary)
+        check(summary, unreachable(archive, summary))
     return summary.counts
+
+
+def _checked(archive: Archive, source: str, day: str, name: str) -> Summary:
+    summary = read_summary(archive.store, crawl_key(source, day, name))
+    return check(summary, unreachable(archive, summary))
 
 
 def shares(run: Run, source: str) -> list[Share]:

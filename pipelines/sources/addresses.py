@@ -130,4 +130,24 @@ def _address_of(place: Place) -> Address | None:
 
 def is_opinion(place: Place) -> bool:
     """Whether the address may be an op-ed as far as its path tells."""
-    return place.source.opinion is None or bool(place.source.opinion.search(place.canonical_url))
+    return _may_be_opinion(place.canonical_url, place.source)
+
+
+def is_unknown_opinion(url: str, source: Source) -> bool:
+    """Whether an address of no known form lies on a site of the source, in what may be one of its opinion sections.
+
+    >>> from pipelines.sources import load_sources
+    >>> kjd = load_sources()["kjd"]
+    >>> [is_unknown_opinion(f"https://www.koreajoongangdaily.com/{p}", kjd) for p in ("opinion/x/abc", "sports/x/abc")]
+    [True, False]
+    """
+    try:
+        host = (urlsplit(url).hostname or "").rstrip(".")
+        there = host in source.hosts or host in source.same_host
+        return there and place_of(url, [source]) is None and _may_be_opinion(canonical_url(url, source), source)
+    except ValueError:
+        return False
+
+
+def _may_be_opinion(canonical: str, source: Source) -> bool:
+    return source.opinion is None or bool(source.opinion.search(canonical))
