@@ -25,6 +25,11 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
+def iso_exact(moment: datetime) -> str:
+    """Return an aware moment as `iso` does, with its fraction of a second where it has one."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+
+
 def published_key(moment: datetime | None, day: date | None) -> datetime | None:
     """Return what orders op-eds: the moment of publication, else the last second of its day in Seoul, else None.
 

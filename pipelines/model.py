@@ -48,7 +48,8 @@ CONTENT = frozenset({Verdict.NEW, Verdict.UNCHANGED, Verdict.REVISED, Verdict.CO
 class Capture:
     """One HTTP response. `payload` is the body with transfer and content coding removed.
 
-    `truncated` says why the payload is not all that was sent; it is empty for a whole one.
+    `truncated` says why the payload is not all that was sent, `doubt` which digest of whoever recorded it does not fit;
+    both are empty for a sound one. `via` says how it came if we did not fetch it ourselves.
     """
 
     url: str
@@ -57,6 +58,8 @@ class Capture:
     headers: tuple[tuple[str, str], ...]
     payload: bytes = field(repr=False)
     truncated: str = ""
+    doubt: str = ""
+    via: str = ""
 
     @cached_property
     def payload_sha256(self) -> str:

@@ -15,14 +15,25 @@ from typing import Any
 from pipelines.model import Article, Verdict
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class SeenContent:
-    """One sighting of an article after reading: this content at that instant; `rules8` says by which rules."""
+    """One sighting of an article after reading: this content at that instant; `rules8` says by which rules.
+
+    Sightings of one instant are ordered by the key of their captures, whichever came first.
+    """
 
     fetched_at: datetime
     content16: str
     rules8: str = ""
     capture_key: str = ""
+
+    def __lt__(self, other: SeenContent) -> bool:
+        """Order by moment, then capture."""
+        return self._rank < other._rank
+
+    @property
+    def _rank(self) -> tuple[datetime, str, str, str]:
+        return self.fetched_at, self.capture_key, self.content16, self.rules8
 
 
 def neighbours(fetched_at: datetime, history: Iterable[SeenContent]) -> tuple[SeenContent | None, SeenContent | None]:

@@ -14,15 +14,21 @@ from scrapy import signals
 from scrapy.crawler import Crawler
 
 from pipelines.archive.captures import capture_file, store_capture
-from pipelines.archive.crawl_summary import summary_body
+from pipelines.archive.crawl_summary import Summary, summary_body
 from pipelines.archive.identity import identify
 from pipelines.archive.keys import capture_key, crawl_key
 from pipelines.archive.store import Store, open_store
-from pipelines.archive.warc import Exchange, crawl_file
+from pipelines.archive.warc import SeenAgain, crawl_file, payload_digest
 from pipelines.clock import STAMP, iso
 from pipelines.errors import OpedsError, WrongUsage
 from pipelines.settings import read_settings
+from spiders.settings import BOT_NAME, USER_AGENT
 from spiders.source import FetchedPage, SourceSpider, refuse
+
+NORMALISED = (
+    "Names of HTTP headers are in title case and in the order of their first sight, reason phrases are the standard's, "
+    "chunks are taken out of bodies, which are otherwise as sent; cookies and credentials of requests are left out."
+)
 
 
 class Deposit:
@@ -30,7 +36,7 @@ class Deposit:
 
     def __init__(self, crawler: Crawler) -> None:
         self.crawler = crawler
-        self.sightings: list[tuple[Exchange, str, str]] = []
+        self.revisits: list[SeenAgain] = []
         self.store: Store | None = None
 
     @classmethod
@@ -84,13 +90,14 @@ class Deposit:
             return
         key, _ = store_capture(self.store, fresh, body)
         if key != fresh:
-            self.sightings.append((page.exchange, capture.payload_sha256, _dated(key)))
+            self.revisits.append(SeenAgain(page.exchange, _dated(key), payload_digest(page.exchange.body)))
         page.tried.result, page.tried.capture_key = "captured" if key == fresh else "kept", key
 
     def spider_closed(self, reason: str) -> None:
         """Write the crawl's WARC and, last of all, its summary: without one the crawl counts as cut off."""
         summary = self.spider.finished(reason)
-        warc = crawl_file(self.spider.answers, self.sightings)
+        not_modified = (SeenAgain(exchange, _dated(key)) for exchange, key in self.spider.not_modified)
+        warc = crawl_file(_about(summary), self.spider.answers, [*self.revisits, *not_modified])
         if self.store is None:
             with Path(self.spider.warc).open("ab") as file:
                 file.write(warc)
@@ -102,6 +109,20 @@ class Deposit:
         except OpedsError as error:
             self.spider.logger.error("the crawl's summary could not be written: %s", error)
             self.spider.troubles.append(f"the crawl's account could not be written: {error}")
+
+
+def _about(summary: Summary) -> dict[str, str]:
+    """Return what the crawl's `warcinfo` says of it."""
+    return {
+        "date": summary.started_at,
+        "software": BOT_NAME,
+        "format": "WARC File Format 1.1",
+        "conformsTo": "https://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/",
+        "isPartOf": f"{summary.source} {summary.since} to {summary.until}, run {summary.run}",
+        "robots": "obey",
+        "http-header-user-agent": USER_AGENT,
+        "description": NORMALISED,
+    }
 
 
 def _dated(key: str) -> str:

@@ -91,6 +91,7 @@ class SourceSpider(Spider):
         self.allowed_domains = [*self.place_source.hosts, *self.place_source.same_host]
         self.ended_because = ""  # a sentence, where somebody else ends the crawl
         self.answers: list[Exchange] = []
+        self.not_modified: list[tuple[Exchange, str]] = []  # with the key of the capture that stands
         self.store: Store | None = None  # spiders/deposit.py opens it
         self.invented: bool | None = None  # whether the archive is; a local file takes everything
         self.by_url: dict[str, Tried] = {}

@@ -43,6 +43,8 @@ class Wire:
         capture = request.meta["capture"] = capture_of(exchange)
         if request.meta.get("page") and response.status == HTTPStatus.OK:
             request.meta["exchange"] = exchange
+        elif response.status == HTTPStatus.NOT_MODIFIED and request.meta.get("kept"):
+            self.crawler.spider.not_modified.append((exchange, request.meta["kept"]))  # type: ignore[union-attr]
         elif not request.meta.get("carries_text"):
             self.crawler.spider.answers.append(exchange)  # type: ignore[union-attr]
         return _decoded(response, capture)

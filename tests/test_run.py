@@ -160,10 +160,10 @@ def test_a_day_that_is_not_over_is_not_complete(opeds: Command, folder: Settings
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda good: b"", "holds no whole WARC record"),
-        (lambda good: b"<html>no warc</html>", "is not a WARC file"),
+        (lambda good: b"", "no web archive, but an empty file"),
+        (lambda good: b"<html>no warc</html>", "no web archive, but HTML or XML"),
         (lambda good: good[: len(good) * 2 // 3], "ends in the middle of a record"),
-        (lambda good: good[:300], "cut short"),
+        (lambda good: good[:300], "bad.warc.gz, at byte 0: the file ends in the middle of a record"),
     ],
 )
 def test_a_broken_warc_gives_what_it_holds_and_one_sentence(
@@ -223,7 +223,11 @@ def test_what_a_warc_holds_besides_is_counted_by_kind_with_addresses_that_nobody
         "of another site": 1,
         "not answered 200": 1,
     }
-    assert told["unknown"] == {"kjd": [f"{site}/section/opinion/new/{n}" for n in range(3)]}
+    assert told["examples"]["of kjd, at addresses that name no article"] == [
+        f"{site}/section/opinion/new/{n}" for n in range(3)
+    ]
+    assert told["records"] == {"response": 10, "request": 10, "metadata": 10}
+    assert told["answers"] == {"200": 9, "404": 1}
     assert sum(told["skipped"].values()) + sum(told["outcomes"].values()) == len(answers)
 
 

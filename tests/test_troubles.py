@@ -240,7 +240,7 @@ def test_a_file_of_another_kind_is_told(body: bytes, small: Settings, tmp_path: 
         assert ran.returncode in {0, 1, 2}
         assert b"Traceback" not in ran.stderr + ran.stdout
         assert len(ran.stderr.splitlines()) <= 3
-    ran = run_with(small, "ingest", str(tmp_path), capture_output=True)
+    ran = run_with(small, "ingest", str(tmp_path / "none"), capture_output=True)
     assert (ran.returncode, b"cannot read" in ran.stderr) == (2, True)
 
 

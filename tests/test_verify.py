@@ -164,7 +164,7 @@ def a_row_too_few(settings: Settings) -> None:
 @pytest.mark.parametrize(
     ("damage", "kind", "said"),
     [
-        (another_payload, "payload", "digest failed"),
+        (another_payload, "payload", "response record: the record's block is not what its digest says"),
         (cut, "payload", "in the middle of a record"),
         (gone, "payload", "not there, though runs/0000000001.json names it"),
         (other_text, "record", "is not what its rules make of captures/"),

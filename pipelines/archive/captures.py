@@ -10,7 +10,7 @@ from pipelines.model import Capture
 
 def capture_file(article_id: str, exchange: Exchange, capture: Capture) -> bytes:
     """Return a page as the WARC file that the bucket holds; `capture` is the exchange decoded."""
-    return page_file(exchange, capture_notes(article_id, capture))
+    return page_file(exchange, _notes(article_id, exchange, capture))
 
 
 def store_capture(store: Store, key: str, file: bytes) -> tuple[str, bool]:
@@ -31,6 +31,15 @@ def store_capture(store: Store, key: str, file: bytes) -> tuple[str, bool]:
     return key, True
 
 
-def capture_notes(article_id: str, capture: Capture) -> dict[str, str]:
-    """Return what the page's metadata record says of it: nothing of the run, so that a rerun gives the same file."""
-    return {"article_id": article_id, "payload_sha256": capture.payload_sha256}
+def _notes(article_id: str, exchange: Exchange, capture: Capture) -> dict[str, str]:
+    """Return what the page's metadata record says of it: nothing of the run, so that a rerun gives the same file.
+
+    Of a page that somebody else recorded also which record it was, its digest there, by which program, and what does
+    not fit.
+    """
+    notes = {"article_id": article_id, "payload_sha256": capture.payload_sha256}
+    origin = exchange.origin
+    if origin is not None:
+        notes |= {"copied_from": origin.record_id, "copied_block_digest": origin.block_digest}
+        notes |= {"copied_software": origin.software, "fault": origin.fault}
+    return notes

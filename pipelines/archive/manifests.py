@@ -87,6 +87,16 @@ class Closing:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A web archive of somebody else: its name, its size in bytes, its SHA-256, and which captures came from it."""
+
+    name: str
+    size: int
+    sha256: str
+    captures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Anchor:
     """One digest over `manifests` manifests of the first schema, which have none of their own: see `anchor_of`."""
 
@@ -112,6 +122,7 @@ class Manifest:
     digests: tuple[tuple[str, str], ...] = ()
     previous: str = ""
     anchor: Anchor | None = None
+    files: tuple[SourceFile, ...] = ()
     sha256: str = field(default="", compare=False)
     schema: str = field(default=MANIFEST_SCHEMA, compare=False)
 
@@ -175,8 +186,9 @@ def read_log(store: Store, after: int = 0) -> Iterator[tuple[int, Manifest]]:
 def _plain(manifest: Manifest) -> dict[str, Any]:
     data = {name: value for name, value in asdict(manifest).items() if name not in {"sha256", "schema"}}
     data["digests"] = dict(manifest.digests)
-    if manifest.anchor is None:
-        del data["anchor"]
+    for name in ("anchor", "files"):
+        if not data[name]:
+            del data[name]
     data["outcomes"] = [_plain_outcome(outcome) for outcome in data["outcomes"]]
     if data["closing"]:
         data["closing"] = _plain_closing(data["closing"])
@@ -225,6 +237,7 @@ def _manifest(body: bytes) -> Manifest:
         digests=tuple(sorted(data.get("digests", {}).items())),
         previous=data.get("previous", ""),
         anchor=Anchor(**anchor) if anchor else None,
+        files=tuple(SourceFile(**{**one, "captures": tuple(one["captures"])}) for one in data.get("files", ())),
         sha256=sha256(body).hexdigest(),
         schema=data["schema"],
     )

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pipelines.errors import AlreadyArchived, NotArchived, OpedsError, StoreUnavailable, UnsafeStore, WrongUsage
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 NO_KEYS = "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give this machine a role"
 DEFAULT_REGION = "us-east-1"
 ATTEMPTS = 6  # creates that met an undecided race (409), with jitter between
+TYPES = {".json": "application/json", ".warc.gz": "application/warc+gzip"}  # of objects, by the end of their keys
 MISSING_CODES = {"404", "NoSuchKey", "NotFound"}
 BROKEN_OFF = {"IncompleteReadError", "ResponseStreamingError", "ReadTimeoutError"}  # of a body
 EXPIRED = "the key for the bucket has expired ({}): get a new one, with its AWS_SESSION_TOKEN, then run this again"
@@ -66,7 +67,12 @@ class S3Store:
     def _put(self, key: str, body: bytes) -> None:
         checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
         self.client.put_object(
-            Bucket=self.bucket, Key=self.prefix + key, Body=body, IfNoneMatch="*", ChecksumSHA256=checksum
+            Bucket=self.bucket,
+            Key=self.prefix + key,
+            Body=body,
+            IfNoneMatch="*",
+            ChecksumSHA256=checksum,
+            ContentType=content_type(key),
         )
 
     def _must_equal(self, key: str, body: bytes) -> None:
@@ -126,6 +132,31 @@ class S3Store:
         if response:
             return StoreUnavailable(f"the bucket {self.bucket!r} answers {code} again and again; try again later")
         return StoreUnavailable(f"the bucket {self.bucket!r} does not answer ({code}); is AWS_ENDPOINT_URL right?")
+
+
+def keys_below(settings: Settings, bucket: str, prefix: str) -> list[str]:
+    """Return the keys of any bucket below a prefix, sorted; raise `StoreUnavailable`."""
+    return list(S3Store(settings, bucket).keys(prefix))
+
+
+def download(settings: Settings, bucket: str, key: str, into: IO[bytes]) -> None:
+    """Write an object of any bucket to a file; raise `NotArchived` or `StoreUnavailable`."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    store = S3Store(settings, bucket)
+    try:
+        store.client.download_fileobj(bucket, key, into)
+    except (ClientError, BotoCoreError) as error:
+        raise store._translated(error, key) from error
+
+
+def content_type(key: str) -> str:
+    """Return the type of an object by its key.
+
+    >>> [content_type(key) for key in ("runs/1.json", "captures/kjd/c1/x.warc.gz")]
+    ['application/json', 'application/warc+gzip']
+    """
+    return next((kind for end, kind in TYPES.items() if key.endswith(end)), "application/octet-stream")
 
 
 def with_keys(settings: Settings) -> Settings:

@@ -1,47 +1,71 @@
-"""WARC 1.1 in and out: the one module that knows warcio. Record ids are derived, so a rerun gives the same file."""
+"""Captures as WARC 1.1: what is written, and what a record of anyone says. The one module that knows warcio.
+
+Record ids are derived, so that a rerun gives the same file.
+"""
 
 from __future__ import annotations
 
+import base64
 import gzip
+import hashlib
 import json
+import re
 import uuid
-import zlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from io import BytesIO
 from typing import IO, Any
 
-from warcio.archiveiterator import ArchiveIterator
-from warcio.exceptions import ArchiveLoadFailed
 from warcio.recordloader import ArcWarcRecord
 from warcio.statusandheaders import StatusAndHeaders
-from warcio.timeutils import iso_date_to_datetime
 from warcio.warcwriter import WARCWriter
 
 from pipelines.archive.coding import Headers, undone
-from pipelines.clock import iso
+from pipelines.archive.records import Record, Trouble, records
+from pipelines.clock import iso_exact
 from pipelines.errors import UnreadableWarc
 from pipelines.model import Capture
 
 NAMESPACE = uuid.UUID("5f6d3b6e-3a57-5d0c-9a43-6f1b3f0c2a11")  # of our record ids
-WARC_ERRORS = (
-    ArchiveLoadFailed,
-    zlib.error,
-    EOFError,
-    ValueError,
-    AttributeError,
-    IndexError,
-    TypeError,
-)  # warcio's answers to debris
 SECRET_HEADERS = frozenset({"cookie", "authorization", "proxy-authorization"})
 MAX_PAYLOAD = 20_000_000  # bytes after decoding; a bomb is cut off there and the page rejected
+MOST_BLOCK = MAX_PAYLOAD + (1 << 20)  # bytes of a record that are read: a payload and its headers
+HTTP = re.compile(rb"HTTP/(\d(?:\.\d)?) (\d{3})(?: ([^\r\n]*))?\r?\n")
+HEADER_END = re.compile(rb"\r?\n\r?\n")
+DIGITS_14 = re.compile(r"\d{14}")
+WARC_FIELDS = "application/warc-fields"
+BY_FILE = "file"  # how a page came that somebody else recorded
+IDENTICAL = "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest"
+NOT_MODIFIED = "http://netpreserve.org/warc/1.1/revisit/server-not-modified"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What somebody else's file says of an exchange; `fault` says which of its digests does not fit.
+
+    `refers_to` and `refers_to_date` are the id and the date (ISO 8601, UTC) of the record that a revisit saw again.
+    """
+
+    record_id: str = ""
+    block_digest: str = ""
+    software: str = ""
+    ip: str = ""
+    protocol: str = ""
+    payload_digest: str = ""
+    refers_to: str = ""
+    refers_to_date: str = ""
+    fault: str = ""
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """A request and its response as they went over the wire; `body` is still coded as sent."""
+    """A request and its response as they went over the wire; `body` is still coded as sent.
+
+    `recorded` is the response as somebody else recorded it, headers included, and `request` the request; both are
+    empty where we asked ourselves. A `resource` was recorded without HTTP.
+    """
 
     url: str
     fetched_at: datetime
@@ -52,6 +76,10 @@ class Exchange:
     method: str = "GET"
     request_headers: Headers = ()
     truncated: str = ""  # why the record ends before the answer did, in WARC's words
+    kind: str = "response"
+    recorded: bytes = b""
+    request: bytes = b""
+    origin: Origin | None = None
 
     def header(self, name: str) -> str:
         """Return the first header of that name, or an empty string."""
@@ -59,197 +87,302 @@ class Exchange:
 
 
 def capture_of(exchange: Exchange) -> Capture:
-    """Return the capture of an exchange: its payload with content coding removed."""
+    """Return the capture of an exchange: its payload without any coding."""
     found = undone(exchange.body, exchange.headers, MAX_PAYLOAD)
-    when = exchange.fetched_at.astimezone(UTC).replace(microsecond=0)
     cut = exchange.truncated or found.fault
-    return Capture(exchange.url, when, exchange.status, exchange.headers, found.body, cut)
+    doubt = exchange.origin.fault if exchange.origin else ""
+    when = exchange.fetched_at.astimezone(UTC)
+    via = BY_FILE if exchange.origin else ""
+    return Capture(exchange.url, when, exchange.status, exchange.headers, found.body, cut, doubt, via)
 
 
-def page_file(exchange: Exchange, notes: dict[str, Any]) -> bytes:
-    """Return one page as a WARC file: response, request, metadata (`notes` as JSON), each its own gzip member."""
-    return b"".join(_members([_response(exchange), _request(exchange), _metadata(exchange, notes)]))
+# -- what is written ---------------------------------------------------------------------------------------------
 
 
-def crawl_file(exchanges: Iterable[Exchange], sightings: Iterable[tuple[Exchange, str, str]]) -> bytes:
-    """Return a crawl's own WARC: answers as served, and a `revisit` for each (exchange, digest, earlier date)."""
-    records = [record for exchange in exchanges for record in (_response(exchange), _request(exchange))]
-    records += [_revisit(exchange, digest, since) for exchange, digest, since in sightings]
-    return b"".join(_members(records))
+def page_file(exchange: Exchange, notes: Mapping[str, str]) -> bytes:
+    """Return one page as a WARC file: response, request where one is known, metadata (`notes` as fields), each its own
+    gzip member."""
+    asked = [_request(exchange)] if exchange.request or exchange.origin is None else []
+    return b"".join(_members([_response(exchange), *asked, _metadata(exchange, notes)]))
 
 
-def exchanges(stream: IO[bytes], name: str) -> Iterator[Exchange]:
-    """Yield every HTTP response of a WARC file, whoever wrote it; raise `UnreadableWarc` on a broken one.
+@dataclass(frozen=True)
+class SeenAgain:
+    """A page that was seen again as an earlier capture has it, whose date is `since`.
 
-    What was read before the break has been yielded by then.
+    `digest` is that of the payload, as we write it; empty for the server's own word that nothing changed.
     """
-    count = 0
-    try:
-        for record in ArchiveIterator(stream, check_digests="log", arc2warc=True):
-            found = _exchange(record) if record.rec_type == "response" and record.http_headers is not None else None
-            _must_be_whole(record, name, count)
-            count += 1
-            if found:
-                yield found
-    except WARC_ERRORS as error:
-        raise UnreadableWarc(
-            f"{name} is not a WARC file, or ends in the middle of a record ({error}); {count} whole records were read"
-        ) from error
-    if count and not _ends_whole(stream):
-        raise UnreadableWarc(f"{name} ends in the middle of a record; {count} whole records were read")
-    if count == 0:
-        raise UnreadableWarc(f"{name} holds no whole WARC record: is it empty, cut short, or another kind of file?")
+
+    exchange: Exchange
+    since: str
+    digest: str = ""
 
 
-def _ends_whole(stream: IO[bytes]) -> bool:
-    """Whether a gzipped file's last member is whole: one cut in its head is passed over by warcio without a word."""
-    stream.seek(0)
-    if stream.read(2) != b"\x1f\x8b":
-        return True
-    stream.seek(0)
-    member, begun = zlib.decompressobj(31), False
-    while chunk := stream.read(1 << 20):
-        while chunk:
-            member.decompress(chunk)
-            chunk, begun = member.unused_data, not member.eof
-            if member.eof:
-                member = zlib.decompressobj(31)
-    return not begun
+def crawl_file(about: Mapping[str, str], exchanges: Iterable[Exchange], revisits: Iterable[SeenAgain]) -> bytes:
+    """Return a crawl's own WARC: what it was, answers as served, and a `revisit` for each page seen again."""
+    answers = [record for exchange in exchanges for record in (_response(exchange), _request(exchange))]
+    again = [record for one in revisits for record in (_revisit(one), _request(one.exchange))]
+    return b"".join(_members([_warcinfo(about), *answers, *again]))
 
 
-def _must_be_whole(record: ArcWarcRecord, name: str, count: int) -> None:
-    """Raise when the file ends inside a record: warcio would hand over the piece without a word."""
-    while record.raw_stream.read(1 << 16):
-        pass
-    if getattr(record.raw_stream, "limit", 0):
-        raise UnreadableWarc(f"{name} ends in the middle of a record; {count} whole records were read")
-
-
-def read_capture(body: bytes, key: str) -> Capture:
-    """Return the capture in one of our page files; raise `UnreadableWarc` if it holds no answer."""
-    for exchange in exchanges(BytesIO(body), key):
-        return capture_of(exchange)
-    raise UnreadableWarc(f"{key} holds no response")
-
-
-def damaged(body: bytes, key: str) -> list[str]:
-    """Return what is wrong with a WARC file's own digests; raise `UnreadableWarc` when it ends early."""
-    wrong = []
-    for _ in exchanges(BytesIO(body), key):
-        pass  # raises when the file ends early
-    try:
-        for record in ArchiveIterator(BytesIO(body), check_digests=True):
-            record.content_stream().read()
-            checker = record.digest_checker
-            if checker.passed is False:
-                wrong += [f"{record.rec_type} record: {problem}" for problem in checker.problems]
-    except WARC_ERRORS as error:
-        raise UnreadableWarc(f"{key} is not a WARC file, or ends in the middle of a record ({error})") from error
-    return wrong
-
-
-def _exchange(record: ArcWarcRecord) -> Exchange:
-    url = record.rec_headers.get_header("WARC-Target-URI") or ""
-    when = record.rec_headers.get_header("WARC-Date") or ""
-    status = record.http_headers.get_statuscode()
-    body = record.raw_stream.read(MAX_PAYLOAD + 1)
-    headers = tuple((str(k), str(v)) for k, v in record.http_headers.headers)
-    return Exchange(
-        url=url.strip("<>"),
-        fetched_at=iso_date_to_datetime(when).replace(tzinfo=UTC),
-        status=int(status) if status.isdigit() else 0,
-        reason=record.http_headers.statusline.partition(" ")[2],
-        headers=headers,
-        body=body,
-        truncated=record.rec_headers.get_header("WARC-Truncated") or ("length" if len(body) > MAX_PAYLOAD else ""),
-    )
-
-
-def _members(records: Iterable[ArcWarcRecord]) -> Iterator[bytes]:
+def _members(made: Iterable[ArcWarcRecord]) -> Iterator[bytes]:
     """Yield each record as a gzip member; warcio's own writer would add the time of writing."""
-    for record in records:
+    for record in made:
         buffer = BytesIO()
         WARCWriter(buffer, gzip=False, warc_version="1.1").write_record(record)
         yield gzip.compress(buffer.getvalue(), compresslevel=6, mtime=0)
 
 
 def _response(exchange: Exchange) -> ArcWarcRecord:
-    line = f"{exchange.status} {exchange.reason}".strip()
-    return _record(
-        exchange,
-        "response",
-        BytesIO(exchange.body),
-        len(exchange.body),
-        StatusAndHeaders(line, list(exchange.headers), protocol="HTTP/1.1"),
-    )
+    headers = {"WARC-Payload-Digest": payload_digest(exchange.body)}
+    if exchange.truncated:
+        headers["WARC-Truncated"] = exchange.truncated
+    if exchange.origin and exchange.origin.ip:
+        headers["WARC-IP-Address"] = exchange.origin.ip
+    if exchange.origin and exchange.origin.protocol:
+        headers["WARC-Protocol"] = exchange.origin.protocol
+    if exchange.kind == "resource":
+        return _record(exchange, "resource", exchange.body, exchange.header("content-type"), headers)
+    line = f"HTTP/1.1 {exchange.status} {exchange.reason}".strip()
+    block = exchange.recorded or _http(line, exchange.headers) + exchange.body
+    return _record(exchange, "response", block, "application/http; msgtype=response", headers)
 
 
 def _request(exchange: Exchange) -> ArcWarcRecord:
-    kept = [(name, value) for name, value in exchange.request_headers if name.lower() not in SECRET_HEADERS]
-    path = "/" + exchange.url.split("/", 3)[3] if exchange.url.count("/") > 2 else "/"
-    line = StatusAndHeaders(f"{exchange.method} {path} HTTP/1.1", kept, is_http_request=True)
-    return _record(exchange, "request", BytesIO(b""), 0, line, concurrent=_id(exchange, "response"))
+    block = exchange.request
+    if not block:
+        path = "/" + exchange.url.split("/", 3)[3] if exchange.url.count("/") > 2 else "/"
+        host = exchange.url.split("/", 3)[2] if exchange.url.count("/") > 1 else ""
+        named = any(name.lower() == "host" for name, _ in exchange.request_headers)
+        headers = (*(() if named else (("Host", host),)), *exchange.request_headers)
+        block = _http(f"{exchange.method} {path} HTTP/1.1", headers)
+    concurrent = {"WARC-Concurrent-To": _id(exchange, exchange.kind)}
+    return _record(exchange, "request", _without_secrets(block), "application/http; msgtype=request", concurrent)
 
 
-def _metadata(exchange: Exchange, notes: dict[str, Any]) -> ArcWarcRecord:
-    body = json.dumps(notes, sort_keys=True, ensure_ascii=False).encode()
-    return _record(
-        exchange,
-        "metadata",
-        BytesIO(body),
-        len(body),
-        None,
-        content_type="application/json",
-        concurrent=_id(exchange, "response"),
-    )
+def _metadata(exchange: Exchange, notes: Mapping[str, str]) -> ArcWarcRecord:
+    """Return a record that no replay tool takes for the page."""
+    headers = {"WARC-Concurrent-To": _id(exchange, exchange.kind)}
+    made = _record(exchange, "metadata", _fields(notes), WARC_FIELDS, headers)
+    made.rec_headers.replace_header("WARC-Target-URI", f"urn:opeds:{notes.get('article_id', 'page')}")
+    return made
 
 
-def _revisit(exchange: Exchange, digest: str, since: str) -> ArcWarcRecord:
-    headers = {
-        **_warc_headers(exchange, "revisit"),
-        "WARC-Profile": "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest",
-        "WARC-Payload-Digest": f"sha256:{digest}",
-        "WARC-Refers-To-Target-URI": exchange.url,
-        "WARC-Refers-To-Date": since,
-    }
-    line = StatusAndHeaders(f"{exchange.status} {exchange.reason}".strip(), list(exchange.headers), protocol="HTTP/1.1")
-    return _writer().create_warc_record(exchange.url, "revisit", http_headers=line, warc_headers_dict=headers)
-
-
-def _record(
-    exchange: Exchange,
-    kind: str,
-    payload: IO[bytes],
-    length: int,
-    http: StatusAndHeaders | None,
-    content_type: str = "",
-    concurrent: str = "",
-) -> ArcWarcRecord:
-    headers = _warc_headers(exchange, kind)
-    if exchange.truncated and kind == "response":
-        headers["WARC-Truncated"] = exchange.truncated
-    if concurrent:
-        headers["WARC-Concurrent-To"] = concurrent
+def _warcinfo(about: Mapping[str, str]) -> ArcWarcRecord:
+    block = _fields(about)
+    record_id = uuid.uuid5(NAMESPACE, f"warcinfo {block.decode()}")
+    headers = {"WARC-Record-ID": f"<urn:uuid:{record_id}>", "WARC-Date": about["date"]}
     return _writer().create_warc_record(
-        exchange.url,
-        kind,
-        payload=payload,
-        length=length,
-        http_headers=http,
-        warc_content_type=content_type,
-        warc_headers_dict=headers,
+        "", "warcinfo", BytesIO(block), len(block), warc_content_type=WARC_FIELDS, warc_headers_dict=headers
     )
 
 
-def _warc_headers(exchange: Exchange, kind: str) -> dict[str, str]:
-    return {"WARC-Record-ID": _id(exchange, kind), "WARC-Date": iso(exchange.fetched_at)}
+def _revisit(one: SeenAgain) -> ArcWarcRecord:
+    exchange = one.exchange
+    headers = {
+        "WARC-Profile": IDENTICAL if one.digest else NOT_MODIFIED,
+        "WARC-Refers-To-Target-URI": exchange.url,
+        "WARC-Refers-To-Date": one.since,
+        **({"WARC-Payload-Digest": one.digest} if one.digest else {}),
+    }
+    line = f"HTTP/1.1 {exchange.status} {exchange.reason}".strip()
+    block = _http(line, exchange.headers)
+    return _record(exchange, "revisit", block, "application/http; msgtype=response", headers)
+
+
+def _record(exchange: Exchange, kind: str, block: bytes, content_type: str, more: Mapping[str, str]) -> ArcWarcRecord:
+    headers = {"WARC-Record-ID": _id(exchange, kind), "WARC-Date": iso_exact(exchange.fetched_at), **more}
+    return _writer().create_warc_record(
+        exchange.url, kind, BytesIO(block), len(block), warc_content_type=content_type, warc_headers_dict=headers
+    )
+
+
+def _http(line: str, headers: Iterable[tuple[str, str]]) -> bytes:
+    return StatusAndHeaders(line, list(headers), protocol="").to_ascii_bytes().lstrip()
+
+
+def _without_secrets(request: bytes) -> bytes:
+    """Return a request without the headers that are somebody's own."""
+    head, end, body = request.partition(b"\r\n\r\n")
+    kept = (ln for ln in head.split(b"\r\n") if ln.partition(b":")[0].strip().lower().decode() not in SECRET_HEADERS)
+    return b"\r\n".join(kept) + end + body
+
+
+def _fields(told: Mapping[str, str]) -> bytes:
+    lines = (f"{name}: {' '.join(value.split())}\r\n" for name, value in told.items() if value)
+    return "".join(lines).encode()
 
 
 def _id(exchange: Exchange, kind: str) -> str:
-    return f"<urn:uuid:{uuid.uuid5(NAMESPACE, f'{kind} {exchange.url} {iso(exchange.fetched_at)}')}>"
+    digest = hashlib.sha256(exchange.body).hexdigest()[:16]
+    named = uuid.uuid5(NAMESPACE, f"{kind} {exchange.url} {iso_exact(exchange.fetched_at)} {digest}")
+    return f"<urn:uuid:{named}>"
+
+
+def payload_digest(body: bytes) -> str:
+    """Return a payload's digest as WARC tools write it."""
+    return f"sha1:{base64.b32encode(hashlib.sha1(body, usedforsecurity=False).digest()).decode()}"
 
 
 @cache
 def _writer() -> WARCWriter:
     """Return a writer that makes records; it writes none itself, so one serves all."""
     return WARCWriter(BytesIO(), gzip=False, warc_version="1.1")
+
+
+# -- what is read ------------------------------------------------------------------------------------------------
+
+
+def exchange_of_record(record: Record, software: str = "", request: Record | None = None) -> Exchange:
+    """Return the exchange that a `response`, `resource` or `revisit` record holds, and the request where it is known.
+
+    Raises `UnreadableWarc` for a record without a date, or whose block is not HTTP.
+    """
+    when = _moment(record.header("warc-date"))
+    headers: Headers
+    truncated = record.header("warc-truncated") or ("length" if record.length > MOST_BLOCK else "")
+    origin = Origin(
+        record.header("warc-record-id"),
+        record.header("warc-block-digest"),
+        software,
+        record.header("warc-ip-address"),
+        record.header("warc-protocol"),
+        record.header("warc-payload-digest"),
+        record.header("warc-refers-to"),
+        _refers_to_date(record),
+        fault=digest_fault(record),
+    )
+    if record.kind == "resource":
+        headers = (("Content-Type", record.header("content-type")),)
+        block = record.block
+        return Exchange(record.url, when, 200, "", headers, block, truncated=truncated, kind="resource", origin=origin)
+    status, reason, headers, body = _http_of(record.block)
+    made = Exchange(record.url, when, status, reason, headers, body, truncated=truncated, origin=origin)
+    if record.kind == "revisit":
+        return replace(made, kind="revisit")
+    return replace(made, recorded=record.block, request=request.block if request else b"")
+
+
+def _refers_to_date(record: Record) -> str:
+    date = record.header("warc-refers-to-date")
+    return iso_exact(_moment(date)) if date else ""
+
+
+def _moment(text: str) -> datetime:
+    """Return a record's date, whatever its precision and zone; WARC's own are UTC, ARC's are 14 digits."""
+    try:
+        if DIGITS_14.fullmatch(text):
+            return datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+        found = datetime.fromisoformat(text)
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise UnreadableWarc(f"a record's date is {text!r}" if text else "a record has no date") from error
+
+
+def _http_of(block: bytes) -> tuple[int, str, Headers, bytes]:
+    """Return status, reason, headers and body of an answer."""
+    first = HTTP.match(block)
+    if first is None:
+        raise UnreadableWarc("a record's block is no answer of HTTP")
+    end = HEADER_END.search(block, first.end() - 2)
+    head, body = (block[first.end() : end.start()], block[end.end() :]) if end else (block[first.end() :], b"")
+    lines = re.sub(rb"\r?\n[ \t]+", b" ", head).decode("latin-1").splitlines()
+    split = (line.partition(":") for line in lines)
+    headers = tuple((name.strip(), value.strip()) for name, colon, value in split if colon)
+    return int(first[2]), (first[3] or b"").decode("latin-1"), headers, body
+
+
+def digest_fault(record: Record) -> str:
+    """Return which of a record's own digests does not fit, as a sentence; empty where they fit, or say nothing.
+
+    A payload's digest may be meant with codings or without: recorders differ.
+    """
+    if len(record.block) < record.length:
+        return ""
+    stated = record.header("warc-block-digest")
+    if stated and _equals(stated, record.block) is False:
+        return "the record's block is not what its digest says"
+    stated = record.header("warc-payload-digest")
+    if not stated or record.kind == "revisit":
+        return ""
+    end = HEADER_END.search(record.block) if record.block.startswith(b"HTTP/") or record.kind == "request" else None
+    body = record.block[end.end() :] if end else record.block
+    if _equals(stated, body) is not False:
+        return ""
+    headers = _http_of(record.block)[2] if record.block.startswith(b"HTTP/") else ()
+    sent = tuple((name, value) for name, value in headers if name.lower() == "transfer-encoding")
+    spellings = (undone(body, some, MAX_PAYLOAD).body for some in (sent, headers))
+    fits = any(_equals(stated, spelling) is not False for spelling in spellings)
+    return "" if fits else "the page is not what its payload digest says"
+
+
+def _equals(stated: str, data: bytes) -> bool | None:
+    """Whether data has the digest stated, in hexadecimal or base 32; None where we cannot tell."""
+    name, _, value = stated.partition(":")
+    name = name.strip().lower().replace("-", "")
+    if name not in {"sha1", "sha256", "sha512", "md5"}:
+        return None
+    digest = hashlib.new(name, data, usedforsecurity=False).digest()
+    value = value.strip()
+    return value.lower() == digest.hex() or value.upper().rstrip("=") == base64.b32encode(digest).decode().rstrip("=")
+
+
+def exchanges(stream: IO[bytes], name: str) -> Iterator[Exchange]:
+    """Yield every answer in a WARC file of ours; raise `UnreadableWarc` where it is damaged.
+
+    What was read before that has been yielded by then.
+    """
+    for record in _sound(stream, name):
+        if record.kind in {"response", "resource"}:
+            try:
+                yield exchange_of_record(record)
+            except UnreadableWarc as error:
+                raise UnreadableWarc(f"{name}: {error}") from error
+
+
+def _sound(stream: IO[bytes], name: str) -> Iterator[Record]:
+    """Yield every record of a file of ours; raise `UnreadableWarc` where it is damaged."""
+    count = 0
+    for record in records(stream, lambda kind, url: MOST_BLOCK):
+        if isinstance(record, Trouble):
+            raise UnreadableWarc(f"{name}: at byte {record.offset} {record.said}; {count} whole records were read")
+        count += 1
+        yield record
+    if count == 0:
+        raise UnreadableWarc(f"{name} holds no whole WARC record: is it empty, cut short, or another kind of file?")
+
+
+def read_capture(body: bytes, key: str) -> Capture:
+    """Return the capture in one of our page files; raise `UnreadableWarc` if it holds no answer."""
+    found: Capture | None = None
+    notes: dict[str, str] = {}
+    for record in _sound(BytesIO(body), key):
+        if record.kind in {"response", "resource"} and found is None:
+            try:
+                found = capture_of(replace(exchange_of_record(record), origin=None))
+            except UnreadableWarc as error:
+                raise UnreadableWarc(f"{key}: {error}") from error
+        elif record.kind == "metadata":
+            notes = _notes(record)
+    if found is None:
+        raise UnreadableWarc(f"{key} holds no response")
+    via = BY_FILE if "copied_from" in notes or "copied_software" in notes else ""
+    return replace(found, doubt=notes.get("fault", ""), via=via)
+
+
+def _notes(record: Record) -> dict[str, str]:
+    """Return what the metadata of one of our page files says; it was JSON before 2026-11-27."""
+    if record.header("content-type") == "application/json":
+        try:
+            told: Any = json.loads(record.block)
+        except ValueError:
+            return {}
+        return {str(name): str(value) for name, value in told.items()} if isinstance(told, dict) else {}
+    split = (line.partition(": ") for line in record.block.decode("utf-8", "replace").splitlines())
+    return {name: value for name, _, value in split}
+
+
+def damaged(body: bytes, key: str) -> list[str]:
+    """Return which digests of a WARC file do not fit; raise `UnreadableWarc` when it ends early."""
+    told: Sequence[tuple[str, str]] = [(record.kind, digest_fault(record)) for record in _sound(BytesIO(body), key)]
+    return [f"{kind} record: {fault}" for kind, fault in told if fault]

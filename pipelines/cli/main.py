@@ -36,7 +36,10 @@ Since = Annotated[str, typer.Option(help="First day in Seoul.")]
 Until = Annotated[str, typer.Option(help="Last day in Seoul, included.")]
 SourceNames = Annotated[list[str], typer.Option("--source", help="A source; may be repeated.  [default: all]")]
 Revisit = Annotated[bool, typer.Option("--revisit", help="Instead: revisit pages that are 1, 3, 7 or 30 days old.")]
-Files = Annotated[list[Path] | None, typer.Argument(help="WARC files, of any crawler; - is standard input.")]
+Files = Annotated[
+    list[str] | None,
+    typer.Argument(help="WARC, ARC or WACZ files of any crawler, folders, http(s):// or s3:// addresses, - (stdin)."),
+]
 
 
 @app.command("run")
@@ -82,13 +85,16 @@ def ingest_command(
     crawls: Annotated[bool, typer.Option("--crawls", help="Instead: what spiders started by hand brought.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Archive the op-eds in anyone's WARC files; count the rest.
+    """Archive the op-eds in anyone's web archives; count the rest.
+
+    WARC and ARC, plain, gzipped or zstd, and WACZ, by their first bytes. What is damaged costs itself: it is named with
+    its place, what comes behind it is read, and the command ends with 1.
 
     With --crawls: every crawl in the bucket that was started by hand and is not archived yet, under its own days; and
     crawls that a run or a DAG left behind, once they are a day old.
     """
     if crawls == bool(files):
-        raise WrongUsage("give WARC files, or --crawls")
+        raise WrongUsage("give WARC, ARC or WACZ files, or --crawls")
     if files:
         return _ingest(files, as_json, dry=False)
     from pipelines.archive.identity import reach_existing
@@ -202,7 +208,7 @@ def retry_command(source: OneSource = "", write: Write = False, as_json: Json = 
 
 @app.command("plan")
 def plan_command(
-    files: Annotated[list[Path] | None, typer.Argument(help="WARC files; or give --day, --since, --until.")] = None,
+    files: Annotated[list[str] | None, typer.Argument(help="As for ingest; or give --day, --since, --until.")] = None,
     day: Day = "",
     since: Since = "",
     until: Until = "",
@@ -567,7 +573,7 @@ def _say(told: dict[str, Any], sentence: str, as_json: bool) -> None:
         print(sentence)
 
 
-def _ingest(files: list[Path], as_json: bool, dry: bool) -> None:
+def _ingest(files: list[str], as_json: bool, dry: bool) -> None:
     from pipelines.archive.embedded import reachable
     from pipelines.cli.progress import Watcher
     from pipelines.cli.show_jobs import print_report
@@ -577,7 +583,7 @@ def _ingest(files: list[Path], as_json: bool, dry: bool) -> None:
     with Watcher(quiet=as_json) as watcher:
         report = ingest_files(settings, files, watcher.progress, dry)
     print_report(report, settings, as_json, dry)
-    if report.failures:
+    if report.failures or report.damage:
         raise SystemExit(1)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pipelines.jobs.rederive import Difference
     from pipelines.jobs.verify import Fault
 
+PLACES_SHOWN = 3  # of the damage in a file
 ARCHIVED = (Verdict.NEW, Verdict.COPY, Verdict.REVISED)
 
 
@@ -30,22 +31,21 @@ def print_report(report: Any, settings: Settings, as_json: bool, dry: bool = Fal
     """Print what a run came to: a table by source, then what deserves a name."""
     if as_json:
         return _print_objects(report)
-    outcomes: list[Outcome] = report.outcomes
+    outcomes = _as_they_stand(report)
     if outcomes:
         _print_counts(outcomes, dry)
     else:
         console.print("nothing new came in")
-    _print_named("recognised as copies", [(o.article_id, _of(o)) for o in outcomes if o.verdict is Verdict.COPY])
+    _print_named(
+        "recognised as copies", [(o.article_id, _of(o, report)) for o in outcomes if o.verdict is Verdict.COPY]
+    )
     _print_named(
         "corrected since",
         [(o.article_id, f"opeds show {o.article_id}") for o in outcomes if o.verdict is Verdict.REVISED],
     )
     aside = [o for o in outcomes if o.verdict in {Verdict.REJECTED, Verdict.FAILED, Verdict.GONE, Verdict.DISALLOWED}]
     _print_named("set aside", [(o.article_id, f"{o.verdict.value}: {'; '.join(o.reasons)}") for o in aside])
-    for why, count in sorted(report.skipped.items()):
-        console.print(f"  {count} answers {shown(why)}", soft_wrap=True)
-    for name, urls in sorted(report.unknown.items()):
-        console.print(f"  [dim]of {name}, such as[/] {shown('  '.join(urls))}", soft_wrap=True)
+    _print_left_out(report)
     for name, why in sorted(report.failures.items()):
         console.print(f"[red]{shown(name)}: {shown(why)}[/]")
     _print_closings(report)
@@ -56,6 +56,36 @@ def print_report(report: Any, settings: Settings, as_json: bool, dry: bool = Fal
             f"in {shown(settings.archive)}{f' at {settings.endpoint}' if settings.endpoint else ''}, "
             f"log at {report.published.seq}, catalogue version {report.published.version}"
         )
+
+
+def _as_they_stand(report: Any) -> list[Outcome]:
+    """Return the outcomes, new ones as copies or not by how the articles are grouped now, whichever came first."""
+    return [_as_it_stands(outcome, report.groups.get(outcome.article_id)) for outcome in report.outcomes]
+
+
+def _as_it_stands(outcome: Outcome, primary: str | None) -> Outcome:
+    if primary is None or outcome.verdict not in {Verdict.NEW, Verdict.COPY}:
+        return outcome
+    return replace(outcome, verdict=Verdict.NEW if primary == outcome.article_id else Verdict.COPY)
+
+
+def _print_left_out(report: Any) -> None:
+    """Print what web archives held besides: records by type, answers by status, what was left out and why, damage."""
+    if report.records:
+        kinds = ", ".join(f"{count} {shown(kind)}" for kind, count in sorted(report.records.items()))
+        statuses = ", ".join(f"{count} of {status or 'no HTTP'}" for status, count in sorted(report.statuses.items()))
+        console.print(f"[dim]records:[/] {kinds}{f'; [dim]answers by status:[/] {statuses}' if statuses else ''}")
+    for why, count in sorted(report.skipped.items()):
+        console.print(f"  {count} answers {shown(why)}", soft_wrap=True)
+        if why.startswith("of ") and "name no article" not in why:
+            continue  # other sites, other sections, pictures: nobody looks for them
+        for url in report.examples.get(why, ()):
+            console.print(f"    [dim]{shown(url)}[/]", soft_wrap=True)
+    for name, places in sorted(report.damage.items()):
+        for offset, said in places[:PLACES_SHOWN]:
+            console.print(f"[red]{shown(name)}, at byte {offset}:[/] {shown(said)}", soft_wrap=True)
+        if len(places) > PLACES_SHOWN:
+            console.print(f"[red]{shown(name)}:[/] {len(places) - PLACES_SHOWN} more places", soft_wrap=True)
 
 
 def _print_closings(report: Any) -> None:
@@ -76,7 +106,7 @@ def _print_closings(report: Any) -> None:
 def _print_objects(report: Any) -> None:
     """Print one JSON object a line: each outcome, each day closed, each failure."""
     objects: list[dict[str, Any]] = [
-        {k: v for k, v in asdict(outcome).items() if v not in ("", ())} for outcome in report.outcomes
+        {k: v for k, v in asdict(outcome).items() if v not in ("", ())} for outcome in _as_they_stand(report)
     ]
     for days in (report.closings, report.proved):
         objects += [
@@ -84,10 +114,21 @@ def _print_objects(report: Any) -> None:
             for key, c in days.items()
         ]
     objects += [{"failed": what, "reason": why} for what, why in report.failures.items()]
-    counts = Counter(UNLISTED if is_waiting(o) else o.verdict.value for o in report.outcomes)
-    done = {
-        "done": {"outcomes": counts, "skipped": report.skipped, "unknown": report.unknown, "complete": report.complete}
+    counts = Counter(UNLISTED if is_waiting(o) else o.verdict.value for o in _as_they_stand(report))
+    objects += [
+        {"damaged": name, "offset": offset, "reason": said}
+        for name, places in report.damage.items()
+        for offset, said in places
+    ]
+    told = {
+        "outcomes": counts,
+        "records": report.records,
+        "answers": report.statuses,
+        "skipped": report.skipped,
+        "examples": report.examples,
+        "complete": report.complete,
     }
+    done: dict[str, dict[str, Any]] = {"done": {name: value for name, value in told.items() if value not in ({}, ())}}
     if report.published:
         done["done"] |= {"log": report.published.seq, "catalogue": report.published.version}
     print_json([*objects, done])
@@ -137,9 +178,12 @@ def _print_named(title: str, items: list[tuple[str, str]]) -> None:
         console.print(f"  … and {len(items) - 12} more")
 
 
-def _of(outcome: Outcome) -> str:
-    best = max(outcome.matches, key=lambda match: match.overlap.c_small)
-    return f"is {best.article_id}: {best.overlap.c_small:.0%} of the shorter text shared"
+def _of(outcome: Outcome, report: Any) -> str:
+    """Return which op-ed a copy is, and how much they share, where the copy came second."""
+    best = max(outcome.matches, key=lambda match: match.overlap.c_small, default=None)
+    primary = report.groups.get(outcome.article_id) or (best.article_id if best else "")
+    shares = (match.overlap.c_small for match in outcome.matches if match.article_id == primary)
+    return f"is {primary}" + "".join(f": {share:.0%} of the shorter text shared" for share in shares)
 
 
 def print_verified(counts: dict[str, int], findings: Sequence[Fault], as_json: bool) -> None:

@@ -105,6 +105,8 @@ def _no_article(article: Article, seen: Evidence, short: bool) -> Iterator[Reaso
 
 
 def _cut(seen: Evidence, short: bool) -> Iterator[Reason]:
+    if seen.capture.doubt:
+        yield Status.REJECT, "digest_mismatch"
     if seen.capture.truncated:
         yield Status.TRUNCATED, "answer_cut_off"
     if _is_walled(seen):

@@ -255,14 +255,20 @@ class Index:
         with self._connection() as c:
             return list(c.scalars(sa.select(ADDRESS.c.url).where(ADDRESS.c.article_id == article_id).order_by("url")))
 
-    def seen(self, article_ids: Iterable[str]) -> set[tuple[str, str]]:
-        """Return (article_id, fetched_at) of each logged sighting of these articles, set-aside pages included."""
-        query = sa.select(SIGHTING.c.article_id, SIGHTING.c.fetched_at)
+    def seen(self, article_ids: Iterable[str]) -> set[tuple[str, str, str]]:
+        """Return (article_id, fetched_at, capture_key) of each logged sighting of these articles, set-aside pages
+        included, and of each capture that a manifest names, whose moment is empty."""
+        query = sa.select(SIGHTING.c.article_id, SIGHTING.c.fetched_at, SIGHTING.c.capture_key)
         with self._connection() as c:
             rows = (
                 r for some in in_portions(article_ids) for r in c.execute(query.where(SIGHTING.c.article_id.in_(some)))
             )
-            return {(row.article_id, row.fetched_at) for row in rows}
+            found = {(row.article_id, row.fetched_at, row.capture_key) for row in rows}
+            named = sa.select(CAPTURE.c.article_id, CAPTURE.c.key)
+            keys = (
+                r for some in in_portions(article_ids) for r in c.execute(named.where(CAPTURE.c.article_id.in_(some)))
+            )
+            return found | {(row.article_id, "", row.key) for row in keys}
 
     # -- publish, commit, then query ---------------------------------------------------------
 
@@ -341,6 +347,13 @@ class Index:
             return apply_manifest(c, seq, manifest, self.own)
 
     # -- for the catalogue -------------------------------------------------------------------
+
+    def groups_of(self, article_ids: Iterable[str]) -> dict[str, str]:
+        """Return the primary of each of these articles."""
+        query = sa.select(ARTICLE.c.article_id, ARTICLE.c.oped_id)
+        with self._connection() as c:
+            some = (c.execute(query.where(ARTICLE.c.article_id.in_(p))) for p in in_portions(article_ids))
+            return {row.article_id: row.oped_id or row.article_id for rows in some for row in rows}
 
     def members(self) -> dict[str, Grouped]:
         """Return every article by its id, with its group."""

@@ -37,6 +37,7 @@ from pipelines.sources.addresses import split_id
 
 Pair = tuple[str, str]
 SETTLING = timedelta(hours=20)  # between two looks that find nothing: a daily one an hour early counts
+TO_THE_SECOND = len("2026-06-01T00:00:00")
 FINAL = "HTTP 410"  # the reason of an outcome GONE that needs no second look
 
 
@@ -130,7 +131,9 @@ def _apply_contents(
         before = dict(row)
         row["first_seen"] = min(row["first_seen"], o.fetched_at)
         row["published_at"] = min(filter(None, (row["published_at"], o.published_at)), default=None)
-        comes_last = o.fetched_at > latest.get(o.article_id, "")
+        comes_last = (
+            o.fetched_at[:TO_THE_SECOND] > latest.get(o.article_id, "")[:TO_THE_SECOND]
+        )  # fractions do not sort as texts
         latest[o.article_id] = max(o.fetched_at, latest.get(o.article_id, ""))
         if o.verdict is not Verdict.UNCHANGED or row != before or not comes_last:
             changed.add(o.article_id)

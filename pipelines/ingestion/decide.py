@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from pipelines.clock import iso
+from pipelines.clock import iso, iso_exact
 from pipelines.extraction.quality import NOT_OPINION
 from pipelines.ingestion.load import known_content, outdated
 from pipelines.ingestion.read import ReadPage
@@ -92,7 +92,7 @@ def re_extract(
             Verdict.REREAD,
             page.url,
             article_id,
-            iso(step.fetched_at),
+            iso_exact(step.fetched_at),
             page.content16,
             rules8,
             step.capture_key,
@@ -131,7 +131,7 @@ def outcome_of(sighting: Sighting, verdict_: Verdict, **more: object) -> Outcome
         verdict_,
         sighting.url,
         sighting.article_id,
-        iso(sighting.fetched_at),
+        iso_exact(sighting.fetched_at),
         capture_key=sighting.capture_key,
         routes=sighting.routes,
         aliases=sighting.aliases,

@@ -42,6 +42,7 @@ class Part:
     day: str
     logged_at: str
     crawls: tuple[str, ...] = ()
+    files: tuple[manifests.SourceFile, ...] = ()
 
     @classmethod
     def of_today(cls, run: str, name: str) -> Self:
@@ -188,7 +189,11 @@ def _candidate(archive: Archive, indexed: IndexedText, text: str, text_ko: str) 
 
 def log_part(archive: Archive, part: Part, outcomes: Iterable[Outcome]) -> None:
     """Log the outcomes of a part: from here on they are in the archive."""
-    commit(archive, manifests.Manifest(part.run, part.name, part.day, part.logged_at, part.crawls, tuple(outcomes)))
+    told = tuple(outcomes)
+    came = tuple(sorted({o.capture_key for o in told if o.capture_key and o.via}))
+    files = tuple(replace(file, captures=came) for file in part.files)
+    made = manifests.Manifest(part.run, part.name, part.day, part.logged_at, part.crawls, told, files=files)
+    commit(archive, made)
 
 
 def ingest_orphans(archive: Archive, part: Part, keys: Iterable[str], on_outcome: OnOutcome) -> list[Outcome]:
@@ -217,7 +222,7 @@ def _sighting_of(archive: Archive, key: str) -> Sighting | Outcome:
         capture = read_capture(archive.store.read(key), key)
     except (NotArchived, UnreadableWarc) as error:
         return Outcome(Verdict.FAILED, "", article_id, routes=ORPHANED, reasons=(str(error),))
-    return Sighting(article_id, capture.url, capture.fetched_at, key, ORPHANED)
+    return Sighting(article_id, capture.url, capture.fetched_at, key, ORPHANED, via=capture.via)
 
 
 def _better_known(archive: Archive, place: Place, page: ReadPage | None) -> bool:

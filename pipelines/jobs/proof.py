@@ -87,7 +87,7 @@ def _shows(archive: Archive, summary: Summary | None, route: str, day: str) -> b
     if summary.outside_cut or shown is None or not (shown.back_to and shown.back_to < day < shown.days[-1]):
         return False
     of_day = {article_id for article_id, when in summary.outside if when == day}
-    return of_day <= {article_id for article_id, _ in archive.index.seen(of_day)}
+    return of_day <= {article_id for article_id, _, _ in archive.index.seen(of_day)}
 
 
 def _without(before: Closing, proved: Sequence[Unproved]) -> Closing:

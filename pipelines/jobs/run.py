@@ -17,7 +17,7 @@ from pipelines.errors import CrawlFailed, OpedsError
 from pipelines.index.opened import Archive, dry_run, open_archive
 from pipelines.jobs.crawls import Crawl, days_of, raise_if_failed, start_crawl
 from pipelines.jobs.day import addresses_due, close, ingest_crawl, ingest_waiting, prove_earlier_days
-from pipelines.jobs.import_warc import ingest_parts, readers_of
+from pipelines.jobs.import_warc import ingest_file, readers_of
 from pipelines.jobs.report import Asked, Progress, Report, show_outcome
 from pipelines.settings import Settings
 from pipelines.sources import source_named
@@ -41,6 +41,7 @@ def run_days(settings: Settings, asked: Asked, environment: Mapping[str, str], p
     report.proved = prove_earlier_days(archive, run_id, summaries)
     progress("publish", "")
     report.published = publish(archive, settings)
+    report.note_groups(archive.index)
     return report
 
 
@@ -140,8 +141,7 @@ def plan_days(settings: Settings, asked: Asked, environment: Mapping[str, str], 
             try:
                 crawl.wait(partial(progress, name))
                 raise_if_failed(parse_summary(Path(f"{warc}.json").read_bytes()))
-                for _ in ingest_parts(archive, warc, run_id, progress, report, readers):
-                    pass
+                ingest_file(archive, warc, run_id, progress, report, readers)
             except CrawlFailed as error:
                 report.failures[name] = str(error)
     return report
