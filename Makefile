@@ -20,7 +20,7 @@ airflow-down: install ## stop what `make airflow` left running, and remove what 
 
 debian: # what a few tests need from Debian, where we may install it; they skip otherwise
 	@ls /usr/lib/postgresql/*/bin/initdb /usr/bin/redis-server >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] && \
-	  command -v apt-get >/dev/null && apt-get update -qq >/dev/null 2>&1; apt-get install -qq -y postgresql redis-server \
+	  command -v apt-get >/dev/null && apt-get update -qq >/dev/null 2>&1; apt-get install -qq -y postgresql redis-server wget \
 	  >/dev/null 2>&1; } || echo "PostgreSQL and Redis are not both here: their tests are skipped"
 
 test: $(VENV)/dev.installed debian ## all tests, offline, in less than nine minutes
@@ -31,6 +31,8 @@ test-exhaustive: $(VENV)/dev.installed ## of these, the kills alone
 	@LONG=1 $(BIN)/python -m pytest -n 2 tests/test_crash.py
 test-backfill: $(VENV)/dev.installed debian ## thirty days through Celery, a worker killed in the middle: ten minutes more
 	@BACKFILL_DAYS=30 $(BIN)/python -m pytest -s -m distributed tests/test_airflow.py
+test-others: $(VENV)/dev.installed $(VENV)/others.installed debian ## other tools write for us and read us: wget, warcprox, pywb
+	@OTHERS=1 $(BIN)/python -m pytest -s tests/test_others.py
 test-image: $(VENV)/dev.installed ## the image's steps in an empty environment; needs the package index
 	@IMAGE=1 $(BIN)/python -m pytest -s tests/test_infra.py -k image
 lint: $(VENV)/dev.installed ## format, lint, spelling, types
@@ -45,6 +47,9 @@ lock: ## write the lock files anew (needs uv)
 	$(LOCK) --extra airflow --extra distributed --extra postgres --extra operations -c requirements-airflow.lock \
 	  -o requirements-operations.lock
 	$(LOCK) --all-extras -c requirements.lock -c requirements-airflow.lock -c requirements-operations.lock -o requirements-dev.lock
+
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 tests/others.in \
+	  -o requirements-others.lock
 
 clean: down airflow-down ## remove the demo's archive and everything built
 	rm -rf .demo $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -66,5 +71,9 @@ $(VENV)/airflow.installed: requirements-airflow.lock $(VENV)/run.installed
 	@echo "installing Airflow into $(VENV) (a minute or two at first)"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements-airflow.lock
 	@touch $@
+$(VENV)/others.installed: requirements-others.lock $(VENV)/run.installed
+	@$(PYTHON) -m venv $(VENV)/others
+	@$(VENV)/others/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements-others.lock
+	@touch $@
 
-.PHONY: help install run down airflow airflow-down debian test test-long test-exhaustive test-backfill test-image lint bench lock clean
+.PHONY: help install run down airflow airflow-down debian test test-long test-exhaustive test-backfill test-others test-image lint bench lock clean

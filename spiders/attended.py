@@ -10,6 +10,8 @@ from scrapy import signals
 from scrapy.crawler import Crawler
 from scrapy.utils.defer import deferred_from_coro
 
+from pipelines.archive.crawl_summary import STARTED
+
 
 class Attended:
     """Watches stdin of a crawl started with `-a attended=1`; the parent holds the other end of the pipe."""
@@ -25,8 +27,9 @@ class Attended:
         return made
 
     def spider_opened(self) -> None:
-        """Begin to watch."""
+        """Say that the crawl has started, and begin to watch."""
         if getattr(self.crawler.spider, "attended", False):
+            print(STARTED, flush=True)
             threading.Thread(target=self._watch, daemon=True).start()
 
     def _watch(self) -> None:

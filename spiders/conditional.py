@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from io import BytesIO
 from typing import Self
 
 from scrapy import Request
@@ -10,9 +11,8 @@ from scrapy.crawler import Crawler
 
 from pipelines.archive.keys import captures_prefix
 from pipelines.archive.store import Store
-from pipelines.archive.warc import read_capture
+from pipelines.archive.warc import Exchange, exchanges
 from pipelines.errors import OpedsError
-from pipelines.model import Capture
 from pipelines.sources.addresses import canonical_url, place_of
 from spiders.source import SourceSpider
 
@@ -41,19 +41,20 @@ class AskWhetherChanged:
         place = place_of(request.url, [spider.place_source])
         if place is None:
             return
-        key, capture = await asyncio.to_thread(_kept, spider.store, place.article_id)
-        if capture is None or canonical_url(capture.url, spider.place_source) != place.canonical_url:
+        key, kept = await asyncio.to_thread(_kept, spider.store, place.article_id)
+        if kept is None or canonical_url(kept.url, spider.place_source) != place.canonical_url:
             return
-        known = {name: capture.header(validator) for name, validator in HEADERS.items() if capture.header(validator)}
+        known = {name: kept.header(validator) for name, validator in HEADERS.items() if kept.header(validator)}
         if known:
             request.headers.update(known)
             request.meta["kept"] = key
+            request.meta["kept_digest"] = kept.origin.payload_digest if kept.origin else ""
 
 
-def _kept(store: Store, article_id: str) -> tuple[str, Capture | None]:
+def _kept(store: Store, article_id: str) -> tuple[str, Exchange | None]:
     """Return the latest capture of an article, with its key; where it cannot be read, the page is asked for in full."""
     try:
         key = max(store.keys(captures_prefix(article_id)), default="")
-        return key, read_capture(store.read(key), key) if key else None
+        return key, next(exchanges(BytesIO(store.read(key)), key), None) if key else None
     except OpedsError:
         return "", None

@@ -6,7 +6,6 @@ Scrapy calls this an item pipeline; it has nothing to do with the package `pipel
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
@@ -16,10 +15,9 @@ from scrapy.crawler import Crawler
 from pipelines.archive.captures import capture_file, store_capture
 from pipelines.archive.crawl_summary import Summary, summary_body
 from pipelines.archive.identity import identify
-from pipelines.archive.keys import capture_key, crawl_key
+from pipelines.archive.keys import capture_key, crawl_key, date_in
 from pipelines.archive.store import Store, open_store
 from pipelines.archive.warc import SeenAgain, crawl_file, payload_digest
-from pipelines.clock import STAMP, iso
 from pipelines.errors import OpedsError, WrongUsage
 from pipelines.settings import read_settings
 from spiders.settings import BOT_NAME, USER_AGENT
@@ -90,14 +88,13 @@ class Deposit:
             return
         key, _ = store_capture(self.store, fresh, body)
         if key != fresh:
-            self.revisits.append(SeenAgain(page.exchange, _dated(key), payload_digest(page.exchange.body)))
+            self.revisits.append(SeenAgain(page.exchange, date_in(key), payload_digest(page.exchange.body)))
         page.tried.result, page.tried.capture_key = "captured" if key == fresh else "kept", key
 
     def spider_closed(self, reason: str) -> None:
         """Write the crawl's WARC and, last of all, its summary: without one the crawl counts as cut off."""
         summary = self.spider.finished(reason)
-        not_modified = (SeenAgain(exchange, _dated(key)) for exchange, key in self.spider.not_modified)
-        warc = crawl_file(_about(summary), self.spider.answers, [*self.revisits, *not_modified])
+        warc = crawl_file(_about(summary), self.spider.answers, [*self.revisits, *self.spider.not_modified])
         if self.store is None:
             with Path(self.spider.warc).open("ab") as file:
                 file.write(warc)
@@ -123,8 +120,3 @@ def _about(summary: Summary) -> dict[str, str]:
         "http-header-user-agent": USER_AGENT,
         "description": NORMALISED,
     }
-
-
-def _dated(key: str) -> str:
-    """Return the WARC date in a capture's key."""
-    return iso(datetime.strptime(key.rsplit("/", 1)[1][:16], STAMP).replace(tzinfo=UTC))

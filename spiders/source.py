@@ -22,7 +22,7 @@ from pipelines.archive.crawl_summary import CRAWL_DELAY_TOO_LONG, WRONG_USAGE_EX
 from pipelines.archive.identity import MISPLACED
 from pipelines.archive.manifests import RouteReport
 from pipelines.archive.store import Store
-from pipelines.archive.warc import Exchange
+from pipelines.archive.warc import Exchange, SeenAgain
 from pipelines.clock import OLDEST_PAGE, iso, new_run_id, now
 from pipelines.errors import OpedsError
 from pipelines.model import Capture
@@ -91,7 +91,7 @@ class SourceSpider(Spider):
         self.allowed_domains = [*self.place_source.hosts, *self.place_source.same_host]
         self.ended_because = ""  # a sentence, where somebody else ends the crawl
         self.answers: list[Exchange] = []
-        self.not_modified: list[tuple[Exchange, str]] = []  # with the key of the capture that stands
+        self.not_modified: list[SeenAgain] = []
         self.store: Store | None = None  # spiders/deposit.py opens it
         self.invented: bool | None = None  # whether the archive is; a local file takes everything
         self.by_url: dict[str, Tried] = {}

@@ -18,7 +18,8 @@ from scrapy.responsetypes import responsetypes
 from scrapy.utils.defer import deferred_from_coro
 
 from pipelines.archive.identity import MISPLACED, misplaced
-from pipelines.archive.warc import Exchange, capture_of
+from pipelines.archive.keys import date_in
+from pipelines.archive.warc import Exchange, SeenAgain, capture_of
 from pipelines.model import Capture
 
 
@@ -44,7 +45,9 @@ class Wire:
         if request.meta.get("page") and response.status == HTTPStatus.OK:
             request.meta["exchange"] = exchange
         elif response.status == HTTPStatus.NOT_MODIFIED and request.meta.get("kept"):
-            self.crawler.spider.not_modified.append((exchange, request.meta["kept"]))  # type: ignore[union-attr]
+            key, digest = request.meta["kept"], request.meta["kept_digest"]
+            again = SeenAgain(exchange, date_in(key), digest, is_told=True)
+            self.crawler.spider.not_modified.append(again)  # type: ignore[union-attr]
         elif not request.meta.get("carries_text"):
             self.crawler.spider.answers.append(exchange)  # type: ignore[union-attr]
         return _decoded(response, capture)

@@ -255,6 +255,32 @@ def test_a_crawl_ends_with_the_process_that_started_it(newsstand: World, folder:
     assert summary_of(folder).finish_reason == "parent_gone"
 
 
+def test_files_of_the_working_directory_are_not_imported_by_a_crawl(
+    newsstand: World, folder: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("socks.py", "twisted.py", "email.py"):
+        (tmp_path / name).write_text("raise SystemExit('imported')")
+    monkeypatch.chdir(tmp_path)
+    days = [("since", "2026-06-02"), ("until", "2026-06-02"), ("run", "r1")]
+    start_crawl("kjd", days, tmp_path / "log", environment_of(folder) | newsstand.environment).wait(lambda line: None)
+    assert summary_of(folder).counts == {"captured": 3}
+
+
+def test_a_crawl_that_does_not_start_is_told(
+    newsstand: World,
+    folder: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("pipelines.jobs.crawls.LATE", 0.05)
+    days = [("since", "2026-06-02"), ("until", "2026-06-02"), ("run", "r1")]
+    told: list[str] = []
+    start_crawl("kjd", days, tmp_path / "log", environment_of(folder) | newsstand.environment).wait(told.append)
+    assert f"has not started after 0 s; what it says: {tmp_path / 'log'}" in caplog.text
+    assert {line.partition(" ")[0] for line in told} == {"found", "captured"}
+
+
 def test_an_inward_site_is_asked_when_its_source_file_allows_it(
     scrapy: Command, newsstand: World, folder: Settings, tmp_path: Path
 ) -> None:

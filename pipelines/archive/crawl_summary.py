@@ -104,5 +104,6 @@ def _summary(data: dict[str, Any]) -> Summary:
     return Summary(**{"started_by": "run", **data})  # earlier versions did not say who; by hand was the exception
 
 
+STARTED = "started"  # what an attended crawl says first of all
 CRAWL_DELAY_TOO_LONG = "crawl_delay_too_long"  # how a crawl ends whose site asks for too slow a pace
 WRONG_USAGE_EXIT = 2  # exit code of a crawl that cannot be as it was asked

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pipelines.clock import stamp
+from datetime import UTC, datetime
+
+from pipelines.clock import STAMP, iso, stamp
 from pipelines.model import Capture, Rules
 
 
@@ -24,6 +26,15 @@ def article_of(key: str) -> str:
     """
     _, source, native, _ = key.split("/", 3)
     return f"{source}-{native}"
+
+
+def date_in(key: str) -> str:
+    """Return the moment in a capture's key as ISO 8601.
+
+    >>> date_in("captures/kjd/c2068163/20240613T000000Z-0123456789abcdef.warc.gz")
+    '2024-06-13T00:00:00Z'
+    """
+    return iso(datetime.strptime(key.rpartition("/")[2][:16], STAMP).replace(tzinfo=UTC))
 
 
 def record_key(article_id: str, content16: str, rules: Rules) -> str:

@@ -108,20 +108,21 @@ def page_file(exchange: Exchange, notes: Mapping[str, str]) -> bytes:
 
 @dataclass(frozen=True)
 class SeenAgain:
-    """A page that was seen again as an earlier capture has it, whose date is `since`.
+    """A page that was seen again as an earlier capture has it: whose date is `since`, whose payload's digest `digest`.
 
-    `digest` is that of the payload, as we write it; empty for the server's own word that nothing changed.
+    `is_told` says that the server said so, instead of sending it again.
     """
 
     exchange: Exchange
     since: str
-    digest: str = ""
+    digest: str
+    is_told: bool = False
 
 
 def crawl_file(about: Mapping[str, str], exchanges: Iterable[Exchange], revisits: Iterable[SeenAgain]) -> bytes:
     """Return a crawl's own WARC: what it was, answers as served, and a `revisit` for each page seen again."""
     answers = [record for exchange in exchanges for record in (_response(exchange), _request(exchange))]
-    again = [record for one in revisits for record in (_revisit(one), _request(one.exchange))]
+    again = [made for one in revisits for made in (_revisit(one), _request(replace(one.exchange, kind="revisit")))]
     return b"".join(_members([_warcinfo(about), *answers, *again]))
 
 
@@ -178,15 +179,16 @@ def _warcinfo(about: Mapping[str, str]) -> ArcWarcRecord:
 
 
 def _revisit(one: SeenAgain) -> ArcWarcRecord:
+    """Return a `revisit`; that of a 304 has no block, since replay tools would answer 304 instead of the page."""
     exchange = one.exchange
     headers = {
-        "WARC-Profile": IDENTICAL if one.digest else NOT_MODIFIED,
+        "WARC-Profile": NOT_MODIFIED if one.is_told else IDENTICAL,
         "WARC-Refers-To-Target-URI": exchange.url,
         "WARC-Refers-To-Date": one.since,
-        **({"WARC-Payload-Digest": one.digest} if one.digest else {}),
+        "WARC-Payload-Digest": one.digest,
     }
     line = f"HTTP/1.1 {exchange.status} {exchange.reason}".strip()
-    block = _http(line, exchange.headers)
+    block = b"" if one.is_told else _http(line, exchange.headers)
     return _record(exchange, "revisit", block, "application/http; msgtype=response", headers)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from tempfile import TemporaryFile
 from types import FrameType
 from typing import IO, NoReturn
 
-from pipelines.archive.crawl_summary import CRAWL_DELAY_TOO_LONG, WRONG_USAGE_EXIT, Summary, Tried
+from pipelines.archive.crawl_summary import CRAWL_DELAY_TOO_LONG, STARTED, WRONG_USAGE_EXIT, Summary, Tried
 from pipelines.archive.identity import MISPLACED
 from pipelines.clock import iso, now, today
 from pipelines.errors import CrawlFailed, SiteBusy, SiteRefused, WrongArchive, WrongUsage
@@ -26,6 +27,8 @@ from pipelines.model import Outcome, Sighting, Verdict
 from pipelines.settings import child_environment
 from pipelines.sources import Source
 
+LATE = 60.0  # seconds in which a crawl should have started
+logger = logging.getLogger(__name__)
 GRACE = 90.0  # seconds between asking a crawl to end and ending it: an answer under way may take sixty
 RESULTS = {
     "gone": Verdict.GONE,
@@ -115,6 +118,7 @@ class Crawl:
 
     process: subprocess.Popen[str]
     said: IO[str]  # what it wrote to stderr
+    log: Path
 
     def wait(self, progress: Callable[[str], None]) -> None:
         """Hand over each line of progress until the crawl ends; end it if we are interrupted.
@@ -122,15 +126,22 @@ class Crawl:
         Raises the crawl's own sentence when it did not start: `WrongUsage` for what it was asked, else `CrawlFailed`.
         """
         assert self.process.stdout is not None
+        said = "a crawl has not started after %.0f s; what it says: %s"
+        late = threading.Timer(LATE, logger.warning, [said, LATE, self.log])
+        late.daemon = True
+        late.start()
         try:
             for line in self.process.stdout:
-                progress(line.strip())
+                late.cancel()
+                if line.strip() != STARTED:
+                    progress(line.strip())
             code = self.process.wait()
             if code != 0:
                 self.said.seek(0)
                 said = self.said.read().strip() or f"the crawl ended with code {code}"
                 raise (WrongUsage if code == WRONG_USAGE_EXIT else CrawlFailed)(said.splitlines()[-1])
         finally:
+            late.cancel()
             self.end()
 
     def end(self) -> None:
@@ -148,7 +159,8 @@ class Crawl:
 def start_crawl(source: str, arguments: Iterable[tuple[str, str]], log: Path, environment: dict[str, str]) -> Crawl:
     """Start `scrapy crawl`; what it logs goes to the file `log`."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "scrapy", "crawl", source, "-s", f"LOG_FILE={log}", "-a", "attended=1"]
+    # -P: a file named socks.py or email.py in the working directory is not imported instead of the library
+    command = [sys.executable, "-P", "-m", "scrapy", "crawl", source, "-s", f"LOG_FILE={log}", "-a", "attended=1"]
     for name, value in arguments:
         command += ["-a", f"{name}={value}"]
     said = TemporaryFile("w+")  # noqa: SIM115 - it lives as long as the crawl; a pipe that nobody reads meanwhile would stop a talkative crawl
@@ -161,7 +173,7 @@ def start_crawl(source: str, arguments: Iterable[tuple[str, str]], log: Path, en
         process_group=0,
         env=child_environment(SCRAPY_SETTINGS_MODULE="spiders.settings", **environment),
     )
-    return Crawl(process, said)
+    return Crawl(process, said, log)
 
 
 @contextmanager
