@@ -195,7 +195,8 @@ class Overlap:
     """How two texts overlap, in shingles of three words (copies/compare.py).
 
     `smaller` is the article with fewer shingles; `touched` counts the tenths of the larger text that
-    the smaller one reaches, `beyond` the larger text's shingles outside of them.
+    the smaller one reaches, `beyond` the larger text's shingles outside of them; `own_first` and `own_last` the smaller
+    one's shingles before the first and behind the last that both have (0 under the first method).
     """
 
     smaller: str
@@ -206,6 +207,8 @@ class Overlap:
     touched: int
     beyond: int
     method: str = ""  # which version of the comparison made them
+    own_first: int = 0
+    own_last: int = 0
 
 
 @dataclass(frozen=True, slots=True)

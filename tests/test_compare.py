@@ -1,5 +1,7 @@
 """Copies and things that look like them. Labelled sets are scored by `make bench`."""
 
+import pytest
+
 from pipelines.copies.compare import Side, overlap_of, prepared, relation, unites
 from tests.conftest import prose
 
@@ -44,3 +46,27 @@ def test_another_text_has_nothing_to_do_with_it() -> None:
 def test_figures_do_not_know_who_is_asked_first() -> None:
     one, two = prepared(LONG), prepared(LONG[: len(LONG) // 2])
     assert overlap_of("a", one, "b", two) == overlap_of("b", two, "a", one)
+
+
+@pytest.mark.parametrize("at_end", [False, True])
+@pytest.mark.parametrize("own", [10, 18])
+def test_short_texts_under_one_long_furniture_stay_apart(at_end: bool, own: int) -> None:
+    furniture = " ".join(f"notice{n}" for n in range(64))
+    one, two = (" ".join(f"{name}{n}" for n in range(own)) for name in ("harbor", "school"))
+    pair = (f"{one} {furniture}", f"{two} {furniture}") if not at_end else (f"{furniture} {one}", f"{furniture} {two}")
+    assert told(*pair) == "quotes"
+    assert told(furniture + " harbor", furniture) == "same", "nearly all of a short text makes a copy"
+
+
+@pytest.mark.parametrize("quoted", [150, 300])
+def test_a_letter_that_is_mostly_quotation_stays_apart_from_the_column(quoted: int) -> None:
+    own = quoted // 6
+    before, behind = (" ".join(f"{name}{n}" for n in range(own)) for name in ("dear", "yours"))
+    letter = f"{before} {' '.join(LONG.split()[100 : 100 + quoted])} {behind}"
+    assert told(letter, LONG) == "quotes"
+
+
+def test_signs_that_nobody_sees_hide_no_copy() -> None:
+    hidden = "".join(f"{sign}\u00ad" if n % 3 == 0 and sign.isalpha() else sign for n, sign in enumerate(LONG))
+    joined = LONG.replace(" ", " \u200b").replace("w", "w\u2060")
+    assert told(hidden, LONG) == told(joined, LONG) == "same"

@@ -84,7 +84,7 @@ def test_one_oped_in_six_places_is_one_oped(archive: Archive, folder: Settings) 
     (row,) = query_table(folder, "articles", "SELECT matches FROM t WHERE article_id = 'naver-640-0000057385'")
     told = {match["article_id"]: match for match in row["matches"]}
     assert told["kjd-c2068163"]["relation"] == "same"
-    assert told["kjd-c2068163"]["method"] == "w3-tenths/1"
+    assert told["kjd-c2068163"]["method"] == "w3-tenths/2"
 
 
 def test_a_new_primary_takes_over_and_the_old_id_goes_on_resolving(archive: Archive, folder: Settings) -> None:

@@ -73,8 +73,10 @@ class Summary:
 
 
 def summary_body(summary: Summary) -> bytes:
-    """Return a summary as it lies in the bucket."""
-    return to_json({"schema": CRAWL_SCHEMA, **asdict(summary)})
+    """Return a summary as it lies in the bucket; what is empty of an address is left out."""
+    data = asdict(summary)
+    data["addresses"] = [{n: v for n, v in tried.items() if v or n == "url"} for tried in data["addresses"]]
+    return to_json({"schema": CRAWL_SCHEMA, **data})
 
 
 def read_summary(store: Store, key: str) -> Summary:

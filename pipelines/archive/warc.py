@@ -122,8 +122,13 @@ class SeenAgain:
 def crawl_file(about: Mapping[str, str], exchanges: Iterable[Exchange], revisits: Iterable[SeenAgain]) -> bytes:
     """Return a crawl's own WARC: what it was, answers as served, and a `revisit` for each page seen again."""
     answers = [record for exchange in exchanges for record in (_response(exchange), _request(exchange))]
-    again = [made for one in revisits for made in (_revisit(one), _request(replace(one.exchange, kind="revisit")))]
+    again = [made for one in revisits for made in _seen_again(one)]
     return b"".join(_members([_warcinfo(about), *answers, *again]))
+
+
+def _seen_again(one: SeenAgain) -> list[ArcWarcRecord]:
+    """Return the records of a revisit; a 304 needs no request, which only asked whether anything changed."""
+    return [_revisit(one), *([] if one.is_told else [_request(replace(one.exchange, kind="revisit"))])]
 
 
 def _members(made: Iterable[ArcWarcRecord]) -> Iterator[bytes]:

@@ -16,8 +16,10 @@ COMPARED_SHINGLE = 3  # words; shingles of three words survive editing where tho
 TENTHS = 10
 MIN_SHARED, MIN_SMALL, MIN_LARGE, MIN_SPREAD = 40, 0.30, 0.15, 0.8
 TOUCHED = 0.20  # a tenth counts when that share of its shingles is in the other text
-METHOD = "w3-tenths/1"  # raise it whenever the same two texts would give another overlap
+METHOD = "w3-tenths/2"  # raise it whenever the same two texts would give another overlap
 NEARLY_ALL, SHORT_SHARED = 0.9, 12
+SHORT = 120  # shingles of a text that must be nearly all shared
+OWN_ENDS, OWN_PART = 12, 0.2  # shingles at both ends, and which part of a text, that make it another's answer
 QUOTED = 25  # shared shingles from which on a text that is not a copy quotes the other
 EXCERPT, MUCH_SHORTER = 0.6, 0.7
 ROUNDUP_BEYOND, ROUNDUP_TENTHS = 200, 8
@@ -64,6 +66,8 @@ def overlap_of(this_id: str, this: Text, other_id: str, other: Text) -> Overlap:
         spread=_ratio(sum(share >= TOUCHED for share in inside), len(inside)),
         touched=sum(touched for touched, _ in reached),
         beyond=sum(size for touched, size in reached if not touched),
+        own_first=_own(small.shingles, large.distinct),
+        own_last=_own(small.shingles[::-1], large.distinct),
         method=METHOD,
     )
 
@@ -78,6 +82,17 @@ def _short_twins(f: Overlap) -> bool:
     return f.shared >= SHORT_SHARED and f.c_small >= NEARLY_ALL and f.c_large >= NEARLY_ALL
 
 
+def _shares_furniture(f: Overlap) -> bool:
+    """Whether the smaller text is so short that what it does not share is what it says: the rest is a site's own."""
+    return f.c_small < NEARLY_ALL and f.shared < SHORT * f.c_small
+
+
+def _is_letter(f: Overlap) -> bool:
+    """Whether the smaller text has words of its own at both ends, a good part of it: it quotes the other one."""
+    ends, size = f.own_first + f.own_last, f.shared / (f.c_small or 1)
+    return f.c_small < NEARLY_ALL and min(f.own_first, f.own_last) >= OWN_ENDS and ends >= OWN_PART * size
+
+
 def relation(this: Side, other: Side, f: Overlap) -> str:
     """Return what `this` is to `other`, from a stored overlap.
 
@@ -85,6 +100,7 @@ def relation(this: Side, other: Side, f: Overlap) -> str:
     inside a larger one. `this` is taken as the later of the two.
     """
     one = f.c_small >= MIN_SMALL and f.c_large >= MIN_LARGE and f.shared >= MIN_SHARED and f.spread >= MIN_SPREAD
+    one = one and not (_shares_furniture(f) or _is_letter(f))
     if not one and not _short_twins(f):
         return "quotes" if f.shared >= QUOTED else "none"
     if f.c_small >= NEARLY_ALL and f.c_large >= NEARLY_ALL:
@@ -101,6 +117,11 @@ def unites(one: Side, two: Side, f: Overlap) -> bool:
     """Whether two articles belong to one op-ed, whichever arrived first."""
     earlier, later = sorted((one, two), key=lambda side: (side.when, side.article_id))
     return relation(later, earlier, f) in UNITES
+
+
+def _own(shingles: tuple[str, ...], other: frozenset[str]) -> int:
+    """Return how many shingles come before the first that the other text has."""
+    return next((n for n, shingle in enumerate(shingles) if shingle in other), len(shingles))
 
 
 def _tenths(shingles: tuple[str, ...]) -> list[tuple[str, ...]]:

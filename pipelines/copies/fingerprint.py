@@ -17,19 +17,20 @@ INDEXED_SHINGLE = 5  # words of a shingle that is looked up: with 3, templates d
 SAMPLE = 16  # one shingle of so many is in the sketch, chosen by its hash: the same ones in every text
 SHORT_TEXT = 200  # words; a shorter text keeps its smallest hashes instead of a sample
 SMALLEST = 32
+_UNSEEN = re.compile(r"[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]")  # of format
 _APOSTROPHE = re.compile("['’‘`]")
 _WORD = re.compile(r"[^\W_]+")
 
 
 @lru_cache(maxsize=512)  # a text is sketched, then compared
 def words_of(text: str) -> tuple[str, ...]:
-    """Return the words that count: case, apostrophes and punctuation do not.
+    """Return the words that count: case, apostrophes, punctuation and what nobody sees do not.
 
     >>> words_of("It’s “done”!")
     ('its', 'done')
     """
     whole = text if unicodedata.is_normalized("NFKC", text) else unicodedata.normalize("NFKC", text)
-    return tuple(_WORD.findall(_APOSTROPHE.sub("", whole.casefold())))
+    return tuple(_WORD.findall(_APOSTROPHE.sub("", _UNSEEN.sub("", whole).casefold())))
 
 
 def shingles_of(words: Sequence[str], length: int) -> list[str]:

@@ -104,8 +104,8 @@ def commit(archive: Archive, manifest: manifests.Manifest) -> int:
     """Log a manifest under the next number, and return it: what it names is in the archive from here on.
 
     A part that is logged already, perhaps by the same task run twice at once, is not logged again. The manifest gets
-    the digest of every object that it names: from `archive.digests`, which whoever read or created one in this part
-    fills; from the index; else by reading it.
+    the digest of every object that it names and no manifest before it states: from `archive.digests`, which whoever
+    read or created one in this part fills, else by reading it.
     """
     last = archive.index.seq()  # before the question: a manifest of another worker in between is behind this number
     known = archive.index.logged(manifest.run, manifest.part)
@@ -122,8 +122,8 @@ def commit(archive: Archive, manifest: manifests.Manifest) -> int:
 def _digests(archive: Archive, manifest: manifests.Manifest) -> tuple[tuple[str, str], ...]:
     records = {o.record_key for o in manifest.outcomes if o.record_key}
     named = records | {o.capture_key for o in manifest.outcomes if o.capture_key} | set(manifest.crawls)
+    named -= archive.index.digests(named - records).keys()
     known = {key: archive.digests[key] for key in named if key in archive.digests}
-    known |= archive.index.digests(named - records - known.keys())
     known |= {
         key: hashlib.sha256(body).hexdigest() for key, body in read_many(archive.store, sorted(named - known.keys()))
     }

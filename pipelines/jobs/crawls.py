@@ -28,7 +28,7 @@ from pipelines.settings import child_environment
 from pipelines.sources import Source
 
 LATE = 60.0  # seconds in which a crawl should have started
-logger = logging.getLogger(__name__)
+crawl_logger = logging.getLogger(__name__)
 GRACE = 90.0  # seconds between asking a crawl to end and ending it: an answer under way may take sixty
 RESULTS = {
     "gone": Verdict.GONE,
@@ -127,7 +127,7 @@ class Crawl:
         """
         assert self.process.stdout is not None
         said = "a crawl has not started after %.0f s; what it says: %s"
-        late = threading.Timer(LATE, logger.warning, [said, LATE, self.log])
+        late = threading.Timer(LATE, crawl_logger.warning, [said, LATE, self.log])
         late.daemon = True
         late.start()
         try:
