@@ -108,8 +108,9 @@ class Anchor:
 class Manifest:
     """One part of a run's outcomes, or its closing. (run, part) is logged once.
 
-    `digests` are the SHA-256, by key, of every object that it names and no manifest before it does; `previous` is that of the manifest before it, as it
-    lies in the bucket. So whoever holds the last manifest's digest holds the whole log. `sha256` is its own, once read.
+    `digests` are the SHA-256, by key, of every object that it names and no manifest before it does; `previous` is that
+    of the manifest before it, as it lies in the bucket. So whoever holds the last manifest's digest holds the whole
+    log. `sha256` is its own, once read.
     """
 
     run: str
