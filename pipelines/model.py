@@ -41,6 +41,7 @@ class Verdict(StrEnum):
     FAILED = "FAILED"
 
 
+MISLED = "led_elsewhere_for_the_moment"  # a reason of an outcome FAILED
 CONTENT = frozenset({Verdict.NEW, Verdict.UNCHANGED, Verdict.REVISED, Verdict.COPY})  # say what a page held
 
 

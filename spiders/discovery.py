@@ -199,9 +199,9 @@ class Course:
 
     A list goes from new to old, but for pinned entries and wrong dates. A day that does not fit in there is no date:
     its entry is fetched whatever it says, and proves nothing. The days are covered when a whole page, and ten entries
-    in a row that fit, lie before the first of them, or the list ends behind such an entry; where there is one page
-    only, it must end behind ten. Anything else proves nothing: a site may ignore the page's number, lose its dates or
-    sort by something else.
+    in a row that fit, lie before the first of them, or the site says behind such an entry that there is no further
+    page; an only page, and a list that ends in a page without entries, must end behind ten. Anything else proves
+    nothing: a site may ignore the page's number, lose its dates or sort by something else.
     """
 
     def __init__(self, route: Route, first: date, earliest: date, latest: date) -> None:
@@ -266,13 +266,13 @@ class Course:
         self._without_news = 0 if fresh else self._without_news + 1
         if not has_entries and not (more and not self.route.next):
             lost = "0 items: has the layout changed, or is the page made by a script?"
-            return Next(error=lost) if page == 1 else self.ended()
+            return Next(error=lost) if page == 1 else self.ended(is_said=False)
         if fresh and not days:
             return Next(error="no entry has a date that can be read: has the layout changed?")
         if days and max(days) < self.first and (self.is_disordered or self._older_at_end() >= OLDER):
             return Next(error=DISORDERED) if self.is_disordered else Next(reached=True)
         if not more:
-            return self.ended()
+            return self.ended(is_said=False)
         if self.route.next and self._without_news == 2:
             return Next(error=f"page {page} shows nothing new: the site may ignore the page's number")
         return Next(go_on=True) if page < MAX_PAGES else Next(error=f"goes on behind page {MAX_PAGES}")
@@ -282,13 +282,16 @@ class Course:
         older = takewhile(lambda entry: entry.day is not None and entry.day < self.first, reversed(self.in_order))
         return sum(1 for _ in older)
 
-    def ended(self) -> Next:
+    def ended(self, is_said: bool) -> Next:
         """Return what follows where there is no further page: the days are covered if what came last is older, or is
-        of the first day that there is."""
+        of the first day that there is.
+
+        `is_said`: the site answered 404. A page without entries may be another thing, and proves less.
+        """
         if self.is_disordered:
             return Next(error=DISORDERED)
         has_begun = self.back_to is not None and self.back_to <= self.route.first_day
-        if has_begun or self._older_at_end() >= (1 if self.route.next else OLDER):
+        if has_begun or self._older_at_end() >= (1 if is_said else OLDER):
             return Next(reached=True)
         return Next(error=f"goes back to {self.back_to or 'no day'}, and has no further page")
 

@@ -205,7 +205,7 @@ class SourceSpider(Spider):
         route, page, waiting = (request.cb_kwargs[name] for name in ("route", "page", "waiting"))
         status = failure.value.response.status if isinstance(failure.value, HttpError) else 0
         if page > 1 and route.next and status == HTTPStatus.NOT_FOUND:
-            self._conclude(route, self.courses[route.name].ended())
+            self._conclude(route, self.courses[route.name].ended(is_said=True))
             return
         step = Next(error=self._why(failure, route.name)[1], go_on=bool(waiting))
         yield from self._after_route(route, page, step, waiting, status)
@@ -294,8 +294,7 @@ class SourceSpider(Spider):
         if for_good(reasons):
             tried.result = "gone"
         else:
-            tried.result, self.summary.troubles[tried.url] = "failed", "busy"
-            tried.status = next((reason for reason in reasons if isinstance(reason, int)), tried.status)
+            tried.result, tried.is_misled, self.summary.troubles[tried.url] = "failed", True, "busy"
 
     def _moved(self, tried: Tried, place: Place, exchange: Exchange, capture: Capture) -> Iterator[FetchedPage]:
         """An address that leads to another article is that one's alias; the article itself is stored once."""
@@ -314,7 +313,7 @@ class SourceSpider(Spider):
         if isinstance(failure.value, HttpError):
             tried.status = failure.value.response.status
         elif isinstance(failure.value, LedAway):
-            tried.status = HTTPStatus.MOVED_PERMANENTLY if failure.value.is_for_good else HTTPStatus.FOUND
+            tried.is_misled = not failure.value.is_for_good
         if tried.status == HTTPStatus.NOT_MODIFIED and request.meta.get("kept"):
             tried.result, tried.capture_key = "kept", request.meta["kept"]
         elif request.meta.get("redirect_reasons") and tried.status in NOT_THERE:

@@ -155,7 +155,8 @@ def follow(pages: list[list[Entry]], route: Route = PAGED) -> tuple[list[Entry],
         ([["06-03"], ["06-01"] * 9], False),
         ([["06-03"], ["06-01"] * 10], True),
         ([["06-03", *["06-01"] * 10]], False),  # no whole page
-        ([["06-03", "06-02"], []], True),
+        ([["06-03", "06-02"], []], False),  # an empty page may be a captcha
+        ([["06-03", *["06-02"] * 10], []], True),
         ([["06-03", "06-03"], []], False),  # nothing older was shown: the list may have been cut off
         ([["05-20", "06-04", "06-03"], ["06-03", "06-02"]], False),
         ([["05-20", "06-04", "06-03"], ["06-01"] * 10], True),
@@ -166,6 +167,14 @@ def test_the_days_are_covered_behind_a_whole_older_page_or_an_end_behind_an_olde
 ) -> None:
     _, step = follow([shown(*days, of=f"p{n}-") for n, days in enumerate(pages)])
     assert step.reached == reached
+
+
+def test_a_list_ends_behind_an_older_entry_where_the_site_says_so() -> None:
+    read = course()
+    read.follow(1, Shown(shown("06-03", "06-02")), ["u0", "u1"], more=True)
+    assert read.ended(is_said=True).reached
+    assert not read.ended(is_said=False).reached
+    assert not course().ended(is_said=True).reached
 
 
 def test_where_there_is_one_page_it_must_end_behind_ten_older_entries() -> None:

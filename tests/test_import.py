@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import threading
 import zipfile
 from dataclasses import replace
@@ -22,7 +23,7 @@ from warcio.warcwriter import WARCWriter
 from pipelines.archive.manifests import manifest_at, read_log
 from pipelines.archive.s3 import client
 from pipelines.archive.store import open_store
-from pipelines.archive.warc import read_capture
+from pipelines.archive.warc import _without_secrets, read_capture
 from pipelines.catalogue.delta import location, query
 from pipelines.catalogue.publish import publish
 from pipelines.errors import WrongUsage
@@ -384,3 +385,54 @@ def test_a_report_adds_up(folder: Settings, tmp_path: Path) -> None:
     assert sum(report.statuses.values()) == len(report.outcomes) + sum(report.skipped.values())
     assert report.examples["answered 404"] == [kjd(7)]
     publish(open_archive(folder), folder)
+
+
+def test_answers_without_ids_are_all_taken_and_no_foreign_request_is_theirs(folder: Settings, tmp_path: Path) -> None:
+    recorder = Recorder("plain")
+    for n in range(12):
+        recorder.page(kjd(n), page(prose(n)))
+    body = re.sub(rb"WARC-Record-ID: [^\r]*\r\n", b"", recorder.bytes())
+    assert verdicts(take(folder, saved(tmp_path, "a.warc.gz", gzip.compress(body)))) == ["NEW"] * 12
+    other = Recorder()
+    other.request(kjd(50), "<urn:uuid:1>")
+    other.page(kjd(51), page(prose(51)))
+    take(folder, saved(tmp_path, "b.warc.gz", other.bytes()))
+    assert all("WARC-Type: request" not in plain_capture(folder, at) for at in range(13))
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET / HTTP/1.1\nCookie: s3cret\nA: b\n\n",
+        b"GET / HTTP/1.1\r\nCookie: a;\r\n s3cret\r\n\r\n",
+        b"\xff: a\r\nCOOKIE:s3cret\r\n\r\n",
+    ],
+)
+def test_no_secret_of_a_request_is_kept_however_it_is_written(request_: bytes) -> None:
+    assert b"s3cret" not in _without_secrets(request_)
+
+
+def test_hostile_headers_and_dates_cost_their_record(folder: Settings, tmp_path: Path) -> None:
+    recorder = Recorder()
+    recorder.page(kjd(1), page(prose(1)), "2024-06-14T00:00:00Z", ("Content-Length", "9" * 5000))
+    recorder.page(kjd(2), page(prose(2)), "9999-12-31T23:59:59Z")
+    recorder.page(kjd(3), page(prose(3)), "2024-06-14T00:00:00Z", ("X-Name", "\x85\x0b\x1c x: y"))
+    report = take(folder, saved(tmp_path, "a.warc.gz", recorder.bytes()))
+    assert sorted(verdicts(report)) == ["NEW", "REJECTED"]
+    assert report.skipped == {"dated in the future": 1}
+
+
+def test_one_bad_file_of_a_folder_costs_itself(folder: Settings, tmp_path: Path) -> None:
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    for n, name in enumerate(("a.warc.gz", "z.warc.gz")):
+        recorder = Recorder()
+        recorder.page(kjd(n), page(prose(n)))
+        saved(inside, name, recorder.bytes())
+    saved(inside, "m.wacz", b"PK\x03\x04garbage")
+    broken = bytearray(wacz(b"x" * 3000))
+    broken[60] ^= 0xFF
+    saved(inside, "n.wacz", bytes(broken))
+    report = take(folder, inside)
+    assert verdicts(report) == ["NEW", "NEW"]
+    assert str(inside / "m.wacz") in report.failures

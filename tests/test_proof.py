@@ -189,19 +189,19 @@ READ = showing(replace(LIST, error=""), "2026-06-05", "2026-06-12")
 
 
 @pytest.mark.parametrize(
-    ("status", "days_ago", "is_told", "complete"),
+    ("is_misled", "days_ago", "is_told", "complete"),
     [
-        (302, 0, "missing", False),
-        (302, 29, "missing", False),
-        (302, 31, "unreachable", True),
-        (503, 31, "missing", False),
+        (True, 0, "missing", False),
+        (True, 29, "missing", False),
+        (True, 31, "unreachable", True),
+        (False, 31, "missing", False),
     ],
 )
 def test_an_address_that_leads_elsewhere_for_the_moment_keeps_a_day_open_as_long_as_pages_are_looked_at_again(
-    archive: Archive, status: int, days_ago: int, is_told: str, complete: bool
+    archive: Archive, is_misled: bool, days_ago: int, is_told: str, complete: bool
 ) -> None:
     first = iso(now() - timedelta(days=days_ago, hours=1))
-    tried = Tried(C_URL, "kjd-c2068163", ["editorials"], str(DAY), result="failed", reason="why", status=status)
+    tried = Tried(C_URL, "kjd-c2068163", ["editorials"], str(DAY), result="failed", reason="why", is_misled=is_misled)
     summary = crawled(READ, addresses=[replace(tried, fetched_at=first)])
     ingest_crawl(archive, summary["kjd"], lambda _: None)
     told = closed(archive, crawled(READ, run="s", addresses=[replace(tried, fetched_at=iso(now()))]))
@@ -217,3 +217,12 @@ def test_an_op_ed_at_an_address_that_nobody_knows_is_told_and_of_the_day_missing
     assert "1 op-eds at addresses that no pattern of the source file knows: https://k.org/opinion/2026-06-10" in missing
     assert warning.endswith("https://k.org/opinion/")
     assert closed(archive, crawled(READ)).complete
+
+
+def test_an_address_that_was_seen_since_is_given_up_anew(archive: Archive) -> None:
+    tried = Tried(C_URL, "kjd-c2068163", ["editorials"], str(DAY), result="failed", reason="why", is_misled=True)
+    early = replace(tried, fetched_at=iso(now() - timedelta(days=40)))
+    ingest_crawl(archive, crawled(READ, addresses=[early])["kjd"], lambda _: None)
+    take_in(archive, capture(page(prose(1)), (now() - timedelta(days=39)).isoformat()[:19]))
+    told = closed(archive, crawled(READ, run="s", addresses=[replace(tried, fetched_at=iso(now()))]))
+    assert not told.complete

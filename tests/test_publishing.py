@@ -152,6 +152,19 @@ def test_a_second_look_writes_the_rows_of_what_changed_and_nothing_else(folder: 
     assert [row["at"].day for row in seen] == [15, 15, *[16] * 10]
 
 
+def test_a_match_stands_in_both_rows_whichever_was_published_first(folder: Settings) -> None:
+    archive = open_archive(folder)
+    for one in (capture(page(prose(1)), "2024-06-14T00:00:00", kjd(0)),
+                capture(daum_page(prose(1)), "2024-06-14T01:00:00", daum(0))):  # fmt: skip
+        take_in(archive, one)
+        publish(archive, folder)
+    rows = query(location(folder, "articles"), "SELECT article_id, matches FROM t ORDER BY article_id")
+    assert [[match["article_id"] for match in row["matches"]] for row in rows] == [
+        ["kjd-c2068163"],
+        ["daum-20240613230000000"],
+    ]
+
+
 def test_files_hold_plain_strings_and_compaction_says_no_data_changed(folder: Settings) -> None:
     from pyarrow import parquet
     from pyarrow import table as table_of

@@ -44,13 +44,15 @@ def with_dictionary(parts: list[bytes]) -> bytes:
     return b"\x5d\x2a\x4d\x18" + len(held).to_bytes(4, "little") + held + frames
 
 
+def in_blocks(whole: bytes) -> bytes:
+    return b"".join(gzip.compress(whole[at : at + 700], mtime=0) for at in range(0, len(whole), 700))
+
+
 WAYS = {
     "plain": b"".join,
     "by record": lambda parts: b"".join(gzip.compress(part, mtime=0) for part in parts),
     "whole": lambda parts: gzip.compress(b"".join(parts), mtime=0),
-    "in blocks": lambda parts: b"".join(
-        gzip.compress(b"".join(parts)[at : at + 700], mtime=0) for at in range(0, len(b"".join(parts)), 700)
-    ),
+    "in blocks": lambda parts: in_blocks(b"".join(parts)),
     "zstd": lambda parts: b"".join(zstd.compress(part) for part in parts),
     "zstd whole": lambda parts: zstd.compress(b"".join(parts)),
     "zstd with dictionary": with_dictionary,
@@ -181,7 +183,7 @@ def test_time_is_linear_in_the_size_of_a_file(way: str) -> None:
         return time.process_time() - began
 
     seconds(100)
-    assert seconds(4000) < 8 * max(seconds(1000), 0.01)
+    assert min(seconds(4000) for _ in range(2)) < 10 * max(seconds(1000), 0.02)
 
 
 @given(st.binary(max_size=2000))
@@ -224,3 +226,59 @@ def test_damage_never_prints_a_byte_of_the_file() -> None:
     for trouble in read(file)[1] + read(gzip.compress(warc(1)) + b"\x1f\x8b\x08" + file)[1]:
         assert trouble.said.isascii()
         assert "\x1b" not in trouble.said
+
+
+def test_no_byte_offset_is_unlucky() -> None:
+    for size in range(32_700, 32_790):
+        block = b"x" * size
+        first = f"http://x.org/1 192.0.2.1 20040102030405 text/html {size}\n".encode() + block + b"\n"
+        assert read(first + arc(2) + arc(3)) == (["http://x.org/1", "http://x.org/2", "http://x.org/3"], []), size
+
+
+@pytest.mark.parametrize("way", ["plain", "by record", "whole"])
+def test_reading_goes_on_behind_damage_in_arc_files(way: str) -> None:
+    found, troubles = read(WAYS[way]([arc(1), b"garbage\n", arc(2), arc(3)]))
+    assert (found, len(troubles)) == (["http://x.org/1", "http://x.org/2", "http://x.org/3"], 1)
+
+
+def test_zeros_in_the_middle_and_many_blank_lines_lose_nothing() -> None:
+    found, troubles = read(gzip.compress(warc(1)) + b"\0" * 50_000 + gzip.compress(warc(2)))
+    assert (found, len(troubles)) == (urls(1, 2), 1)
+    assert read(gzip.compress(warc(1) + b"\n" * 70_000 + warc(2) + warc(3)))[0] == urls(1, 2, 3)
+
+
+def test_a_length_beyond_the_file_swallows_nothing_of_a_plain_file() -> None:
+    found, troubles = read(warc(1) + warc(2, length=99_999) + warc(3) + warc(4))
+    assert (found, len(troubles)) == (urls(1, 3, 4), 1)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        b"WARC/1.0\nA:b\n",
+        b"WARC/1.0\r\nContent-Length: x\r\n\r\n",
+        b"\n",
+        b"x" * 70_000,
+        b"http://x 1.2.3.4 20040102030405 a 1\n",
+    ],
+    ids=["heads", "no lengths", "blank", "long", "arc"],
+)
+def test_time_is_linear_in_hostile_input(unit: bytes) -> None:
+    def seconds(size: int) -> float:
+        body = warc(1) + unit * (size // len(unit))
+        began = time.process_time()
+        read(body)
+        read(gzip.compress(body, 1))
+        return time.process_time() - began
+
+    assert min(seconds(800_000) for _ in range(2)) < 10 * max(seconds(200_000), 0.05)
+
+
+def test_members_within_members_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.archive.records.MOST_SPENT", 0)
+    nested = b""
+    for _ in range(60):
+        begun = zlib.compressobj(0, wbits=31)
+        nested += begun.compress(warc(1, b"y" * 50)) + begun.flush(zlib.Z_SYNC_FLUSH)
+    file = nested + DICE.randbytes(200_000)
+    assert read(file)[1][-1].said == "so much is damaged that the rest is not read" or len(read(file)[0]) < 5000

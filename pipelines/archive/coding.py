@@ -17,6 +17,7 @@ from backports.zstd import ZstdDecompressor, ZstdError
 
 Headers = tuple[tuple[str, str], ...]
 PIECE, FED = 1 << 20, 1 << 12  # bytes at once, decompressed and compressed
+MOST_DIGITS = 15  # of a length
 GZIP = b"\x1f\x8b\x08"
 CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]{0,1000})?\r?\n")
 DAMAGE = (zlib.error, brotli.error, ZstdError)
@@ -52,8 +53,8 @@ def _as_sent(body: bytes, told: dict[str, str]) -> Undone:
     if "chunked" in told.get("transfer-encoding", "").lower():
         return _dechunked(body)
     said = told.get("content-length", "").strip()
-    short = said.isdecimal() and len(body) < int(said)
-    return Undone(body, f"{len(body)} of {said} bytes arrived" if short else "")
+    short = said.isdecimal() and (len(said) > MOST_DIGITS or len(body) < int(said))
+    return Undone(body, f"{len(body)} of {said[:MOST_DIGITS]} bytes arrived" if short else "")
 
 
 def _dechunked(body: bytes) -> Undone:
@@ -142,14 +143,16 @@ def _unbrotlied(body: bytes) -> Iterator[bytes]:
 
 
 def _unzstd(body: bytes) -> Iterator[bytes]:
-    while body:
+    at = 0
+    while at < len(body):
         frame = ZstdDecompressor()
-        yield frame.decompress(body, PIECE)
         while not frame.eof:
-            if frame.needs_input:
+            fed = body[at : at + FED] if frame.needs_input else b""
+            if frame.needs_input and not fed:
                 raise EOFError
-            yield frame.decompress(b"", PIECE)
-        body = frame.unused_data
+            at += len(fed)
+            yield frame.decompress(fed, PIECE)
+        at -= len(frame.unused_data)
 
 
 CODINGS = {

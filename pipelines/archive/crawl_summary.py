@@ -33,6 +33,7 @@ class Tried:
     fetched_at: str = ""
     capture_key: str = ""
     target: str = ""
+    is_misled: bool = False  # the address led elsewhere, for the moment
     aliases: list[str] = field(default_factory=list)
 
 

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
+from os import SEEK_END
 from typing import IO, Protocol
 
 from backports.zstd import ZstdDecompressor, ZstdDict, ZstdError
@@ -28,6 +29,11 @@ ARC = re.compile(rb"(\S{3,4000}) (\S+) (\d{14}) (\S+) (?:[^\r\n]{0,4000} )?(\d{1
 RECORD = re.compile(rb"WARC/\d|(?:https?|filedesc|dns):\S{1,4000} \S+ \d{14} ")
 FURTHER = re.compile(rb"WARC/[01]\.\d{1,2}\r?\n[A-Za-z-]{1,60}:")
 HEAD_END, LINE, FOLDED = re.compile(rb"\n\r?\n"), re.compile(rb"\n"), re.compile(rb"\r?\n[ \t]+")
+FURTHER_OF_ARC = re.compile(
+    rb"(?m:^)(?:https?://|dns:)\S{1,4000} [0-9a-fA-F.:]{3,45} \d{14} \S{1,100} (?:[^\r\n]{0,2000} )?\d{1,12}\r?\n"
+)
+BLANK = 16  # bytes that are looked at for blank lines at a time
+MOST_SPENT = 200_000_000  # bytes
 SPANNED = 80  # bytes that such a beginning takes
 MOST_DIGITS = 15  # of a length
 CUT, NO_RECORD = "the file ends in the middle of a record", "what stands here is no record"
@@ -166,11 +172,13 @@ def _dictionary(file: IO[bytes]) -> ZstdDict | None:
 def _undone(file: IO[bytes], magic: bytes, decoder: Callable[[], _Decoder]) -> Iterator[_Piece]:
     """Yield what the members of a compressed file hold; behind damage, the next member that begins with a record."""
     waiting = b""  # read from the file, and not undone yet
+    spent = 0  # bytes that damaged members gave: one may lie in another
     while True:
+        given = 0
         while len(waiting) < SEEN and (fed := file.read(READ_AT_ONCE)):
             waiting += fed
         start = file.tell() - len(waiting)
-        if not waiting or (waiting.startswith(b"\0") and not waiting.strip(b"\0")):
+        if not waiting or _is_padding(file, waiting):
             return
         if SKIPPED.match(waiting) and magic == ZSTD:
             file.seek(start + 8 + int.from_bytes(waiting[4:8], "little"))
@@ -179,31 +187,51 @@ def _undone(file: IO[bytes], magic: bytes, decoder: Callable[[], _Decoder]) -> I
         said = NO_RECORD
         if waiting.startswith(magic):
             yield _Piece(_Is.BEGINNING, start)
-            rest, said = yield from _member(file, waiting, start, decoder())
+            rest, said, given = yield from _member(file, waiting, start, decoder())
             if not said:
                 waiting = rest
                 continue
+        spent += given
+        if spent > MOST_SPENT + 20 * file.seek(0, SEEK_END):
+            yield _Piece(_Is.DAMAGE, start, said="so much is damaged that the rest is not read")
+            return
         yield _Piece(_Is.DAMAGE, start, said=said)
         waiting = b""
         if not _found(file, start + 1, magic, decoder):
             return
 
 
-def _member(file: IO[bytes], fed: bytes, start: int, stream: _Decoder) -> Generator[_Piece, None, tuple[bytes, str]]:
-    """Yield what a member holds; return what was read beyond it, or what is wrong with it."""
+def _is_padding(file: IO[bytes], waiting: bytes) -> bool:
+    """Whether a file ends in zeros from here on; the place in it stays."""
+    if waiting.strip(b"\0"):
+        return False
+    place = file.tell()
+    while fed := file.read(UNDONE_AT_ONCE):
+        if fed.strip(b"\0"):
+            file.seek(place)
+            return False
+    return True
+
+
+def _member(
+    file: IO[bytes], fed: bytes, start: int, stream: _Decoder
+) -> Generator[_Piece, None, tuple[bytes, str, int]]:
+    """Yield what a member holds; return what was read beyond it, or what is wrong with it, and how much it gave."""
+    given = 0
     try:
         while not stream.eof:
             if not fed and not _has_more(stream):
                 fed = file.read(READ_AT_ONCE)
                 if not fed:
-                    return b"", CUT
+                    return b"", CUT, given
             data = stream.decompress(fed, UNDONE_AT_ONCE)
             fed = getattr(stream, "unconsumed_tail", b"")
+            given += len(data)
             if data:
                 yield _Piece(_Is.BYTES, start, data)
     except (zlib.error, ZstdError) as error:
-        return b"", f"a compressed member is damaged ({error})"
-    return stream.unused_data, ""
+        return b"", f"a compressed member is damaged ({error})", given
+    return stream.unused_data, "", given
 
 
 def _has_more(stream: _Decoder) -> bool:
@@ -249,12 +277,15 @@ class _Source:
     """The pieces of a file as a stream of bytes: the buffer holds what came and was not taken yet."""
 
     def __init__(self, file: IO[bytes]) -> None:
+        self.size = file.seek(0, SEEK_END)
+        file.seek(0)
         self.pieces, self.is_plain = _pieces(file)
         self.buffer, self.at = bytearray(), 0
         self.base = self.begun = 0  # where in the file lie the buffer (or its member) and the record at hand
         self.members = self.with_record = 0  # members that began, and those of them that begin with a record
         self.is_fresh = False  # whether what is taken next is the beginning of a member
         self.is_lost = False  # whether the beginning of the next record must be looked for
+        self.further, self.spanned = FURTHER, SPANNED
         self.delayed: _DamagedError | None = None  # behind a sound record
 
     def record(self, keep: Keep) -> Record | None:
@@ -265,10 +296,14 @@ class _Source:
         if not self._skip_blank():
             return None
         self.begun = self.base + self.at if self.is_plain else self.base
-        if self.buffer.startswith(b"WARC/", self.at) or len(self.buffer) - self.at < len(b"WARC/"):
+        while len(self.buffer) - self.at < len(b"WARC/") and self._more():
+            pass
+        if self.buffer.startswith(b"WARC/", self.at):
             kind, headers, length = self._of_warc(self._head(HEAD_END))
         else:
             kind, headers, length = self._of_arc(self._head(LINE))
+        if self.is_plain and self.base + self.at + length > self.size:
+            raise self._damaged(CUT)  # nothing is taken: the next record may begin in what the length would swallow
         url = next((value for name, value in headers if name.lower() == "warc-target-uri"), "")
         block = self._take(length, keep(kind, url.strip("<>")))
         if not self.is_plain:
@@ -279,32 +314,39 @@ class _Source:
         return _DamagedError(said, self.begun)
 
     def _of_warc(self, head: bytes) -> tuple[str, Headers, int]:
-        lines = FOLDED.sub(b" ", head).decode("utf-8", "replace").splitlines()
+        lines = FOLDED.sub(b" ", head).decode("utf-8", "replace").replace("\r\n", "\n").split("\n")
         if not lines[0].startswith("WARC/"):
-            self.at -= len(head) - 1
+            self._back_into(head)
             raise self._damaged(NO_RECORD)
         split = (line.partition(":") for line in lines[1:])
         headers = tuple((name.strip(), value.strip()) for name, colon, value in split if colon)
         told = {name.lower(): value for name, value in reversed(headers)}
         length = told.get("content-length", "")
         if not length.isdecimal() or len(length) > MOST_DIGITS:
-            self.at -= len(head) - 1
+            self._back_into(head)
             raise self._damaged("a record does not say how long it is")
         return told.get("warc-type", ""), headers, int(length)
 
     def _of_arc(self, line: bytes) -> tuple[str, Headers, int]:
         found = ARC.fullmatch(line)
         if found is None:
-            self.at -= len(line) - 1  # the next record may begin in it
+            begins = line.rfind(b"WARC/")  # the next record may begin in it
+            self.at -= len(line) - begins if begins > 0 else 0
             raise self._damaged(NO_RECORD)
         url, ip, date, kind, length = (part.decode("latin-1") for part in found.groups())
         headers = (("WARC-Target-URI", url), ("WARC-IP-Address", ip), ("WARC-Date", date), ("Content-Type", kind))
+        self.further, self.spanned = FURTHER_OF_ARC, MOST_HEADER // 8
         return "warcinfo" if url.startswith("filedesc:") else "response", headers, int(length)
+
+    def _back_into(self, head: bytes) -> None:
+        """Go back to the last place in what was taken where a record may begin."""
+        inside = [found.start() for found in self.further.finditer(head, 1)]
+        self.at -= len(head) - inside[-1] if inside else 0
 
     def _skip_blank(self) -> bool:
         """Skip blank lines; return False at the end."""
         while True:
-            rest = bytes(self.buffer[self.at : self.at + MOST_HEADER])
+            rest = bytes(self.buffer[self.at : self.at + BLANK])
             blank = len(rest) - len(rest.lstrip(b"\r\n"))
             self.at += blank
             if blank < len(rest):
@@ -321,9 +363,10 @@ class _Source:
                 self.at, self.is_fresh = found.end(), False
                 return head
             if len(self.buffer) - self.at >= MOST_HEADER or not self._more(inside=True):
-                is_cut = self.buffer.startswith(b"WARC/", self.at) and len(self.buffer) - self.at < MOST_HEADER
-                self.at += 1  # not to be found again
-                raise self._damaged(CUT if is_cut else NO_RECORD)
+                head = bytes(self.buffer[self.at : self.at + MOST_HEADER])
+                self.at += len(head)
+                self._back_into(head)
+                raise self._damaged(CUT if head.startswith(b"WARC/") and len(head) < MOST_HEADER else NO_RECORD)
 
     def _take(self, length: int, kept: int) -> bytes:
         """Take a block, and return the first bytes of it."""
@@ -341,9 +384,12 @@ class _Source:
     def _settle(self) -> None:
         """Go on to the end of the member where nothing else is left of it: its checksum stands there."""
         try:
-            while not self.is_fresh and not self.buffer[self.at : self.at + MOST_HEADER].strip(b"\r\n"):
-                self.at = len(self.buffer)
-                if not self._more():
+            while not self.is_fresh:
+                rest = bytes(self.buffer[self.at : self.at + BLANK])
+                if rest.strip(b"\r\n"):
+                    return
+                self.at += len(rest)
+                if self.at == len(self.buffer) and not self._more():
                     return
         except _DamagedError as damage:
             if damage.offset == self.begun:
@@ -357,11 +403,11 @@ class _Source:
         """
         by_member = self.members > 1 and 2 * self.with_record > self.members
         while not (self.is_fresh and RECORD.match(self.buffer, self.at)):
-            further = None if by_member else FURTHER.search(self.buffer, self.at)
+            further = None if by_member else self.further.search(self.buffer, self.at)
             if further:
                 self.at = further.start()
                 return True
-            self.at = len(self.buffer) if by_member else max(self.at, len(self.buffer) - SPANNED)
+            self.at = len(self.buffer) if by_member else max(self.at, len(self.buffer) - self.spanned)
             if not self._more():
                 return False
         return True

@@ -23,7 +23,7 @@ from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
 from pipelines.archive.coding import Headers, undone
-from pipelines.archive.records import Record, Trouble, records
+from pipelines.archive.records import FOLDED, Record, Trouble, records
 from pipelines.clock import iso_exact
 from pipelines.errors import UnreadableWarc
 from pipelines.model import Capture
@@ -33,7 +33,7 @@ SECRET_HEADERS = frozenset({"cookie", "authorization", "proxy-authorization"})
 MAX_PAYLOAD = 20_000_000  # bytes after decoding; a bomb is cut off there and the page rejected
 MOST_BLOCK = MAX_PAYLOAD + (1 << 20)  # bytes of a record that are read: a payload and its headers
 HTTP = re.compile(rb"HTTP/(\d(?:\.\d)?) (\d{3})(?: ([^\r\n]*))?\r?\n")
-HEADER_END = re.compile(rb"\r?\n\r?\n")
+HEADER_END, NEWLINE = re.compile(rb"\r?\n\r?\n"), re.compile(rb"\r?\n")
 DIGITS_14 = re.compile(r"\d{14}")
 WARC_FIELDS = "application/warc-fields"
 BY_FILE = "file"  # how a page came that somebody else recorded
@@ -210,9 +210,11 @@ def _http(line: str, headers: Iterable[tuple[str, str]]) -> bytes:
 
 def _without_secrets(request: bytes) -> bytes:
     """Return a request without the headers that are somebody's own."""
-    head, end, body = request.partition(b"\r\n\r\n")
-    kept = (ln for ln in head.split(b"\r\n") if ln.partition(b":")[0].strip().lower().decode() not in SECRET_HEADERS)
-    return b"\r\n".join(kept) + end + body
+    found = HEADER_END.search(request)
+    head, rest = (request[: found.start()], request[found.start() :]) if found else (request, b"")
+    lines = [line for line in NEWLINE.split(FOLDED.sub(b" ", head)) if line]
+    names = (line.partition(b":")[0].strip().lower().decode("latin-1") for line in lines)
+    return b"\r\n".join(ln for ln, name in zip(lines, names, strict=True) if name not in SECRET_HEADERS) + rest
 
 
 def _fields(told: Mapping[str, str]) -> bytes:
@@ -293,8 +295,8 @@ def _http_of(block: bytes) -> tuple[int, str, Headers, bytes]:
         raise UnreadableWarc("a record's block is no answer of HTTP")
     end = HEADER_END.search(block, first.end() - 2)
     head, body = (block[first.end() : end.start()], block[end.end() :]) if end else (block[first.end() :], b"")
-    lines = re.sub(rb"\r?\n[ \t]+", b" ", head).decode("latin-1").splitlines()
-    split = (line.partition(":") for line in lines)
+    lines = NEWLINE.split(FOLDED.sub(b" ", head))
+    split = (line.decode("latin-1").partition(":") for line in lines)
     headers = tuple((name.strip(), value.strip()) for name, colon, value in split if colon)
     return int(first[2]), (first[3] or b"").decode("latin-1"), headers, body
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -27,7 +28,7 @@ SCHEMA_PROPERTY = "opeds.schema"  # of a table: the schema of the records or man
 APP = "opeds"  # its transaction number is the last manifest applied; it survives compaction and log cleanup
 COMMITS = 40  # of a commit, while others commit: each that we lose moves the table on
 LONGEST_WAIT = 2.0  # seconds between two of them
-RACES = ("already exists", "409", "conflict", "precondition")  # in what a store says of two first commits at once
+RACES = re.compile(r"already exists|\b409\b|conflict|precondition", re.IGNORECASE)  # of two first commits at once
 Result = TypeVar("Result")
 
 
@@ -75,8 +76,8 @@ def until_committed(change: Callable[[], Result]) -> Result:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
-    """Raise our own errors for those of deltalake."""
+def _explained(makes_table: bool = False) -> Iterator[None]:
+    """Raise our own errors for those of deltalake; whoever makes a table may lose that race too."""
     from deltalake.exceptions import CommitFailedError, DeltaError
     from pyarrow import ArrowException
 
@@ -86,7 +87,7 @@ def _explained() -> Iterator[None]:
     except CommitFailedError as error:
         raise StalePublisher(moved) from error
     except (DeltaError, OSError, ArrowException) as error:
-        if any(race in str(error).lower() for race in RACES):
+        if makes_table and RACES.search(str(error)):
             raise StalePublisher(moved) from error
         said = (str(error).splitlines() or [type(error).__name__])[0].removeprefix("Kernel error: ")
         raise StoreUnavailable(
@@ -109,7 +110,7 @@ def open_for_writing(where: Location, table: Table) -> DeltaTable:
     from deltalake import DeltaTable, Schema
 
     opened = open_table(where)
-    with _explained():
+    with _explained(makes_table=opened is None):
         if opened is None:
             opened = DeltaTable.create(
                 where.uri,

@@ -84,8 +84,9 @@ def _print_left_out(report: Any) -> None:
     for name, places in sorted(report.damage.items()):
         for offset, said in places[:PLACES_SHOWN]:
             console.print(f"[red]{shown(name)}, at byte {offset}:[/] {shown(said)}", soft_wrap=True)
-        if len(places) > PLACES_SHOWN:
-            console.print(f"[red]{shown(name)}:[/] {len(places) - PLACES_SHOWN} more places", soft_wrap=True)
+        more = len(places) - PLACES_SHOWN + report.more_damage[name]
+        if more > 0:
+            console.print(f"[red]{shown(name)}:[/] {more} more places", soft_wrap=True)
 
 
 def _print_closings(report: Any) -> None:

@@ -199,12 +199,14 @@ class Index:
         with self._connection() as c:
             return list(c.scalars(query.order_by(ARTICLE.c.article_id)))
 
-    def failed_before(self, moment: str, ids: Iterable[str]) -> set[str]:
-        """Return those of the articles that a look failed to bring before that moment."""
-        early = (MISSED.c.seen_at < moment, sa.not_(MISSED.c.gone))
+    def misled_before(self, moment: str, ids: Iterable[str]) -> set[str]:
+        """Return those of the articles whose address led elsewhere before that moment, and was not seen since."""
+        later = (SIGHTING.c.article_id == MISSED.c.article_id, SIGHTING.c.fetched_at > MISSED.c.seen_at)
+        early = (MISSED.c.seen_at < moment, sa.not_(MISSED.c.gone), ~sa.exists().where(*later))
+        query = sa.select(MISSED.c.article_id).where(*early)
         with self._connection() as c:
-            asked = (sa.select(MISSED.c.article_id).where(MISSED.c.article_id.in_(p), *early) for p in in_portions(ids))
-            return {article_id for query in asked for article_id in c.scalars(query)}
+            found = (c.scalars(query.where(MISSED.c.article_id.in_(some))) for some in in_portions(ids))
+            return {article_id for some in found for article_id in some}
 
     def published_between(self, source: str, since: str, until: str) -> list[str]:
         """Return when the articles of a source were published, from one moment up to another."""

@@ -54,7 +54,7 @@ MISSED = sa.Table(  # every look at an article's address that brought no page
     META,
     sa.Column("article_id", sa.Text, primary_key=True),
     sa.Column("seen_at", sa.Text, primary_key=True),
-    sa.Column("gone", sa.Boolean, nullable=False),  # nothing was there; else it failed
+    sa.Column("gone", sa.Boolean, nullable=False),  # nothing was there; else it led elsewhere for the moment
     sa.Column("final", sa.Boolean, nullable=False),  # the answer was 410
 )
 CAPTURE = sa.Table(

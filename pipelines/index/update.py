@@ -32,7 +32,7 @@ from pipelines.index.tables import (
     in_portions,
     insert,
 )
-from pipelines.model import CONTENT, Match, Outcome, Overlap, Verdict
+from pipelines.model import CONTENT, MISLED, Match, Outcome, Overlap, Verdict
 from pipelines.sources.addresses import split_id
 
 Pair = tuple[str, str]
@@ -125,30 +125,39 @@ def _apply_contents(
         ],
     )
     known = {row.article_id: dict(row._mapping) for row in _articles(c, {o.article_id for o in told})}
+    dated = {article_id: row["published_at"] or row["first_seen"] for article_id, row in known.items()}
     changed = _newly_addressed(c, told)
     for o in told:
-        row = known[o.article_id]
-        before = dict(row)
+        row, before = known[o.article_id], dict(known[o.article_id])
         row["first_seen"] = min(row["first_seen"], o.fetched_at)
         row["published_at"] = min(filter(None, (row["published_at"], o.published_at)), default=None)
-        comes_last = (
-            o.fetched_at[:TO_THE_SECOND] > latest.get(o.article_id, "")[:TO_THE_SECOND]
-        )  # fractions do not sort as texts
-        latest[o.article_id] = max(o.fetched_at, latest.get(o.article_id, ""))
+        last = latest.get(o.article_id, "")
+        latest[o.article_id] = max(o.fetched_at, last)
+        comes_last = o.fetched_at[:TO_THE_SECOND] > last[:TO_THE_SECOND]  # fractions do not sort as texts
         if o.verdict is not Verdict.UNCHANGED or row != before or not comes_last:
             changed.add(o.article_id)
     rows = [{**row, "changed": seq} for article_id, row in known.items() if article_id in changed]
     _update(c, ARTICLE, ("article_id",), ("first_seen", "published_at", "changed"), rows)
     _mark_texts_known(c, seq, told)
     insert(c, MATCH, [_match(o, match) for o in told for match in o.matches])
+    redated = {a for a, row in known.items() if (row["published_at"] or row["first_seen"]) != dated[a]}
+    _mark_changed(c, seq, {match.article_id for o in told for match in o.matches} | _matched_with(c, redated))
+
+
+def _matched_with(c: sa.Connection, ids: set[str]) -> set[str]:
+    """Return the articles that share text with these: their rows say which of the two is the later."""
+    matches = [row for some in in_portions(ids) for row in c.execute(_matches_of(some))]
+    return {name for row in matches for name in (row.one, row.two)} - ids
 
 
 def _mark_matched(c: sa.Connection, seq: int, ids: set[str]) -> None:
     """Mark the articles that were matched with these before these were logged: their rows can name them now."""
-    fresh = ids - {row.article_id for row in _articles(c, ids)}
-    matches = [row for some in in_portions(fresh) for row in c.execute(_matches_of(some))]
-    others = sorted({name for row in matches for name in (row.one, row.two)} - fresh)
-    _update(c, ARTICLE, ("article_id",), ("changed",), [{"article_id": name, "changed": seq} for name in others])
+    _mark_changed(c, seq, _matched_with(c, ids - {row.article_id for row in _articles(c, ids)}))
+
+
+def _mark_changed(c: sa.Connection, seq: int, ids: set[str]) -> None:
+    for some in in_portions(ids):
+        c.execute(sa.update(ARTICLE).where(ARTICLE.c.article_id.in_(some)).values(changed=seq))
 
 
 def _latest_sightings(c: sa.Connection, ids: Iterable[str], *such: sa.ColumnElement[bool]) -> dict[str, str]:
@@ -240,7 +249,7 @@ def _apply_other(c: sa.Connection, seq: int, o: Outcome) -> None:
         c.execute(sa.update(ARTICLE).where(ARTICLE.c.article_id == o.target).values(changed=seq))
     elif o.verdict is Verdict.GONE:
         insert(c, MISSED, [_look(o, gone=True)])
-    elif o.verdict is Verdict.FAILED and o.article_id and o.fetched_at:
+    elif o.verdict is Verdict.FAILED and MISLED in o.reasons:
         insert(c, MISSED, [_look(o, gone=False)])
 
 

@@ -23,7 +23,7 @@ from pipelines.clock import iso, now, today
 from pipelines.errors import CrawlFailed, SiteBusy, SiteRefused, WrongArchive, WrongUsage
 from pipelines.index.opened import Archive
 from pipelines.jobs.revisit import AGES
-from pipelines.model import Outcome, Sighting, Verdict
+from pipelines.model import MISLED, Outcome, Sighting, Verdict
 from pipelines.settings import child_environment
 from pipelines.sources import Source
 
@@ -36,7 +36,6 @@ RESULTS = {
     "disallowed": Verdict.DISALLOWED,
     "failed": Verdict.FAILED,
 }
-FOR_THE_MOMENT = frozenset({302, 303, 307})  # the status of a redirect that says nothing of tomorrow
 NOT_FETCHED = frozenset({"failed", "disallowed", ""})  # results of an address whose page we do not have
 
 
@@ -64,8 +63,8 @@ def check(summary: Summary, unreachable: Container[str] = ()) -> Summary:
 def unreachable(archive: Archive, summary: Summary) -> set[str]:
     """Return the articles whose address led elsewhere "for the moment", and brought nothing for as long as pages are
     looked at again: they are told, and keep no day open."""
-    misled = {t.article_id for t in summary.addresses if t.result == "failed" and t.status in FOR_THE_MOMENT}
-    return archive.index.failed_before(iso(now() - AGES[-1]), misled)
+    misled = {tried.article_id for tried in summary.addresses if tried.is_misled}
+    return archive.index.misled_before(iso(now() - AGES[-1]), misled)
 
 
 def raise_if_failed(summary: Summary) -> Summary:
@@ -102,7 +101,7 @@ def _outcome(tried: Tried) -> Outcome:
         tried.article_id,
         tried.fetched_at,
         target=tried.target,
-        reasons=(reason,) if reason else (),
+        reasons=(*((reason,) if reason else ()), *((MISLED,) if tried.is_misled else ())),
         routes=tuple(tried.routes),
         aliases=tuple(tried.aliases),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import cache, partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,7 +19,7 @@ from pipelines.archive.records import Record, Trouble, records
 from pipelines.archive.store import threads
 from pipelines.archive.warc import BY_FILE, HTTP, MOST_BLOCK, WARC_FIELDS, Exchange, capture_of, exchange_of_record
 from pipelines.catalogue.publish import publish
-from pipelines.clock import OLDEST_PAGE, iso_exact, new_run_id
+from pipelines.clock import OLDEST_PAGE, iso_exact, new_run_id, now
 from pipelines.errors import UnreadableWarc
 from pipelines.index.opened import Archive, opened
 from pipelines.ingestion.ingest import Part, ingest
@@ -34,6 +35,7 @@ PAGES = frozenset({"text/html", "application/xhtml+xml", ""})  # types of an ans
 BYTES_A_PART = 64_000_000  # of pages; two parts are in memory at most, which bounds it
 FIRST_LINE, MOST_REQUEST, MOST_INFO = 256, 1 << 16, 1 << 16  # bytes of blocks that are not pages of ours
 ANSWERS = frozenset({"response", "resource", "revisit"})  # types of records
+MOST_PLACES = 100  # of damage in a file that are named
 NEIGHBOURS = 8  # answers that wait for their request, and requests for their answer
 REVISITED = "that saw again a page which is not here"
 
@@ -72,7 +74,7 @@ def readers_of(archive: Archive, progress: Progress) -> Readers:
 def ingest_parts(
     archive: Archive, file: WebArchive, run_id: str, progress: Progress, report: Report, readers: Readers
 ) -> Iterator[None]:
-    """Ingest one file, in parts as they fill, so that memory does not grow with it; yield after each."""
+    """Ingest one file, in parts as they fill, so that its pages are never in memory together; yield after each."""
     part = Part.of_today(run_id, file.name)
     part = replace(part, files=(SourceFile(file.name, file.size, file.sha256),))
     for waiting in _delayed_by_one(_Import(archive, file, report, readers).parts()):
@@ -166,7 +168,10 @@ class _Import:
 
     def _damaged(self, offset: int, said: str) -> None:
         places = self.report.damage.setdefault(self.file.shown, [])
-        places.append((offset, said))
+        if len(places) < MOST_PLACES:
+            places.append((offset, said))
+        else:
+            self.report.more_damage[self.file.shown] += 1
 
     # -- from answers to captures
 
@@ -203,9 +208,11 @@ class _Import:
 
     def _remember(self, sighting: Sighting, answer: Exchange) -> None:
         """Note where a page lies: later records of the file may say that they saw it again."""
-        if answer.origin is not None:
-            self.by_record[answer.origin.record_id] = sighting.article_id, sighting.capture_key
-            self.by_payload[sighting.article_id, answer.origin.payload_digest] = sighting.capture_key
+        origin = answer.origin
+        if origin is not None and origin.record_id:
+            self.by_record[origin.record_id] = sighting.article_id, sighting.capture_key
+        if origin is not None and origin.payload_digest:
+            self.by_payload[sighting.article_id, origin.payload_digest] = sighting.capture_key
         self.by_date[sighting.article_id, iso_exact(sighting.fetched_at)] = sighting.capture_key
 
     def _revisited(self, place: Place, answer: Exchange, known: _Known) -> Iterator[tuple[Sighting, int]]:
@@ -215,7 +222,7 @@ class _Import:
             return
         article, key = self.by_record.get(origin.refers_to, ("", ""))
         key = key if article == article_id else ""
-        key = key or (self.by_payload.get((article_id, origin.payload_digest), "") if origin.payload_digest else "")
+        key = key or self.by_payload.get((article_id, origin.payload_digest), "")
         key = key or self.by_date.get((article_id, origin.refers_to_date), "")
         key = key or known.at.get((article_id, origin.refers_to_date), "")
         if not key:
@@ -235,6 +242,8 @@ class _Import:
             return f"answered {answer.status}"
         if answer.fetched_at.date() < OLDEST_PAGE:
             return "dated before there was a web"
+        if answer.fetched_at > now() + timedelta(days=1):
+            return "dated in the future"
         kind = answer.header("content-type").partition(";")[0].strip().lower()
         if answer.kind == "resource" and kind not in PAGES:
             return f"of an op-ed, but no pages ({kind})"
@@ -266,19 +275,21 @@ class _Pairs:
         """Take a record; yield the answers that need not wait any longer, each with its request or None."""
         own, other = record.header("warc-record-id"), record.header("warc-concurrent-to")
         if record.kind == "request":
-            answer = self.held.pop(other, None)
-            if answer is not None:
-                yield answer, record
+            answer = self.held.get(other)
+            if answer is not None and answer.url == record.url:
+                yield self.held.pop(other), record
             else:
-                self.asked[other] = self.asked[own] = record
-        elif record.kind != "response":
+                self.asked |= {name: record for name in (own, other) if name}
+        elif record.kind != "response" or not own:
             yield record, None
         else:
             request = self.asked.pop(own, None) or self.asked.pop(other, None)
-            if request is not None:
+            if request is not None and request.url == record.url:
                 yield record, request
             else:
-                self.held[own or str(record.offset)] = record
+                if own in self.held:
+                    yield self.held.pop(own), None
+                self.held[own] = record
         while len(self.asked) > 2 * NEIGHBOURS:
             self.asked.popitem(last=False)
         while len(self.held) > NEIGHBOURS:

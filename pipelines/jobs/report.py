@@ -30,6 +30,7 @@ class Report:
     skipped: dict[str, int] = field(default_factory=dict)  # their answers that were left out, by why
     examples: dict[str, list[str]] = field(default_factory=dict)  # some addresses of these
     damage: dict[str, list[tuple[int, str]]] = field(default_factory=dict)  # places in a file that cannot be read
+    more_damage: Counter[str] = field(default_factory=Counter)  # places beyond the first hundred
     groups: dict[str, str] = field(default_factory=dict)  # of the articles that came in: the primary of each
 
     def count(self, *verdicts: Verdict) -> int:

@@ -12,20 +12,24 @@ import shutil
 import tempfile
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from http.client import HTTPException
+from lzma import LZMAError
 from pathlib import Path
 from typing import IO
-from urllib.error import URLError
 from urllib.parse import urlsplit
 
 from pipelines.archive.records import begins_as_web_archive
-from pipelines.errors import OpedsError, StoreUnavailable, UnreadableWarc, WrongUsage
+from pipelines.errors import OpedsError, UnreadableWarc, WrongUsage
 from pipelines.jobs.inputs import STANDARD_INPUT, check_readable, input_file
 from pipelines.settings import Settings
 
 HEAD = 8192  # bytes that tell what a file is
+MOST_DIGITS = 15  # of a length
+DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, LZMAError, EOFError, OSError, ValueError, RuntimeError)
 TIMEOUT = 60.0  # seconds without a byte, of a download
 CDX = re.compile(rb" ?CDX |!meta |\S+\)/\S* \d{14} ")
 KINDS_OF_FILES = (  # how other files begin
@@ -59,33 +63,33 @@ def web_archives(names: Sequence[str], settings: Settings, refused: dict[str, st
     """Yield each web archive that these inputs are or hold; add to `refused` why another file is none."""
     for name in names:
         try:
-            for shown, file in _files(name, settings):
-                yield from _archives_in(shown, file, refused)
-        except (UnreadableWarc, StoreUnavailable) as error:
-            refused[name] = str(error)
+            for shown, opening in _files(name, settings):
+                try:
+                    with opening as file:
+                        yield from _archives_in(shown, file, refused)
+                except OpedsError as error:
+                    refused[shown] = str(error)
+        except OpedsError as error:
+            refused[_plainly(name)] = str(error)
 
 
 def _is_address(name: str) -> bool:
     return name.startswith(("http://", "https://", "s3://"))
 
 
-def _files(name: str, settings: Settings) -> Iterator[tuple[str, IO[bytes]]]:
-    """Yield every file that a name stands for, open."""
+def _files(name: str, settings: Settings) -> Iterator[tuple[str, AbstractContextManager[IO[bytes]]]]:
+    """Yield every file that a name stands for, and how it is opened."""
     if name.startswith("s3://"):
         yield from _from_bucket(name, settings)
     elif _is_address(name):
-        with _downloaded(name) as file:
-            yield _plainly(name), file
+        yield _plainly(name), _downloaded(name)
     elif name != str(STANDARD_INPUT) and Path(name).is_dir():
         inside = sorted(path for path in Path(name).rglob("*") if path.is_file())
         if not inside:
             raise UnreadableWarc("an empty folder")
-        for path in inside:
-            with input_file(path) as file:
-                yield str(path), file
+        yield from ((str(path), input_file(path)) for path in inside)
     else:
-        with input_file(Path(name)) as file:
-            yield name, file
+        yield name, input_file(Path(name))
 
 
 def _archives_in(shown: str, file: IO[bytes], refused: dict[str, str]) -> Iterator[WebArchive]:
@@ -122,18 +126,27 @@ def _packed(shown: str, file: IO[bytes], refused: dict[str, str]) -> Iterator[We
             if not inside:
                 refused[shown] = "no web archive, but a ZIP file without the folder archive/ of a WACZ"
             for one in inside:
-                with packed.open(one) as member, tempfile.TemporaryFile(prefix="opeds-wacz-") as copy:
-                    shutil.copyfileobj(member, copy)
+                with tempfile.TemporaryFile(prefix="opeds-wacz-") as copy:
+                    try:
+                        with packed.open(one) as member:
+                            shutil.copyfileobj(member, copy)
+                    except DAMAGED_ZIP as error:
+                        refused[f"{shown}!/{one.filename}"] = f"damaged: {error}"
+                        continue
                     copy.seek(0)
                     found = _measured(f"{shown}!/{one.filename}", copy)
                     yield replace(found, name=f"{Path(shown).name}!/{one.filename}")
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError) as error:
+    except DAMAGED_ZIP as error:
         raise UnreadableWarc(f"a damaged WACZ file: {error}") from error
 
 
 def _plainly(address: str) -> str:
-    """Return an address without its query, which may hold a key."""
-    return address.partition("?")[0]
+    """Return an address without query and user, which may hold a key.
+
+    >>> _plainly("https://me:secret@example.org/a.warc.gz?key=secret")
+    'https://example.org/a.warc.gz'
+    """
+    return re.sub(r"^(https?://)[^/?#]*@", r"\1", re.split(r"[?#]", address, maxsplit=1)[0])
 
 
 @contextmanager
@@ -143,15 +156,18 @@ def _downloaded(address: str) -> Iterator[IO[bytes]]:
             request = urllib.request.Request(address, headers={"User-Agent": "joongang-opeds"})  # noqa: S310
             with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310 - of http or https: `_is_address`
                 shutil.copyfileobj(answer, copy)
-        except (URLError, OSError, ValueError) as error:
-            raise UnreadableWarc(f"cannot be downloaded: {error}") from error
+                said = answer.headers.get("Content-Length", "")
+        except (HTTPException, OSError, ValueError) as error:
+            raise UnreadableWarc(f"cannot be downloaded ({type(error).__name__}: {_plainly(str(error))})") from error
+        if said.isdecimal() and copy.tell() < int(said[:MOST_DIGITS]):
+            raise UnreadableWarc(f"the download broke off: {copy.tell()} of {said[:MOST_DIGITS]} bytes came")
         copy.seek(0)
         yield copy
 
 
-def _from_bucket(address: str, settings: Settings) -> Iterator[tuple[str, IO[bytes]]]:
+def _from_bucket(address: str, settings: Settings) -> Iterator[tuple[str, AbstractContextManager[IO[bytes]]]]:
     """Yield an object, or all objects below a prefix that ends with a slash, each in a file that is removed."""
-    from pipelines.archive.s3 import download, keys_below
+    from pipelines.archive.s3 import keys_below
 
     parts = urlsplit(address)
     key = parts.path.lstrip("/")
@@ -161,10 +177,14 @@ def _from_bucket(address: str, settings: Settings) -> Iterator[tuple[str, IO[byt
     if not keys:
         raise UnreadableWarc("nothing lies there")
     for one in keys:
-        with tempfile.TemporaryFile(prefix="opeds-input-") as copy:
-            try:
-                download(settings, parts.netloc, one, copy)
-            except OpedsError as error:
-                raise UnreadableWarc(str(error)) from error
-            copy.seek(0)
-            yield f"s3://{parts.netloc}/{one}", copy
+        yield f"s3://{parts.netloc}/{one}", _of_bucket(settings, parts.netloc, one)
+
+
+@contextmanager
+def _of_bucket(settings: Settings, bucket: str, key: str) -> Iterator[IO[bytes]]:
+    from pipelines.archive.s3 import download
+
+    with tempfile.TemporaryFile(prefix="opeds-input-") as copy:
+        download(settings, bucket, key, copy)
+        copy.seek(0)
+        yield copy
