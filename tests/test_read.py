@@ -86,7 +86,7 @@ if __name__ == "__main__":
 
 def test_a_capture_that_is_not_one_is_trouble_not_an_error() -> None:
     broken = StoredCapture("kjd-c1", "k", C_URL, b"not a WARC file")
-    assert "k is" in read_page(broken, SOURCES, RULES).problem
+    assert "k: at byte 0" in read_page(broken, SOURCES, RULES).problem
     elsewhere = StoredCapture("kjd-c99", "k", "https://nowhere.example/1", MANY[0].body)
     assert "no source knows an address of kjd-c99" in read_page(elsewhere, SOURCES, RULES).problem
     assert read_module.unreadable("k", "why").accepted is False

@@ -183,7 +183,7 @@ def test_time_is_linear_in_the_size_of_a_file(way: str) -> None:
         return time.process_time() - began
 
     seconds(100)
-    assert min(seconds(4000) for _ in range(2)) < 10 * max(seconds(1000), 0.02)
+    assert min(seconds(8000) for _ in range(2)) < 24 * max(seconds(1000), 0.02)
 
 
 @given(st.binary(max_size=2000))
@@ -271,7 +271,7 @@ def test_time_is_linear_in_hostile_input(unit: bytes) -> None:
         read(gzip.compress(body, 1))
         return time.process_time() - began
 
-    assert min(seconds(800_000) for _ in range(2)) < 10 * max(seconds(200_000), 0.05)
+    assert min(seconds(800_000) for _ in range(2)) < 24 * max(seconds(100_000), 0.02)
 
 
 def test_members_within_members_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

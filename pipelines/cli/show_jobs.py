@@ -121,7 +121,7 @@ def _print_objects(report: Any) -> None:
         for name, places in report.damage.items()
         for offset, said in places
     ]
-    told = {
+    told: dict[str, Any] = {
         "outcomes": counts,
         "records": report.records,
         "answers": report.statuses,
@@ -129,7 +129,7 @@ def _print_objects(report: Any) -> None:
         "examples": report.examples,
         "complete": report.complete,
     }
-    done: dict[str, dict[str, Any]] = {"done": {name: value for name, value in told.items() if value not in ({}, ())}}
+    done = {"done": told}
     if report.published:
         done["done"] |= {"log": report.published.seq, "catalogue": report.published.version}
     print_json([*objects, done])
