@@ -199,9 +199,9 @@ class Course:
 
     A list goes from new to old, but for pinned entries and wrong dates. A day that does not fit in there is no date:
     its entry is fetched whatever it says, and proves nothing. The days are covered when a whole page, and ten entries
-    in a row that fit, lie before the first of them, or the site says behind such an entry that there is no further
-    page; an only page, and a list that ends in a page without entries, must end behind ten. Anything else proves
-    nothing: a site may ignore the page's number, lose its dates or sort by something else.
+    in a row that fit, lie before the first of them, or the list ends behind such an entry, by 404 or an empty page; an
+    only page must end behind ten. Anything else proves nothing: a site may ignore the page's number, lose its dates or
+    sort by something else.
     """
 
     def __init__(self, route: Route, first: date, earliest: date, latest: date) -> None:
@@ -266,7 +266,7 @@ class Course:
         self._without_news = 0 if fresh else self._without_news + 1
         if not has_entries and not (more and not self.route.next):
             lost = "0 items: has the layout changed, or is the page made by a script?"
-            return Next(error=lost) if page == 1 else self.ended(is_said=False)
+            return Next(error=lost) if page == 1 else self.ended(is_said=bool(self.route.next))
         if fresh and not days:
             return Next(error="no entry has a date that can be read: has the layout changed?")
         if days and max(days) < self.first and (self.is_disordered or self._older_at_end() >= OLDER):
@@ -286,7 +286,7 @@ class Course:
         """Return what follows where there is no further page: the days are covered if what came last is older, or is
         of the first day that there is.
 
-        `is_said`: the site answered 404. A page without entries may be another thing, and proves less.
+        `is_said`: it answered 404, or a further page without entries. An only page must end behind ten older entries.
         """
         if self.is_disordered:
             return Next(error=DISORDERED)

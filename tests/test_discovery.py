@@ -155,8 +155,7 @@ def follow(pages: list[list[Entry]], route: Route = PAGED) -> tuple[list[Entry],
         ([["06-03"], ["06-01"] * 9], False),
         ([["06-03"], ["06-01"] * 10], True),
         ([["06-03", *["06-01"] * 10]], False),  # no whole page
-        ([["06-03", "06-02"], []], False),  # an empty page may be a captcha
-        ([["06-03", *["06-02"] * 10], []], True),
+        ([["06-03", "06-02"], []], True),
         ([["06-03", "06-03"], []], False),  # nothing older was shown: the list may have been cut off
         ([["05-20", "06-04", "06-03"], ["06-03", "06-02"]], False),
         ([["05-20", "06-04", "06-03"], ["06-01"] * 10], True),

@@ -467,7 +467,8 @@ def test_crawls_of_runs_are_left_to_their_runs_for_a_day(scrapy: Command, newsst
         scrapy("crawl", "kjd", "-a", "since=2026-06-02", "-a", f"started_by={by}", settings=folder)
     archive = open_archive(folder)
     assert [one.started_by for one in waiting_crawls(archive, now())] == ["hand"]
-    assert [one.started_by for one in waiting_crawls(archive, now() + timedelta(days=2))] == ["hand", "run", "dag"]
+    later = {one.started_by for one in waiting_crawls(archive, now() + timedelta(days=2))}
+    assert later == {"hand", "run", "dag"}
 
 
 def test_a_source_file_alone_makes_a_spider(scrapy: Command, newsstand: World, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ FURTHER_OF_ARC = re.compile(
 BLANK = 16  # bytes that are looked at for blank lines at a time
 MOST_SPENT = 200_000_000  # bytes
 SPANNED = 80  # bytes that such a beginning takes
-MOST_DIGITS = 15  # of a length
+DIGITS_OF_LENGTH = 15  # of a length
 CUT, NO_RECORD = "the file ends in the middle of a record", "what stands here is no record"
 
 
@@ -322,7 +322,7 @@ class _Source:
         headers = tuple((name.strip(), value.strip()) for name, colon, value in split if colon)
         told = {name.lower(): value for name, value in reversed(headers)}
         length = told.get("content-length", "")
-        if not length.isdecimal() or len(length) > MOST_DIGITS:
+        if not length.isdecimal() or len(length) > DIGITS_OF_LENGTH:
             self._back_into(head)
             raise self._damaged("a record does not say how long it is")
         return told.get("warc-type", ""), headers, int(length)

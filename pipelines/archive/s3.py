@@ -24,7 +24,7 @@ DEFAULT_REGION = "us-east-1"
 ATTEMPTS = 6  # creates that met an undecided race (409), with jitter between
 TYPES = {".json": "application/json", ".warc.gz": "application/warc+gzip"}  # of objects, by the end of their keys
 MISSING_CODES = {"404", "NoSuchKey", "NotFound"}
-BROKEN_OFF = {"IncompleteReadError", "ResponseStreamingError", "ReadTimeoutError"}  # of a body
+BROKEN_OFF = {"IncompleteReadError", "ResponseStreamingError", "ReadTimeoutError", "InternalError"}  # worth another try
 EXPIRED = "the key for the bucket has expired ({}): get a new one, with its AWS_SESSION_TOKEN, then run this again"
 SKEWED = "this machine's clock is wrong ({}): the bucket refuses its signatures; set the clock, then run this again"
 TOLD = {
@@ -90,7 +90,8 @@ class S3Store:
                 return self._get(key)
             except (ClientError, BotoCoreError) as error:
                 # boto3 asks again for an answer that does not come, not for a body that breaks off
-                if type(error).__name__ not in BROKEN_OFF or attempt == ATTEMPTS:
+                code = (getattr(error, "response", None) or {}).get("Error", {}).get("Code", type(error).__name__)
+                if code not in BROKEN_OFF or attempt == ATTEMPTS:
                     raise self._translated(error, key) from error
                 time.sleep(random.uniform(0.05, 0.3) * attempt)
 
