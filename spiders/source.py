@@ -158,7 +158,7 @@ class SourceSpider(Spider):
             errback=self.route_failed,
             headers=dict(route.headers),
             cb_kwargs={"route": route, "page": page, "waiting": tuple(waiting)},
-            meta={"carries_text": route.carries_text, "exchange": None},
+            meta={"carries_text": route.carries_text},
             priority=10,
         )
 

@@ -17,7 +17,7 @@ from typing import IO, Protocol
 
 from backports.zstd import ZstdDecompressor, ZstdDict, ZstdError
 
-from pipelines.archive.coding import GZIP, Headers
+from pipelines.archive.coding import GZIP, MOST_DIGITS, Headers
 
 READ_AT_ONCE, UNDONE_AT_ONCE = 1 << 15, 1 << 20  # bytes that are read, and decompressed, at once
 SEEN = 8192  # bytes of a member that tell whether it begins with a record
@@ -35,7 +35,6 @@ FURTHER_OF_ARC = re.compile(
 BLANK = 16  # bytes that are looked at for blank lines at a time
 MOST_SPENT = 200_000_000  # bytes
 SPANNED = 80  # bytes that such a beginning takes
-DIGITS_OF_LENGTH = 15  # of a length
 CUT, NO_RECORD = "the file ends in the middle of a record", "what stands here is no record"
 
 
@@ -322,7 +321,7 @@ class _Source:
         headers = tuple((name.strip(), value.strip()) for name, colon, value in split if colon)
         told = {name.lower(): value for name, value in reversed(headers)}
         length = told.get("content-length", "")
-        if not length.isdecimal() or len(length) > DIGITS_OF_LENGTH:
+        if not length.isdecimal() or len(length) > MOST_DIGITS:
             self._back_into(head)
             raise self._damaged("a record does not say how long it is")
         return told.get("warc-type", ""), headers, int(length)

@@ -245,11 +245,10 @@ def _writer() -> WARCWriter:
 def exchange_of_record(record: Record, software: str = "", request: Record | None = None) -> Exchange:
     """Return the exchange that a `response`, `resource` or `revisit` record holds, and the request where it is known.
 
-    Raises `UnreadableWarc` for a record without a date, or whose block is not HTTP.
+    Says in `origin` what else the record says, and whether its digests fit. Raises `UnreadableWarc` for a record
+    without a date, or whose block is not HTTP.
     """
-    when = _moment(record.header("warc-date"))
-    headers: Headers
-    truncated = record.header("warc-truncated") or ("length" if record.length > MOST_BLOCK else "")
+    made = _exchange(record)
     origin = Origin(
         record.header("warc-record-id"),
         record.header("warc-block-digest"),
@@ -261,15 +260,21 @@ def exchange_of_record(record: Record, software: str = "", request: Record | Non
         _refers_to_date(record),
         fault=digest_fault(record),
     )
+    return replace(made, origin=origin, request=request.block if request else b"")
+
+
+def _exchange(record: Record) -> Exchange:
+    """Return what a record holds as if we had asked ourselves: no digest of it is computed."""
+    when = _moment(record.header("warc-date"))
+    headers: Headers
+    truncated = record.header("warc-truncated") or ("length" if record.length > MOST_BLOCK else "")
     if record.kind == "resource":
         headers = (("Content-Type", record.header("content-type")),)
-        block = record.block
-        return Exchange(record.url, when, 200, "", headers, block, truncated=truncated, kind="resource", origin=origin)
+        return Exchange(record.url, when, 200, "", headers, record.block, truncated=truncated, kind="resource")
     status, reason, headers, body = _http_of(record.block)
-    made = Exchange(record.url, when, status, reason, headers, body, truncated=truncated, origin=origin)
-    if record.kind == "revisit":
-        return replace(made, kind="revisit")
-    return replace(made, recorded=record.block, request=request.block if request else b"")
+    recorded = b"" if record.kind == "revisit" else record.block
+    kind = "revisit" if record.kind == "revisit" else "response"
+    return Exchange(record.url, when, status, reason, headers, body, truncated=truncated, kind=kind, recorded=recorded)
 
 
 def _refers_to_date(record: Record) -> str:
@@ -368,7 +373,7 @@ def read_capture(body: bytes, key: str) -> Capture:
     for record in _sound(BytesIO(body), key):
         if record.kind in {"response", "resource"} and found is None:
             try:
-                found = capture_of(replace(exchange_of_record(record), origin=None))
+                found = capture_of(_exchange(record))
             except UnreadableWarc as error:
                 raise UnreadableWarc(f"{key}: {error}") from error
         elif record.kind == "metadata":

@@ -106,8 +106,9 @@ def _print_closings(report: Any) -> None:
 
 def _print_objects(report: Any) -> None:
     """Print one JSON object a line: each outcome, each day closed, each failure."""
+    outcomes = _as_they_stand(report)
     objects: list[dict[str, Any]] = [
-        {k: v for k, v in asdict(outcome).items() if v not in ("", ())} for outcome in _as_they_stand(report)
+        {k: v for k, v in asdict(outcome).items() if v not in ("", ())} for outcome in outcomes
     ]
     for days in (report.closings, report.proved):
         objects += [
@@ -115,7 +116,7 @@ def _print_objects(report: Any) -> None:
             for key, c in days.items()
         ]
     objects += [{"failed": what, "reason": why} for what, why in report.failures.items()]
-    counts = Counter(UNLISTED if is_waiting(o) else o.verdict.value for o in _as_they_stand(report))
+    counts = Counter(UNLISTED if is_waiting(o) else o.verdict.value for o in outcomes)
     objects += [
         {"damaged": name, "offset": offset, "reason": said}
         for name, places in report.damage.items()

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import cache, partial
+from functools import cached_property, partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -104,6 +104,12 @@ class _Import:
     by_payload: dict[tuple[str, str], str] = field(default_factory=dict)  # capture key by article and digest
     by_date: dict[tuple[str, str], str] = field(default_factory=dict)  # the same by article and date
 
+    @cached_property
+    def hosts(self) -> dict[str, str]:
+        """The name of the source for each host of our sites."""
+        known = reversed(list(self.archive.sources.values()))
+        return {host: source.name for source in known for host in (*source.hosts, *source.same_host)}
+
     def parts(self) -> Iterator[list[Sighting]]:
         """Copy the file's captures, and yield their sightings in parts that are bounded in number and bytes."""
         found: list[Sighting] = []
@@ -144,7 +150,7 @@ class _Import:
         return MOST_REQUEST if kind == "request" else MOST_BLOCK
 
     def _is_ours(self, url: str) -> bool:
-        return _host(url) in _hosts(self.archive)
+        return _host(url) in self.hosts
 
     def _is_wanted(self, record: Record) -> bool:
         """Whether a record is about a page of our sites; answers are counted, by status and by why they are not."""
@@ -257,7 +263,7 @@ class _Import:
         """Return why an answer of our sites has no place."""
         if answer.kind == "response" and answer.status != 200:
             return "not answered 200"
-        owner = _hosts(self.archive)[_host(answer.url)]
+        owner = self.hosts[_host(answer.url)]
         kind = answer.header("content-type").partition(";")[0].strip().lower()
         if kind not in PAGES:
             return f"of {owner}, but no pages ({kind})"
@@ -323,16 +329,6 @@ def _host(url: str) -> str:
         return (urlsplit(unwrapped(url)).hostname or "").rstrip(".")
     except ValueError:
         return ""
-
-
-def _hosts(archive: Archive) -> dict[str, str]:
-    """Return the name of the source for each host of our sites."""
-    return _hosts_of(tuple((s.name, (*s.hosts, *s.same_host)) for s in archive.sources.values()))
-
-
-@cache
-def _hosts_of(known: tuple[tuple[str, tuple[str, ...]], ...]) -> dict[str, str]:
-    return {host: name for name, hosts in reversed(known) for host in hosts}
 
 
 @dataclass(frozen=True)

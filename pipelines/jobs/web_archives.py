@@ -22,13 +22,13 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
+from pipelines.archive.coding import MOST_DIGITS
 from pipelines.archive.records import begins_as_web_archive
 from pipelines.errors import OpedsError, UnreadableWarc, WrongUsage
 from pipelines.jobs.inputs import STANDARD_INPUT, check_readable, input_file
 from pipelines.settings import Settings
 
 HEAD = 8192  # bytes that tell what a file is
-DIGITS_OF_SIZE = 15  # of a length
 DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, LZMAError, EOFError, OSError, ValueError, RuntimeError)
 TIMEOUT = 60.0  # seconds without a byte, of a download
 CDX = re.compile(rb" ?CDX |!meta |\S+\)/\S* \d{14} ")
@@ -159,8 +159,8 @@ def _downloaded(address: str) -> Iterator[IO[bytes]]:
                 said = answer.headers.get("Content-Length", "")
         except (HTTPException, OSError, ValueError) as error:
             raise UnreadableWarc(f"cannot be downloaded ({type(error).__name__}: {_plainly(str(error))})") from error
-        if said.isdecimal() and copy.tell() < int(said[:DIGITS_OF_SIZE]):
-            raise UnreadableWarc(f"the download broke off: {copy.tell()} of {said[:DIGITS_OF_SIZE]} bytes came")
+        if said.isdecimal() and copy.tell() < int(said[:MOST_DIGITS]):
+            raise UnreadableWarc(f"the download broke off: {copy.tell()} of {said[:MOST_DIGITS]} bytes came")
         copy.seek(0)
         yield copy
 
