@@ -19,16 +19,17 @@ airflow-down: install ## stop what `make airflow` left running, and remove what 
 	@$(BIN)/python -m newsstand.airflow_demo down
 
 debian: # what a few tests need from Debian, where we may install it; they skip otherwise
-	@ls /usr/lib/postgresql/*/bin/initdb /usr/bin/redis-server >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] && \
+	@ls /usr/lib/postgresql/*/bin/initdb /usr/bin/redis-server /usr/bin/faketime >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] && \
 	  command -v apt-get >/dev/null && apt-get update -qq >/dev/null 2>&1; apt-get install -qq -y postgresql redis-server wget \
-	  >/dev/null 2>&1; } || echo "PostgreSQL and Redis are not both here: their tests are skipped"
+	  faketime >/dev/null 2>&1; } || echo "PostgreSQL, Redis and faketime are not all here: their tests are skipped"
 
 test: $(VENV)/dev.installed debian ## all tests, offline, in less than nine minutes
 	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 test-long: $(VENV)/dev.installed debian ## the long forms: property tests in full, a kill at every call with both clocks
 	@LONG=1 $(BIN)/python -m pytest -n 2 -m long
-test-exhaustive: $(VENV)/dev.installed ## of these, the kills alone
-	@LONG=1 $(BIN)/python -m pytest -n 2 tests/test_crash.py
+faults: $(VENV)/dev.installed debian ## every alteration, every kill, every fault of the store: about an hour
+	@FAULTS=1 $(BIN)/python -m pytest -n 2 --dist loadscope -s tests/test_alterations.py tests/test_crash.py \
+	  tests/test_faulty_store.py tests/test_machine.py
 test-backfill: $(VENV)/dev.installed debian ## thirty days through Celery, a worker killed in the middle: ten minutes more
 	@BACKFILL_DAYS=30 $(BIN)/python -m pytest -s -m distributed tests/test_airflow.py
 test-others: $(VENV)/dev.installed $(VENV)/others.installed debian ## other tools write for us and read us: wget, warcprox, pywb
@@ -76,4 +77,4 @@ $(VENV)/others.installed: requirements-others.lock $(VENV)/run.installed
 	@$(VENV)/others/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements-others.lock
 	@touch $@
 
-.PHONY: help install run down airflow airflow-down debian test test-long test-exhaustive test-backfill test-others test-image lint bench lock clean
+.PHONY: help install run down airflow airflow-down debian test test-long faults test-backfill test-others test-image lint bench lock clean

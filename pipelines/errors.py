@@ -9,6 +9,7 @@ OpedsError                  base of ours: one sentence that says what to do
 ├── DamagedObject           an object of ours that is not what it should be
 ├── AlreadyArchived         an object stands at that key, with other bytes
 ├── StoreUnavailable        the bucket cannot be reached, or refuses our key
+│   └── StoreBusy           it answers, and not what was asked, again and again: try again later
 ├── UnsafeStore             the bucket ignores conditional creates
 ├── IndexUnavailable        the index database is away or full: try again
 ├── ForeignIndex            the index belongs to another archive
@@ -22,6 +23,10 @@ OpedsError                  base of ours: one sentence that says what to do
 ├── NotificationFailed      a notice that could not be delivered
 └── StalePublisher          another publisher moved the catalogue meanwhile
 """
+
+RESTORE = "restore it from the bucket's versions or a backup"
+# what reading an object raises whose JSON is not as it should be; the last for one that is too deep
+MALFORMED = (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError)
 
 
 class OpedsError(Exception):
@@ -52,9 +57,7 @@ class DamagedObject(OpedsError):
     """An object that only this program writes is not what it wrote: its `key`, and what reading it raised."""
 
     def __init__(self, key: str, error: Exception) -> None:
-        super().__init__(
-            f"{key} is damaged ({type(error).__name__}): restore it from the bucket's versions or a backup"
-        )
+        super().__init__(f"{key} is damaged ({type(error).__name__}): {RESTORE}")
         self.key = key
 
 
@@ -64,6 +67,10 @@ class AlreadyArchived(OpedsError):
 
 class StoreUnavailable(OpedsError):
     """The bucket cannot be reached, does not exist, or refuses the key."""
+
+
+class StoreBusy(StoreUnavailable):
+    """The bucket answers something else than was asked, again and again; another hour may be better."""
 
 
 class UnsafeStore(OpedsError):

@@ -12,7 +12,14 @@ from urllib.parse import urlsplit
 
 from pipelines.errors import WrongUsage
 
-SECRET = ("AWS_", "OPEDS_INDEX", "OPEDS_NOTIFY", "OPEDS_HEARTBEAT")  # what may stand in a file: `…_FILE`
+SECRET = (
+    "AWS_",
+    "OPEDS_INDEX",
+    "OPEDS_NOTIFY",
+    "OPEDS_HEARTBEAT",
+    "OPEDS_SIGNING_",
+)  # what may stand in a file: `…_FILE`
+LONGEST_TIMEOUT = 3600.0  # seconds
 DEFAULT_HOME = Path(".opeds")  # the embedded store, the index, logs: all that a run leaves on this machine
 
 
@@ -33,6 +40,9 @@ class Settings:
     home: Path = DEFAULT_HOME
     invented: bool = False  # an archive made now is one of invented op-eds
     processes: int = 0  # that read pages; 0: as many as there are cores
+    store_timeout: float = 30.0  # seconds that the bucket may take for an answer
+    signing_key: str = field(default="", repr=False)  # Ed25519 in PEM: manifests are signed with it
+    signing_public: str = ""  # keys in PEM whose signatures `opeds verify` trusts
     connection: str = ""  # the id of an Airflow Connection, see jobs/connection.py
     endpoint: str = ""
     region: str = ""
@@ -63,6 +73,9 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         home=Path(value("OPEDS_HOME") or DEFAULT_HOME).absolute(),
         invented=value("OPEDS_INVENTED") not in {"", "0"},
         processes=_count(value("OPEDS_PROCESSES")),
+        store_timeout=_seconds(value("OPEDS_STORE_TIMEOUT")),
+        signing_key=value("OPEDS_SIGNING_KEY"),
+        signing_public=value("OPEDS_SIGNING_PUBLIC"),
         connection=value("OPEDS_AWS_CONN_ID"),
         endpoint=value("AWS_ENDPOINT_URL_S3") or value("AWS_ENDPOINT_URL"),
         region=value("AWS_REGION") or value("AWS_DEFAULT_REGION"),
@@ -93,6 +106,16 @@ def _count(text: str) -> int:
     if text and not (text.isdecimal() and int(text) > 0):
         raise WrongUsage(f"OPEDS_PROCESSES={text!r} is not a number of processes; write it as OPEDS_PROCESSES=2")
     return int(text or 0)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text or Settings.store_timeout)
+    except ValueError:
+        seconds = 0
+    if not 0 < seconds <= LONGEST_TIMEOUT:
+        raise WrongUsage(f"OPEDS_STORE_TIMEOUT={text!r} is no number of seconds; write it as OPEDS_STORE_TIMEOUT=30")
+    return seconds
 
 
 def reaching(settings: Settings) -> dict[str, str]:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import SequenceMatcher
@@ -87,7 +87,16 @@ def content_sha256(article: Article) -> str:
     not, nor bios, captions, dates, advertising and lists of headlines.
     """
     names = [author.name for author in article.authors]
-    parts = [article.headline, article.deck, names, article.text, article.text_ko, article.correction_note]
+    return _digest(article.headline, article.deck, names, article.text, article.text_ko, article.correction_note)
+
+
+def content_sha256_of(record: Mapping[str, Any]) -> str:
+    """Return the same digest of a record's fields."""
+    names = [author["name"] for author in record["authors"]]
+    return _digest(*(names if field == "authors" else record[field] for field in NOTICED))
+
+
+def _digest(*parts: str | Sequence[str]) -> str:
     plain = [_plain(part) if isinstance(part, str) else [_plain(name) for name in part] for part in parts]
     return hashlib.sha256(json.dumps(plain, ensure_ascii=False).encode()).hexdigest()
 
@@ -96,7 +105,7 @@ def _plain(text: str) -> str:
     return re.sub(r"\s+", " ", unicodedata.normalize("NFC", text).translate(_MAPPED)).strip()
 
 
-NOTICED = ("headline", "deck", "authors", "text", "text_ko", "correction_note")
+NOTICED = ("headline", "deck", "authors", "text", "text_ko", "correction_note")  # in the order of their digest
 CHANGE_NAMES = {"authors": "byline"}
 OTHER_RULES = "read_by_other_rules"  # today's rules refuse the earlier capture: whether it differs is not known
 BREAK = "¶"  # stands between paragraphs, so that a diff shows where they were parted or joined

@@ -6,6 +6,7 @@ Scrapy calls this an item pipeline; it has nothing to do with the package `pipel
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from pathlib import Path
 from typing import Self
 
@@ -95,6 +96,7 @@ class Deposit:
         """Write the crawl's WARC and, last of all, its summary: without one the crawl counts as cut off."""
         summary = self.spider.finished(reason)
         warc = crawl_file(_about(summary), self.spider.answers, [*self.revisits, *self.spider.not_modified])
+        summary.warc_sha256 = hashlib.sha256(warc).hexdigest()
         if self.store is None:
             with Path(self.spider.warc).open("ab") as file:
                 file.write(warc)

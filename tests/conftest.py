@@ -33,6 +33,7 @@ ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
 SEED_PAGE = SHARED / "pages" / "daum_20240626200145724.html"
 LONG = "LONG" in os.environ  # `make test-long`: property tests in full
+FAULTS = "FAULTS" in os.environ  # `make faults`: each kill, each alteration, each mix of faults
 CASES = 2000 if LONG else 200  # of a property test
 _numbers = itertools.count(1)
 
@@ -169,7 +170,7 @@ def scrapy(newsstand: World) -> Command:
     )
 
 
-def command(arguments: list[str], settings: Settings | None, more: dict[str, str]) -> Ran:
+def command(arguments: list[str], settings: Settings | None, more: dict[str, str], timeout: float = 120) -> Ran:
     """Run a command with the environment of these settings and nothing else of ours."""
     done = subprocess.run(
         arguments,
@@ -177,7 +178,7 @@ def command(arguments: list[str], settings: Settings | None, more: dict[str, str
         env={**_without_width(), **environment_of(settings), **more},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=timeout,
         check=False,
     )
     return Ran(done.returncode, done.stdout, done.stderr)

@@ -1,7 +1,8 @@
-"""A process in which `opeds run` is killed at a chosen call to the store; started by test_crash.py.
+"""A process in which `opeds` is killed: at a moment, or before or behind a call to the index; started by test_crash.py.
 
-Everything is real but the start of interpreters: crawls are forked, not spawned, so that hundreds of runs
-take minutes. The parent never touches the store, so that no thread of a library crosses a fork.
+The proxy that the store is reached through kills at requests: the file `pgid` in the run's home names the process
+group. Everything is real but the start of interpreters: crawls are forked, not spawned, so that hundreds of runs take
+minutes. The parent never touches the store, so that no thread of a library crosses a fork.
 """
 
 from __future__ import annotations
@@ -42,13 +43,12 @@ def main() -> None:
     assert "twisted.internet.reactor" not in sys.modules, "each fork installs its own"
     boto3.client("s3", region_name="us-east-1")  # reads botocore's models once; opens no connection
     for line in sys.stdin:
-        order = json.loads(line)
-        calls, status = run(order)
-        print(json.dumps({"calls": calls, "code": status}), flush=True)
+        calls, status = run(json.loads(line))
+        print(json.dumps({"index_calls": calls, "code": status}), flush=True)
 
 
 def run(order: dict[str, Any]) -> tuple[int, int]:
-    """Run `opeds run` in a process group of its own; return how many calls it made and how it ended."""
+    """Run a command in a process group of its own; return how often it called the index, and how it ended."""
     count = multiprocessing.Value("i", 0)
     pid = os.fork()
     if pid == 0:
@@ -64,17 +64,21 @@ def run(order: dict[str, Any]) -> tuple[int, int]:
 
 def _child(order: dict[str, Any], count: Any) -> None:
     os.environ.update(order["environment"])
-    log = Path(order["environment"]["OPEDS_HOME"])
-    log.mkdir(parents=True, exist_ok=True)
-    with (log / "out.log").open("ab") as out:
+    home = Path(order["environment"]["OPEDS_HOME"])
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "pgid").write_text(str(os.getpid()))
+    with (home / "out.log").open("ab") as out:
         os.dup2(out.fileno(), 1)
         os.dup2(out.fileno(), 2)
-    _kill_at(order.get("kill_at", 0), count)
+    _kill_at_index(order.get("kill_at_index", 0), count)
     from pipelines.cli.main import main
     from pipelines.jobs import run as jobs_run
 
+    if order["arguments"] == ["compact"]:
+        _compact()
+        os._exit(0)
     jobs_run._crawl_all = _crawl_in_forks  # type: ignore[assignment]
-    sys.argv = ["opeds", "run", "--day", order["day"]]
+    sys.argv = ["opeds", *order["arguments"]]
     try:
         main()
     except SystemExit as end:
@@ -82,16 +86,26 @@ def _child(order: dict[str, Any], count: Any) -> None:
     os._exit(0)
 
 
-def _kill_at(number: int, count: Any) -> None:
-    """End the whole process group at the n-th call to the store, before or, for odd ones, after it was done."""
-    from pipelines.archive.s3 import S3Store
+def _compact() -> None:
+    """Compact, and remove all files that only older versions need: `opeds upkeep` keeps those of a week."""
+    from pipelines.archive.store import open_store
+    from pipelines.catalogue.publish import compact_tables
+    from pipelines.settings import read_settings
+
+    settings = read_settings()
+    compact_tables(open_store(settings), settings, hours=0)
+
+
+def _kill_at_index(number: int, count: Any) -> None:
+    """End the whole process group at the n-th call that writes to the index, before or, for odd ones, behind it."""
+    from pipelines.index.index import Index
 
     def counted(method: Any) -> Any:
         def call(self: Any, *arguments: Any) -> Any:
             with count.get_lock():
                 count.value += 1
                 mine = count.value
-            if mine == number and number % 2 == 0:
+            if mine == number and is_before:
                 os.killpg(0, signal.SIGKILL)
             try:
                 return method(self, *arguments)
@@ -101,8 +115,9 @@ def _kill_at(number: int, count: Any) -> None:
 
         return call
 
-    for name in ("create", "read", "keys"):
-        setattr(S3Store, name, counted(getattr(S3Store, name)))
+    number, is_before = (number + 1) // 2, number % 2 == 0
+    for name in ("publish_all", "apply"):
+        setattr(Index, name, counted(getattr(Index, name)))
 
 
 def _crawl_in_forks(archive: Any, asked: Any, run_id: str, *_: Any) -> dict[str, Any]:

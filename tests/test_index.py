@@ -17,7 +17,7 @@ from pipelines.archive.identity import identify
 from pipelines.archive.store import MemoryStore
 from pipelines.catalogue.publish import publish
 from pipelines.copies.fingerprint import hashes_of
-from pipelines.index.index import open_index
+from pipelines.index.index import open_anew, open_index
 from pipelines.index.opened import Archive, catch_up, dry_run, open_archive, rebuild_index
 from pipelines.model import Capture, Outcome, Verdict
 from pipelines.settings import Settings
@@ -59,7 +59,7 @@ def test_an_index_made_anew_is_the_same(shared: Settings) -> None:
     articles = archive.index.changed_since(0)
     before = [archive.index.state_of(article_id) for article_id in articles]
     told: list[tuple[int, int]] = []
-    assert rebuild_index(shared, lambda *done: told.append(done)) == archive.index.seq()
+    assert rebuild_index(shared, lambda *done: told.append(done)) == (archive.index.seq(), None)
     assert told[-1] == (4, 4)
     anew = open_archive(shared).index
 
@@ -190,8 +190,16 @@ def test_the_index_commands_say_what_they_did(
     bad = tmp_path / "bad.sqlite"
     bad.write_bytes(b"no database at all, only some text that is long enough to be read as a header" * 20)
     told = opeds("run", "--day", "2026-06-02", settings=replace(folder, index=f"sqlite:///{bad}"))
-    assert told.code == 2
-    assert "it is derived: name another, or delete it" in told.err
+    assert told.code == 1
+    assert told.err == (
+        "opeds: the index is damaged (file is not a database): `opeds index rebuild` makes it anew from the archive\n"
+    )
+    body = bad.read_bytes()
+    again = opeds("index", "rebuild", settings=replace(folder, index=f"sqlite:///{bad}"))
+    assert (again.code, "the file that could not be read lies in" in again.out) == (0, True)
+    (aside,) = tmp_path.glob("bad.sqlite.*.old")
+    assert aside.read_bytes() == body
+    assert opeds("list", settings=replace(folder, index=f"sqlite:///{bad}")).code == 0
 
 
 ORDERS = [random.Random(seed).sample(range(7), 7) for seed in range(10)]
@@ -280,7 +288,6 @@ def test_a_dry_run_leaves_an_index_of_another_version_alone(folder: Settings, mo
 def test_an_index_made_anew_meanwhile_is_brought_up_from_the_first_manifest(shared: Settings) -> None:
     archive = open_archive(shared)
     take_in(archive, capture(page(prose(1)), "2024-06-14T00:00:00"))
-    open_archive(shared).index.clear()
-    open_index(shared, identify(archive.store).archive_id, ["kjd"])
+    open_anew(shared, identify(archive.store).archive_id, ["kjd"])
     take_in(archive, capture(page(prose(2)), "2024-06-14T00:00:00", C_URL.replace("2068163", "2068164")))
     assert archive.index.changed_since(0) == ["kjd-c2068163", "kjd-c2068164"]

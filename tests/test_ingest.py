@@ -334,8 +334,8 @@ def test_a_number_taken_meanwhile_is_passed_over() -> None:
     store = MemoryStore()
     mine = manifests.Manifest("mine", "1", "2026-06-01", "2026-06-01T00:00:00Z")
     theirs = replace(mine, run="theirs")
-    assert manifests.append(store, theirs, 0) == (1, True)
-    assert manifests.append(store, mine, 0) == (2, True)
+    assert manifests.append(store, theirs, 0) == (1, manifests.manifest_at(store, 1))
+    assert manifests.append(store, mine, 0) == (2, manifests.manifest_at(store, 2))
     assert [manifest.run for _, manifest in manifests.read_log(store)] == ["theirs", "mine"]
 
 

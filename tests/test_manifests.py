@@ -30,7 +30,7 @@ def logged(run: str, **more: object) -> Manifest:
 def test_what_is_logged_is_read_back_whole() -> None:
     store = MemoryStore()
     for number, manifest in enumerate((logged("a", outcomes=(OUTCOME,)), logged("b", closing=CLOSING)), 1):
-        assert append(store, manifest, number - 1) == (number, True)
+        assert append(store, manifest, number - 1) == (number, manifest_at(store, number))
         assert replace(manifest_at(store, number), previous="") == manifest
     assert [seq for seq, _ in read_log(store)] == [1, 2]
 
@@ -38,10 +38,13 @@ def test_what_is_logged_is_read_back_whole() -> None:
 def test_a_number_that_is_taken_is_passed_over_unless_it_is_this_very_part() -> None:
     store = MemoryStore()
     append(store, logged("a"), 0)
-    assert append(store, logged("b"), 0) == (2, True)
-    assert append(store, logged("b"), 0) == (2, True), "logged before, the same bytes"
+    second = append(store, logged("b"), 0)
+    assert second == (2, manifest_at(store, 2))
+    assert second[1]
+    assert second[1].sha256 == manifest_at(store, 2).sha256
+    assert append(store, logged("b"), 0) == second, "logged before, the same bytes"
     later = replace(logged("b"), logged_at="2026-06-03T00:00:00Z")
-    assert append(store, later, 0) == (2, False), "logged before by the same part, at another moment"
+    assert append(store, later, 0) == (2, None), "logged before by the same part, at another moment"
 
 
 def test_empty_fields_are_left_out_and_an_overlap_is_called_figures() -> None:

@@ -16,8 +16,8 @@ import pytest
 from pipelines.archive.manifests import read_log
 from pipelines.archive.store import open_store
 from pipelines.archive.warc import page_file
-from pipelines.catalogue.delta import compact, location, open_table, query
-from pipelines.catalogue.publish import publish
+from pipelines.catalogue.delta import location, open_table, query
+from pipelines.catalogue.publish import compact_tables, publish
 from pipelines.catalogue.rows import sighting_rows
 from pipelines.index.opened import open_archive
 from pipelines.model import CONTENT
@@ -31,8 +31,9 @@ COMBINED = [("sqlite", "folder"), ("postgresql", "bucket"), *[("sqlite", "bucket
 PAGES = 6  # of each writer, half of them copies of another writer's
 PUBLISHING = "from pipelines.catalogue.publish import publish; from pipelines.index.opened import open_archive; \
 from pipelines.settings import read_settings as s; [publish(open_archive(s()), s()) for _ in range(8)]"
-COMPACTING = "from pipelines.catalogue.delta import compact; from pipelines.settings import read_settings as s; \
-[compact(s()) for _ in range(4)]"
+COMPACTING = "from pipelines.catalogue.publish import compact_tables; \
+from pipelines.archive.store import open_store; from pipelines.settings import read_settings as s; \
+[compact_tables(open_store(s()), s()) for _ in range(4)]"
 
 
 def warc_of(writer: int, round_: int) -> bytes:
@@ -182,7 +183,7 @@ def test_files_hold_plain_strings_and_compaction_says_no_data_changed(folder: Se
         table.to_pyarrow_table().sort_by("article_id"),
         table_of(table.load_cdf(starting_version=0)).num_rows,
     )
-    assert compact(folder, hours=168)["files_joined"] > 6
+    assert compact_tables(archive.store, folder, hours=168)["files_joined"] > 6
     table = open_table(where)
     assert table
     assert len(table.file_uris()) == 1

@@ -195,6 +195,8 @@ def answering(*answers: tuple[int, bytes, int]) -> Iterator[Settings]:
             status, body, sent = waiting.pop(0) if len(waiting) > 1 else waiting[0]
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
+            if status == 200:
+                self.send_header("ETag", '"any"')
             self.end_headers()
             self.wfile.write(body[:sent])
             self.close_connection = True
@@ -205,10 +207,13 @@ def answering(*answers: tuple[int, bytes, int]) -> Iterator[Settings]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
-    yield Settings(archive="s3://b", endpoint=f"http://127.0.0.1:{server.server_port}", access_key="a", secret_key="b")
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    address = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield Settings(archive="s3://b", endpoint=address, access_key="a", secret_key="b")
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def test_a_body_that_breaks_off_is_asked_for_again() -> None:

@@ -5,6 +5,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,10 @@ from pipelines.archive.record import to_json
 from pipelines.catalogue.delta import location, open_table
 from pipelines.catalogue.publish import publish
 from pipelines.index.opened import commit, open_archive
+from pipelines.ingestion.ingest import Part
 from pipelines.jobs.verify import verify
 from pipelines.settings import Settings
 from tests.conftest import C_URL, DAUM_URL, Command, capture, page, prose, take_in
-
-ALL = lambda *_: True  # noqa: E731
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def filled(folder: Settings) -> Settings:
 
 
 def found(settings: Settings) -> list[tuple[str, str]]:
-    return [(one.kind, one.said) for one in verify(open_archive(settings), settings, ALL)[1]]
+    return [(one.kind, f"{one.key}: {one.said}") for one in verify(settings).faults]
 
 
 def root(settings: Settings) -> Path:
@@ -45,9 +45,11 @@ def first(settings: Settings, pattern: str) -> Path:
 
 
 def test_a_sound_archive_fits(filled: Settings) -> None:
-    counts, findings = verify(open_archive(filled), filled, ALL)
-    assert findings == []
-    assert counts == {"manifests": 3, "captures": 3, "records": 3, "rows": 3}
+    done = verify(filled)
+    assert (list(done.faults), list(done.notes)) == ([], [])
+    assert {kind: done.verified[kind] for kind in ("manifests", "captures", "records", "rows")} == {
+        "manifests": 3, "captures": 3, "records": 3, "rows": 9,
+    }  # fmt: skip
 
 
 def another_payload(settings: Settings) -> None:
@@ -139,7 +141,7 @@ def a_digest_forged_with_its_record(settings: Settings) -> None:
 def a_forged_crawl(settings: Settings) -> None:
     archive = open_archive(settings)
     key = "crawls/kjd/2024-06-13/r.json"
-    archive.store.create(key, b"{}")
+    archive.store.create(key, b"{}")  # of which no WARC lies beside it
     commit(archive, manifests.Manifest("r", "part", "2024-06-13", "2024-06-14T00:00:00Z", (key,)))
     (root(settings) / key).write_bytes(b"[]")
 
@@ -164,39 +166,49 @@ def a_row_too_few(settings: Settings) -> None:
 @pytest.mark.parametrize(
     ("damage", "kind", "said"),
     [
-        (another_payload, "payload", "response record: the record's block is not what its digest says"),
-        (cut, "payload", "in the middle of a record"),
-        (gone, "payload", "not there, though runs/0000000001.json names it"),
-        (other_text, "record", "is not what its rules make of captures/"),
-        (no_json, "record", "is no JSON"),
+        (another_payload, "capture", "is not the file that was logged"),
+        (cut, "capture", "is not the file that was logged"),
+        (gone, "capture", "not there, though runs/0000000001.json names it"),
+        (no_json, "record", "is not the file that was logged"),
         (no_record, "record", "not there, though runs/"),
         (other_text, "record", "is not the file that was logged"),
-        (a_record_added_to_a_capture, "payload", "is not the file that was logged"),
+        (a_record_added_to_a_capture, "capture", "is not the file that was logged"),
         (a_forged_crawl, "crawl", "is not the file that was logged"),
-        (a_forged_manifest, "log", "is not what runs/0000000003.json was logged behind"),
-        (a_digest_forged_with_its_record, "log", "is not what runs/0000000002.json was logged behind"),
+        (a_forged_manifest, "log", "runs/0000000002.json: is not what was logged"),
+        (a_digest_forged_with_its_record, "log", "runs/0000000001.json: is not what was logged"),
         (a_manifest_cut_off, "log", "runs/0000000003.json is damaged"),
         (an_empty_manifest, "log", "runs/0000000002.json is damaged"),
-        (the_last_manifest_gone, "log", "not there, though index or catalogue know it"),
-        (the_last_manifest_forged, "log", "is not what was published"),
+        (
+            the_last_manifest_gone,
+            "log",
+            "runs/0000000003.json: not there, though the table of runs knows and the index knows",
+        ),
+        (the_last_manifest_forged, "log", "runs/0000000003.json: is not what was logged"),
         (the_last_manifest_of_the_old_schema, "log", "states no digests"),
-        (a_junk_commit_of_the_table, "catalogue", "the catalogue cannot be read"),
-        (a_gap, "log", "the log has a gap"),
-        (a_row_too_many, "catalogue", "is not what the log makes of it"),
-        (a_row_too_few, "catalogue", "is not what the log makes of it"),
+        (a_junk_commit_of_the_table, "catalogue", ".json: cannot be read"),
+        (a_gap, "log", "runs/0000000004.json: not there, though manifests behind it are"),
+        (a_row_too_many, "catalogue", "oped_id: not what log and records make of it"),
+        (a_row_too_few, "catalogue", "catalogue/articles: has no row of kjd-c2068164@"),
     ],
 )
 def test_damage_is_found_and_named(damage: Callable[[Settings], None], kind: str, said: str, filled: Settings) -> None:
     damage(filled)
-    before = {path: path.read_bytes() for path in root(filled).rglob("*") if path.is_file()}
+    before = bytes_in(filled)
     findings = found(filled)
     assert any(k == kind and said in s for k, s in findings), findings
-    assert {path: path.read_bytes() for path in root(filled).rglob("*") if path.is_file()} == before, "repairs nothing"
+    assert bytes_in(filled) == before, "repairs nothing"
+
+
+def bytes_in(settings: Settings) -> dict[Path, bytes]:
+    """Return every object, but the reports of audits."""
+    files = (path for path in root(settings).rglob("*") if path.is_file())
+    return {path: path.read_bytes() for path in files if path.parent.name != "verified"}
 
 
 def test_a_share_looks_at_its_articles_alone(filled: Settings) -> None:
-    counts, _ = verify(open_archive(filled), filled, lambda article_id, _: article_id == "kjd-c2068164")
-    assert counts == {"manifests": 3, "captures": 1, "records": 1, "rows": 1}
+    done = verify(filled, lambda article_id, _: article_id == "kjd-c2068164", "a share")
+    assert (done.verified["manifests"], done.verified["captures"], done.verified["records"]) == (3, 1, 1)
+    assert (done.there["captures"], done.there["records"], done.verified["rows"]) == (3, 3, 7)
 
 
 def test_the_command_ends_with_one_when_something_does_not_fit(filled: Settings, opeds: Command) -> None:
@@ -205,7 +217,7 @@ def test_the_command_ends_with_one_when_something_does_not_fit(filled: Settings,
     gone(filled)
     ran = opeds("verify", "--json", settings=filled)
     assert ran.code == 1
-    assert json.loads(ran.out)["findings"][0]["kind"] == "payload"
+    assert json.loads(ran.out)["findings"][0]["kind"] == "capture"
     assert opeds("verify", "--share", "9/8", settings=filled).code == 2
 
 
@@ -218,13 +230,21 @@ def test_copies_that_were_joined_fit_too(folder: Settings) -> None:
     assert found(folder) == []
 
 
-def test_what_is_not_published_yet_is_no_damage(filled: Settings) -> None:
+def test_what_is_not_published_yet_is_told_and_somebody_may_be_at_work(filled: Settings) -> None:
     take_in(open_archive(filled), capture(page(prose(4)), "2024-06-15T12:00:00"))
-    assert found(filled) == []
+    assert {key for key, _ in found(filled)} == {"catalogue"}
+    part = Part.of_today("recent", "part")
+    archive = open_archive(filled)
+    publish(archive, filled)
+    commit(archive, manifests.Manifest(part.run, part.name, part.day, part.logged_at))
+    assert verify(filled, grace=timedelta(days=1)).faults == []
+    archive.store.create("captures/kjd/c777/20240613T000000Z-0123456789abcdef.warc.gz", b"x")
+    assert [one.kind for one in verify(filled, grace=timedelta(days=1)).notes].count("orphan") == 1
+    assert "orphan" in {one.kind for one in verify(filled).faults}
 
 
 def test_a_row_that_no_manifest_tells_of_is_found(filled: Settings) -> None:
     table = open_table(location(filled, "articles"))
     assert table is not None
     table.update({"article_id": "'kjd-c9999999'"}, predicate="article_id = 'kjd-c2068164'")
-    assert ("catalogue", "no manifest tells of this") in found(filled)
+    assert any(kind == "catalogue" and "no manifest tells of this" in said for kind, said in found(filled))

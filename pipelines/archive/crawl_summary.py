@@ -9,7 +9,7 @@ from typing import Any
 from pipelines.archive.manifests import RouteReport
 from pipelines.archive.record import to_json
 from pipelines.archive.store import Store
-from pipelines.errors import CrawlFailed, DamagedObject, NotArchived
+from pipelines.errors import MALFORMED, CrawlFailed, DamagedObject, NotArchived
 
 CRAWL_SCHEMA = "opeds/crawl/1"
 
@@ -71,6 +71,7 @@ class Summary:
     counts: dict[str, int] = field(default_factory=dict)
     troubles: dict[str, str] = field(default_factory=dict)  # by route or address: `busy` or `refused`
     bytes: int = 0  # received
+    warc_sha256: str = ""  # of the crawl's WARC, which lies beside the summary; crawls before 2026-11-28 do not say it
 
 
 def summary_body(summary: Summary) -> bytes:
@@ -94,7 +95,7 @@ def parse_summary(body: bytes, key: str = "the crawl's account") -> Summary:
     """Return a summary from its JSON; `key` is for the sentence of `DamagedObject`."""
     try:
         return _summary(json.loads(body))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except MALFORMED as error:
         raise DamagedObject(key, error) from error
 
 

@@ -10,16 +10,18 @@ import json
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from pipelines.archive.manifests import read_log
 from pipelines.archive.store import Store, open_store
 from pipelines.archive.warc import read_capture
-from pipelines.errors import AlreadyArchived, DamagedObject, NoArchive, NotArchived, UnsafeStore
+from pipelines.errors import MALFORMED, RESTORE, AlreadyArchived, DamagedObject, NoArchive, NotArchived, UnsafeStore
 from pipelines.settings import Settings
 
 IDENTITY = "archive.json"
+GONE = "is gone, though the log under runs/ is there"
 MARK = "x-invented"  # a header of every answer of the newsstand
 MISPLACED = {
     "invented_page": "these pages are invented (the newsstand made them), and this archive is real: name another one",
@@ -33,17 +35,20 @@ class Identity:
 
     archive_id: str
     invented: bool = False
+    sha256: str = ""  # of the file that says so
 
 
 def identify(store: Store, invented: bool = False) -> Identity:
     """Return which archive it is, making an empty bucket one, `invented` or real.
 
     Raises `UnsafeStore` if creates overwrite: the file is created a second time with other bytes, and a store fit for
-    an archive must refuse.
+    an archive must refuse. Raises `NoArchive` where the file is gone and the log is not: a new id would begin another
+    archive among the objects of the old one.
     """
     try:
         body = store.read(IDENTITY)
     except NotArchived:
+        _refuse_if_logged(store)
         made = {"archive_id": uuid.uuid4().hex, "schema": "opeds/archive/1", "invented": invented}
         body = json.dumps(made, sort_keys=True).encode()
         try:
@@ -53,18 +58,33 @@ def identify(store: Store, invented: bool = False) -> Identity:
     try:
         store.create(IDENTITY, b"probe: a store that keeps this is unfit")
     except AlreadyArchived:
-        return _read_identity(store, body)
+        return _identity_in(store, body)
     raise UnsafeStore(
         "the bucket ignores If-None-Match and overwrites objects; use one that honours conditional creates"
     )
 
 
-def _read_identity(store: Store, body: bytes) -> Identity:
+def _refuse_if_logged(store: Store) -> None:
+    """Raise `NoArchive` for a log without `archive.json`; another worker may be making both just now."""
+    if next(store.keys("runs/"), None) is None:
+        return
+    try:
+        store.read(IDENTITY)
+    except NotArchived as error:
+        raise NoArchive(f"{IDENTITY} {GONE}: {RESTORE}") from error
+
+
+def read_identity(store: Store) -> Identity:
+    """Return which archive it is, creating and probing nothing; raise `NotArchived` or `DamagedObject`."""
+    return _identity_in(store, store.read(IDENTITY))
+
+
+def _identity_in(store: Store, body: bytes) -> Identity:
     try:
         told = json.loads(body)
         known = told["invented"] if "invented" in told else _began_invented(store)
-        return Identity(str(told["archive_id"]), known is True)
-    except (ValueError, KeyError, TypeError) as error:
+        return Identity(str(told["archive_id"]), known is True, sha256(body).hexdigest())
+    except MALFORMED as error:
         raise DamagedObject(IDENTITY, error) from error
 
 
@@ -94,6 +114,25 @@ def reach_existing(settings: Settings) -> Settings:
 
     Creates nothing. Raises what any access to the bucket raises: no bucket, a wrong key, no answer.
     """
+    settings = reach_bucket(settings)
+    store = open_store(settings)
+    try:
+        store.read(IDENTITY)
+    except NotArchived as error:
+        _refuse_if_logged(store)
+        raise NoArchive(_none_in(settings.archive)) from error
+    return settings
+
+
+def check_archive(settings: Settings) -> None:
+    """Raise `NoArchive` for a bucket that holds neither `archive.json` nor a log."""
+    store = open_store(settings)
+    if next(store.keys(IDENTITY), None) is None and next(store.keys("runs/"), None) is None:
+        raise NoArchive(_none_in(settings.archive))
+
+
+def reach_bucket(settings: Settings) -> Settings:
+    """Return settings that reach a bucket or folder that exists, whatever lies in it; raise `NoArchive` else."""
     if settings.embedded:
         from pipelines.archive.embedded import ensure_running, is_made
 
@@ -101,12 +140,8 @@ def reach_existing(settings: Settings) -> Settings:
             raise NoArchive(_none_in(str(settings.home)))
         settings = ensure_running(settings)
     parts = urlsplit(settings.archive)
-    if parts.scheme == "file" and not (Path(unquote(parts.path)) / IDENTITY).is_file():
+    if parts.scheme == "file" and not Path(unquote(parts.path)).is_dir():
         raise NoArchive(_none_in(settings.archive))
-    try:
-        open_store(settings).read(IDENTITY)
-    except NotArchived as error:
-        raise NoArchive(_none_in(settings.archive)) from error
     return settings
 
 

@@ -56,6 +56,21 @@ def crawl_key(source: str, until: str, run: str, suffix: str = "json") -> str:
     return f"crawls/{source}/{until}/{run}.{suffix}"
 
 
+def report_key(moment: datetime, token: str) -> str:
+    """Return the key of what an audit found: `verified/<moment>-<token>.json`; keys sort by time."""
+    return f"verified/{stamp(moment)}-{token}.json"
+
+
+def number_in(key: str) -> int:
+    """Return the number of the manifest that lies at a key, or 0 for any other key.
+
+    >>> [number_in(key) for key in ("runs/0000000041.json", "runs/41.json")]
+    [41, 0]
+    """
+    name = key.removeprefix("runs/").removesuffix(".json")
+    return int(name) if name.isascii() and name.isdecimal() and manifest_key(int(name)) == key else 0
+
+
 def manifest_key(seq: int) -> str:
     """Return the key of a manifest.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from hashlib import sha256
@@ -12,7 +12,7 @@ from typing import Any
 from pipelines.archive.keys import manifest_key
 from pipelines.archive.record import to_json
 from pipelines.archive.store import Store, read_many
-from pipelines.errors import AlreadyArchived, DamagedObject, NotArchived
+from pipelines.errors import MALFORMED, AlreadyArchived, DamagedObject, NotArchived
 from pipelines.model import Match, Outcome, Overlap, Verdict
 
 MANIFEST_SCHEMA, FIRST_SCHEMA = "opeds/run/2", "opeds/run/1"  # the first has no digests
@@ -105,12 +105,26 @@ class Anchor:
 
 
 @dataclass(frozen=True, slots=True)
+class Signature:
+    """Who vouches for a manifest: `key` names the key, `ed25519` is the signature in base64.
+
+    What is signed is the manifest's JSON without the signature, as `to_json` spells it.
+    """
+
+    key: str
+    ed25519: str
+
+
+Sign = Callable[[bytes], Signature]
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """One part of a run's outcomes, or its closing. (run, part) is logged once.
 
     `digests` are the SHA-256, by key, of every object that it names and no manifest before it does; `previous` is that
     of the manifest before it, as it lies in the bucket. So whoever holds the last manifest's digest holds the whole
-    log. `sha256` is its own, once read.
+    log. `sha256` is its own, once read or logged.
     """
 
     run: str
@@ -124,29 +138,32 @@ class Manifest:
     previous: str = ""
     anchor: Anchor | None = None
     files: tuple[SourceFile, ...] = ()
+    signature: Signature | None = None
     sha256: str = field(default="", compare=False)
     schema: str = field(default=MANIFEST_SCHEMA, compare=False)
 
 
-def append(store: Store, manifest: Manifest, last: int) -> tuple[int, bool]:
-    """Log a manifest under the next free number after `last`; return that number, and whether these
-    very bytes stand there.
+def append(store: Store, manifest: Manifest, last: int, sign: Sign | None = None) -> tuple[int, Manifest | None]:
+    """Log a manifest under the next free number after `last`; return that number, and the manifest as it stands there.
 
     A number taken by somebody else meanwhile is passed over: the log has no gaps and no overwriting. Where somebody
-    logged this very part meanwhile, that number is returned.
+    logged this very part meanwhile, that number is returned, and None.
     """
     seq, before = last + 1, manifest_at(store, last) if last else None
     while True:
         chained = replace(manifest, previous=before.sha256 if before else "", anchor=_anchor(store, seq - 1, before))
+        if sign is not None:
+            chained = replace(chained, signature=sign(to_json(_plain(chained))))
+        body = to_json(_plain(chained))
         try:
-            store.create(manifest_key(seq), to_json(_plain(chained)))
+            store.create(manifest_key(seq), body)
         except AlreadyArchived:
             before = manifest_at(store, seq)
             if (before.run, before.part) == (manifest.run, manifest.part):
-                return seq, False
+                return seq, None
             seq += 1
         else:
-            return seq, True
+            return seq, replace(chained, sha256=sha256(body).hexdigest())
 
 
 def _anchor(store: Store, last: int, before: Manifest | None) -> Anchor | None:
@@ -163,7 +180,7 @@ def anchor_of(store: Store, last: int) -> Anchor:
 
 def manifest_at(store: Store, seq: int) -> Manifest:
     """Return the manifest of that number; raise `NotArchived`."""
-    return _read_manifest(seq, store.read(manifest_key(seq)))
+    return parse_manifest(seq, store.read(manifest_key(seq)))
 
 
 def closing_digest(closing: Closing) -> str:
@@ -180,14 +197,14 @@ def read_log(store: Store, after: int = 0) -> Iterator[tuple[int, Manifest]]:
             body = store.read(manifest_key(seq))
         except NotArchived:
             return
-        yield seq, _read_manifest(seq, body)
+        yield seq, parse_manifest(seq, body)
         seq += 1
 
 
 def _plain(manifest: Manifest) -> dict[str, Any]:
     data = {name: value for name, value in asdict(manifest).items() if name not in {"sha256", "schema"}}
     data["digests"] = dict(manifest.digests)
-    for name in ("anchor", "files"):
+    for name in ("anchor", "files", "signature"):
         if not data[name]:
             del data[name]
     data["outcomes"] = [_plain_outcome(outcome) for outcome in data["outcomes"]]
@@ -217,16 +234,17 @@ def _plain_outcome(outcome: dict[str, Any]) -> dict[str, Any]:
     return stored
 
 
-def _read_manifest(seq: int, body: bytes) -> Manifest:
+def parse_manifest(seq: int, body: bytes) -> Manifest:
+    """Return the manifest of that number from its JSON; raise `DamagedObject`."""
     try:
         return _manifest(body)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except MALFORMED as error:
         raise DamagedObject(manifest_key(seq), error) from error
 
 
 def _manifest(body: bytes) -> Manifest:
     data: dict[str, Any] = json.loads(body)
-    closing, anchor = data["closing"], data.get("anchor")
+    closing, anchor, signature = data["closing"], data.get("anchor"), data.get("signature")
     return Manifest(
         run=data["run"],
         part=data["part"],
@@ -239,6 +257,7 @@ def _manifest(body: bytes) -> Manifest:
         previous=data.get("previous", ""),
         anchor=Anchor(**anchor) if anchor else None,
         files=tuple(SourceFile(**{**one, "captures": tuple(one["captures"])}) for one in data.get("files", ())),
+        signature=Signature(**signature) if signature else None,
         sha256=sha256(body).hexdigest(),
         schema=data["schema"],
     )

@@ -6,32 +6,52 @@ import base64
 import hashlib
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import cache
-from typing import IO, TYPE_CHECKING
+from datetime import datetime
+from functools import cache, partial
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from pipelines.errors import AlreadyArchived, NotArchived, OpedsError, StoreUnavailable, UnsafeStore, WrongUsage
+from pipelines.errors import (
+    AlreadyArchived,
+    NotArchived,
+    OpedsError,
+    StoreBusy,
+    StoreUnavailable,
+    UnsafeStore,
+    WrongUsage,
+)
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
     from botocore.session import Session
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef
 
 NO_KEYS = "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give this machine a role"
 DEFAULT_REGION = "us-east-1"
-ATTEMPTS = 6  # creates that met an undecided race (409), with jitter between
+ATTEMPTS, ATTEMPTS_REFUSED, ATTEMPTS_SLOW = 8, 6, 4  # of one request, with jitter in between
+LONGEST_WAIT_S3 = 3.0  # seconds between two of them
 TYPES = {".json": "application/json", ".warc.gz": "application/warc+gzip"}  # of objects, by the end of their keys
-MISSING_CODES = {"404", "NoSuchKey", "NotFound"}
-BROKEN_OFF = {"IncompleteReadError", "ResponseStreamingError", "ReadTimeoutError", "InternalError"}  # worth another try
+PASSING = frozenset({408, 409, 425, 429})  # answers that another try may not meet, as all of 500 and above but 501
+UNREACHED = frozenset({"EndpointConnectionError", "ConnectTimeoutError", "ProxyConnectionError"})
+SLOW = "ReadTimeoutError"
+BROKEN_OFF = frozenset({"IncompleteReadError", "ResponseStreamingError"})
+CLOSED = frozenset({"ConnectionClosedError", "ConnectionError", "HTTPClientError"})
+STRANGE = frozenset({"ResponseParserError", "NoAnswerOfS3Error"})
 EXPIRED = "the key for the bucket has expired ({}): get a new one, with its AWS_SESSION_TOKEN, then run this again"
 SKEWED = "this machine's clock is wrong ({}): the bucket refuses its signatures; set the clock, then run this again"
 TOLD = {
     **dict.fromkeys(("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"), EXPIRED),
     **dict.fromkeys(("RequestTimeTooSkewed", "RequestExpired"), SKEWED),
 }
-REFUSED_CODES = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "401"}
+REFUSED_CODES = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"}
+Given = TypeVar("Given")
+
+
+class NoAnswerOfS3Error(Exception):
+    """Something answered that is not a bucket: a web page, say, of a proxy in between."""
 
 
 class S3Store:
@@ -42,97 +62,152 @@ class S3Store:
         self.client = client(settings)
 
     def create(self, key: str, body: bytes) -> None:
-        """Create by conditional put: 412 and unknown answers are decided by reading back."""
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        for attempt in range(ATTEMPTS):
-            try:
-                self._put(key, body)
-                return None
-            except ClientError as error:
-                code = error.response["Error"]["Code"]
-                if code in {"412", "PreconditionFailed"}:
-                    return self._must_equal(key, body)
-                if code not in {"409", "ConditionalRequestConflict", "OperationAborted"}:
-                    raise self._translated(error, key) from error
-                time.sleep(random.uniform(0.05, 0.3) * (attempt + 1))
-            except BotoCoreError as error:  # the answer got lost: did the object arrive?
-                try:
-                    return self._must_equal(key, body)
-                except NotArchived:
-                    if attempt + 1 == ATTEMPTS:
-                        raise self._translated(error, key) from error
-        raise StoreUnavailable(f"{key}: the bucket kept answering 409 (conflict); try again later")
-
-    def _put(self, key: str, body: bytes) -> None:
-        checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
-        self.client.put_object(
-            Bucket=self.bucket,
-            Key=self.prefix + key,
-            Body=body,
-            IfNoneMatch="*",
-            ChecksumSHA256=checksum,
-            ContentType=content_type(key),
-        )
-
-    def _must_equal(self, key: str, body: bytes) -> None:
-        if self.read(key) != body:
+        """Create by conditional put. An answer that got lost is asked for again: 412 then says that the object arrived,
+        ours or another's, and reading it decides."""
+        if not self._until_answered(key, lambda: self._put(key, body)) and self.read(key) != body:
             raise AlreadyArchived(f"{key} exists with other bytes")
+
+    def _put(self, key: str, body: bytes) -> bool:
+        """Put an object where there is none; return whether there was none."""
+        from botocore.exceptions import ClientError
+
+        checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
+        try:
+            answer = self.client.put_object(
+                Bucket=self.bucket,
+                Key=self.prefix + key,
+                Body=body,
+                IfNoneMatch="*",
+                ChecksumSHA256=checksum,
+                ContentType=content_type(key),
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] in {"412", "PreconditionFailed"}:
+                return False
+            raise
+        _must_be_of_s3("ETag" in answer)
+        return True
 
     def read(self, key: str) -> bytes:
         """See `Store.read`."""
+        return self._until_answered(key, lambda: self._get(key))
+
+    def _get(self, key: str) -> bytes:
+        answer = self.client.get_object(Bucket=self.bucket, Key=self.prefix + key)
+        _must_be_of_s3("ETag" in answer)
+        return answer["Body"].read()
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """List page by page, and sort here: a store may walk its tree in another order than bytes."""
+        found: list[str] = []
+        token = ""
+        while True:
+            page = self._until_answered(prefix, partial(self._page, prefix, token))
+            found += (item["Key"].removeprefix(self.prefix) for item in page.get("Contents", ()))
+            token = page.get("NextContinuationToken", "") if page.get("IsTruncated") else ""
+            if not token:
+                break
+        yield from sorted(found)
+
+    def _page(self, prefix: str, token: str) -> ListObjectsV2OutputTypeDef:
+        more: dict[str, Any] = {"ContinuationToken": token} if token else {}
+        page = self.client.list_objects_v2(Bucket=self.bucket, Prefix=self.prefix + prefix, **more)
+        _must_be_of_s3("IsTruncated" in page)  # a web page may be sound XML, and would be an empty list
+        return page
+
+    def written_at(self, key: str) -> datetime:
+        """See `Store.written_at`. By a list: what answers HEAD has no body that shows whether it is S3."""
+        listed = self._until_answered(key, partial(self._page, key, "")).get("Contents", ())
+        found = [item["LastModified"] for item in listed if item["Key"] == self.prefix + key]
+        if not found:
+            raise NotArchived(f"{key} is not in the archive")
+        return found[0]
+
+    def download(self, key: str, into: IO[bytes]) -> None:
+        """Write an object to a file; raise `NotArchived` when there is none."""
+
+        def once() -> None:
+            into.seek(0)
+            into.truncate()
+            self.client.download_fileobj(self.bucket, self.prefix + key, into)
+
+        self._until_answered(key, once, of_head=True)
+
+    def _until_answered(self, key: str, ask: Callable[[], Given], of_head: bool = False) -> Given:
+        """Return what `ask` returns, asking again where another try may find the bucket in a better mood.
+
+        All trying again is here: botocore itself tries once. `of_head` says that a missing object is told by its status
+        alone; else 404 without an error of S3 comes from somebody else.
+        """
         from botocore.exceptions import BotoCoreError, ClientError
 
         attempt = 0
         while True:
             attempt += 1
             try:
-                return self._get(key)
-            except (ClientError, BotoCoreError) as error:
-                # boto3 asks again for an answer that does not come, not for a body that breaks off
-                code = (getattr(error, "response", None) or {}).get("Error", {}).get("Code", type(error).__name__)
-                if code not in BROKEN_OFF or attempt == ATTEMPTS:
-                    raise self._translated(error, key) from error
-                time.sleep(random.uniform(0.05, 0.3) * attempt)
+                return ask()
+            except (ClientError, BotoCoreError, NoAnswerOfS3Error) as error:
+                if attempt >= _attempts(error, of_head):
+                    raise self._translated(error, key, of_head) from error
+                time.sleep(random.uniform(0.5, 1) * min(0.1 * 2**attempt, LONGEST_WAIT_S3))
 
-    def _get(self, key: str) -> bytes:
-        return self.client.get_object(Bucket=self.bucket, Key=self.prefix + key)["Body"].read()
-
-    def keys(self, prefix: str) -> Iterator[str]:
-        """List and sort here: a store may walk its tree in another order than bytes."""
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        found: list[str] = []
-        try:
-            for page in self.client.get_paginator("list_objects_v2").paginate(
-                Bucket=self.bucket, Prefix=self.prefix + prefix
-            ):
-                found += (item["Key"].removeprefix(self.prefix) for item in page.get("Contents", ()))
-        except (ClientError, BotoCoreError) as error:
-            raise self._translated(error, prefix) from error
-        yield from sorted(found)
-
-    def _translated(self, error: Exception, key: str) -> OpedsError:
+    def _translated(self, error: Exception, key: str, of_head: bool = False) -> OpedsError:
         """Return our error for one of boto3's; the sentence never holds a key or secret of the account."""
-        response = getattr(error, "response", None)
-        code = str(response["Error"]["Code"]) if response else type(error).__name__
-        if code in MISSING_CODES:
+        code, status = _code_of(error)
+        name = f"the bucket {self.bucket!r}"
+        if code == "NoSuchKey" or (of_head and status == 404):
             return NotArchived(f"{key} is not in the archive")
         if code == "NoSuchBucket":
             return StoreUnavailable(f"there is no bucket {self.bucket!r}; create it, or correct OPEDS_ARCHIVE")
-        if code in REFUSED_CODES:
-            return StoreUnavailable(f"the bucket {self.bucket!r} refuses this key ({code}); check AWS_ACCESS_KEY_ID")
+        if code in REFUSED_CODES or (of_head and status in {401, 403}):
+            return StoreUnavailable(f"{name} refuses this key ({code}); check AWS_ACCESS_KEY_ID")
         if code in TOLD:
             return StoreUnavailable(TOLD[code].format(code))
         if code in {"501", "NotImplemented"}:
             return UnsafeStore("the bucket has no conditional create (501); use one that honours If-None-Match")
         if code in {"NoCredentialsError", "PartialCredentialsError"}:
             return StoreUnavailable(NO_KEYS)
-        if code in BROKEN_OFF:
-            return StoreUnavailable(f"answers of the bucket {self.bucket!r} break off ({code}); try again later")
-        if response:
-            return StoreUnavailable(f"the bucket {self.bucket!r} answers {code} again and again; try again later")
-        return StoreUnavailable(f"the bucket {self.bucket!r} does not answer ({code}); is AWS_ENDPOINT_URL right?")
+        if code in UNREACHED:
+            return StoreUnavailable(f"{name} does not answer ({code}); is AWS_ENDPOINT_URL right?")
+        return StoreBusy(f"{name} {_said(code, status)}")
+
+
+def _must_be_of_s3(is_so: bool) -> None:
+    if not is_so:
+        raise NoAnswerOfS3Error
+
+
+def _code_of(error: Exception) -> tuple[str, int]:
+    """Return the code of S3, else the name of the error; and the status of HTTP, or 0."""
+    response: dict[str, Any] = getattr(error, "response", None) or {}
+    status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    return str(response.get("Error", {}).get("Code") or (status if response else type(error).__name__)), status
+
+
+def _attempts(error: Exception, of_head: bool) -> int:
+    """Return how often a request is tried that meets this error."""
+    code, status = _code_of(error)
+    if code in UNREACHED:
+        return ATTEMPTS_REFUSED
+    if code == SLOW:
+        return ATTEMPTS_SLOW
+    is_strange = code in STRANGE or (code == str(status) and not of_head)
+    is_passing = status in PASSING or (status >= 500 and status != 501)
+    return ATTEMPTS if is_strange or is_passing or code in BROKEN_OFF | CLOSED else 1
+
+
+def _said(code: str, status: int) -> str:
+    """Return what a bucket did that was asked again and again."""
+    if code == SLOW:
+        return "is too slow: no answer came in time (OPEDS_STORE_TIMEOUT); try again later"
+    if code in BROKEN_OFF:
+        return f"lets its answers break off ({code}); try again later"
+    if code in CLOSED:
+        return f"closes its connections without an answer ({code}); try again later"
+    if code in STRANGE or code == str(status):
+        answer = f"HTTP {status} without an error of S3" if status else "a page that is none of S3"
+        return f"is not what answers ({answer} came): is there a proxy in between?"
+    return f"answers {code} again and again; try again later"
 
 
 def keys_below(settings: Settings, bucket: str, prefix: str) -> list[str]:
@@ -142,13 +217,7 @@ def keys_below(settings: Settings, bucket: str, prefix: str) -> list[str]:
 
 def download(settings: Settings, bucket: str, key: str, into: IO[bytes]) -> None:
     """Write an object of any bucket to a file; raise `NotArchived` or `StoreUnavailable`."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    store = S3Store(settings, bucket)
-    try:
-        store.client.download_fileobj(bucket, key, into)
-    except (ClientError, BotoCoreError) as error:
-        raise store._translated(error, key) from error
+    S3Store(settings, bucket).download(key, into)
 
 
 def content_type(key: str) -> str:
@@ -218,9 +287,9 @@ def client(settings: Settings) -> S3Client:
                 signature_version="s3v4",
                 s3={"addressing_style": "path"} if settings.endpoint else {},
                 connect_timeout=3,
-                read_timeout=30,  # losers of a contended create wait for seconds
+                read_timeout=settings.store_timeout,  # losers of a contended create wait for seconds
                 max_pool_connections=16,
-                retries={"mode": "standard", "max_attempts": 4},
+                retries={"mode": "standard", "total_max_attempts": 1},  # `S3Store` tries again
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
             ),

@@ -1,4 +1,4 @@
-"""The port to the bucket: three verbs, nothing ever overwritten. Adapters: memory and folder here, S3 in s3.py."""
+"""The port to the bucket: four verbs, nothing ever overwritten. Adapters: memory and folder here, S3 in s3.py."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import cache
 from itertools import islice, takewhile
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
+from pipelines.clock import now
 from pipelines.errors import AlreadyArchived, NotArchived, StoreUnavailable, WrongUsage
 from pipelines.settings import Settings
 
@@ -25,7 +27,7 @@ THREADS = 8  # requests to the bucket at a time
 class Store(Protocol):
     """A bucket in which nothing is ever overwritten.
 
-    All three verbs raise `StoreUnavailable` when the bucket cannot be reached.
+    All four verbs raise `StoreUnavailable` when the bucket cannot be reached.
     """
 
     def create(self, key: str, body: bytes) -> None:
@@ -36,6 +38,9 @@ class Store(Protocol):
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Yield every key below `prefix`, sorted, each once."""
+
+    def written_at(self, key: str) -> datetime:
+        """Return when the object came there (UTC), by the store's clock; raise `NotArchived` when there is none."""
 
 
 class MemoryStore:
@@ -67,6 +72,11 @@ class MemoryStore:
             after = bisect_left(self._sorted, prefix)
             found = list(takewhile(lambda key: key.startswith(prefix), islice(self._sorted, after, None)))
         yield from found
+
+    def written_at(self, key: str) -> datetime:
+        """Return this moment: nothing in memory is old. See `Store.written_at`."""
+        self.read(key)
+        return now()
 
 
 class FolderStore:
@@ -105,6 +115,13 @@ class FolderStore:
         folder = self.root / prefix.rpartition("/")[0]
         found = (path.relative_to(self.root).as_posix() for path in folder.rglob("*") if path.is_file())
         yield from sorted(key for key in found if key.startswith(prefix) and not key.startswith(".writing-"))
+
+    def written_at(self, key: str) -> datetime:
+        """See `Store.written_at`."""
+        try:
+            return datetime.fromtimestamp(self._path(key).stat().st_mtime, UTC)
+        except FileNotFoundError as error:
+            raise NotArchived(f"{key} is not in the archive") from error
 
     def _path(self, key: str) -> Path:
         if key.startswith("/") or ".." in key.split("/"):
@@ -145,6 +162,10 @@ class Overlay:
     def keys(self, prefix: str) -> Iterator[str]:
         """See `Store.keys`."""
         yield from sorted({*self.above.keys(prefix), *self.below.keys(prefix)})
+
+    def written_at(self, key: str) -> datetime:
+        """See `Store.written_at`."""
+        return self.above.written_at(key) if key in self.above.objects else self.below.written_at(key)
 
 
 def read_many(store: Store, keys: Iterable[str]) -> Iterator[tuple[str, bytes]]:

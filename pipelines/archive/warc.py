@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -37,6 +37,7 @@ HEADER_END, NEWLINE = re.compile(rb"\r?\n\r?\n"), re.compile(rb"\r?\n")
 DIGITS_14 = re.compile(r"\d{14}")
 WARC_FIELDS = "application/warc-fields"
 BY_FILE = "file"  # how a page came that somebody else recorded
+PAGE_FILES = frozenset((first, *rest, "metadata") for first in ("response", "resource") for rest in ((), ("request",)))
 IDENTICAL = "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest"
 NOT_MODIFIED = "http://netpreserve.org/warc/1.1/revisit/server-not-modified"
 
@@ -368,20 +369,37 @@ def _sound(stream: IO[bytes], name: str) -> Iterator[Record]:
 
 def read_capture(body: bytes, key: str) -> Capture:
     """Return the capture in one of our page files; raise `UnreadableWarc` if it holds no answer."""
-    found: Capture | None = None
+    return _page_in(_sound(BytesIO(body), key), key)[0]
+
+
+def examined_capture(body: bytes, key: str) -> tuple[Capture, list[str]]:
+    """Return the capture in one of our page files, and what does not fit within the file; raise `UnreadableWarc`."""
+    found = list(_sound(BytesIO(body), key))
+    capture, notes = _page_in(found, key)
+    faults = _faults_of(found)
+    if tuple(record.kind for record in found) not in PAGE_FILES:
+        faults.append("holds other records than the answer for one page, its request and its metadata")
+    if notes.get("payload_sha256", capture.payload_sha256) != capture.payload_sha256:
+        faults.append("its metadata is about another payload")
+    return capture, faults
+
+
+def _page_in(found: Iterable[Record], key: str) -> tuple[Capture, dict[str, str]]:
+    """Return the capture that the records of a page file hold, and what its metadata says."""
+    capture: Capture | None = None
     notes: dict[str, str] = {}
-    for record in _sound(BytesIO(body), key):
-        if record.kind in {"response", "resource"} and found is None:
+    for record in found:
+        if record.kind in {"response", "resource"} and capture is None:
             try:
-                found = capture_of(_exchange(record))
+                capture = capture_of(_exchange(record))
             except UnreadableWarc as error:
                 raise UnreadableWarc(f"{key}: {error}") from error
         elif record.kind == "metadata":
             notes = _notes(record)
-    if found is None:
+    if capture is None:
         raise UnreadableWarc(f"{key} holds no response")
     via = BY_FILE if "copied_from" in notes or "copied_software" in notes else ""
-    return replace(found, doubt=notes.get("fault", ""), via=via)
+    return replace(capture, doubt=notes.get("fault", ""), via=via), notes
 
 
 def _notes(record: Record) -> dict[str, str]:
@@ -398,5 +416,9 @@ def _notes(record: Record) -> dict[str, str]:
 
 def damaged(body: bytes, key: str) -> list[str]:
     """Return which digests of a WARC file do not fit; raise `UnreadableWarc` when it ends early."""
-    told: Sequence[tuple[str, str]] = [(record.kind, digest_fault(record)) for record in _sound(BytesIO(body), key)]
+    return _faults_of(_sound(BytesIO(body), key))
+
+
+def _faults_of(found: Iterable[Record]) -> list[str]:
+    told = ((record.kind, digest_fault(record)) for record in found)
     return [f"{kind} record: {fault}" for kind, fault in told if fault]

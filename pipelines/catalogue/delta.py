@@ -10,13 +10,14 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from pipelines.catalogue.schema import CATALOGUE, Table
-from pipelines.errors import OpedsError, StalePublisher, StoreUnavailable
+from pipelines.errors import OpedsError, StalePublisher, StoreBusy, StoreUnavailable
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,10 +25,19 @@ if TYPE_CHECKING:
     from deltalake import CommitProperties
     from deltalake import DeltaTable as DeltaTable  # publish.py names it in its types
 
+DIGESTS_SINCE = "opeds.digests_since"  # of a table: the first version whose commit's digests are kept
 SCHEMA_PROPERTY = "opeds.schema"  # of a table: the schema of the records or manifests that its rows are made of
 APP = "opeds"  # its transaction number is the last manifest applied; it survives compaction and log cleanup
 COMMITS = 40  # of a commit, while others commit: each that we lose moves the table on
+KEPT_HOURS = 168  # of files that only older versions of a table need
+TRIES = 6  # of a change or a query, while the bucket fails
+OF_BUCKET = re.compile(  # in what the library says
+    r"Generic S3 error|error (sending|performing|decoding)|timed out|server returned|necessary privileges",
+    re.IGNORECASE,
+)
+SAID = 200  # characters of what the library says
 LONGEST_WAIT = 2.0  # seconds between two of them
+PRECISION = timedelta(milliseconds=1)
 RACES = re.compile(r"already exists|\b409\b|conflict|precondition", re.IGNORECASE)  # of two first commits at once
 Result = TypeVar("Result")
 
@@ -58,20 +68,28 @@ def location(settings: Settings, table: str) -> Location:
         "AWS_ENDPOINT_URL": settings.endpoint,
         "AWS_ALLOW_HTTP": "true" if settings.endpoint.startswith("http://") else "",
         "aws_conditional_put": "etag",
+        "timeout": f"{settings.store_timeout:g}s",
+        "backoff_config.max_backoff": "2s",
     }
     return Location(f"s3://{parts.netloc}/{prefix}{path}", {name: value for name, value in options.items() if value})
 
 
-def until_committed(change: Callable[[], Result]) -> Result:
-    """Return what a change gives, making it again from the table as it is then when somebody else commits first.
+def until_done(change: Callable[[], Result]) -> Result:
+    """Return what a change or a look gives, beginning again from the table as it is then when others commit first.
 
-    Raises `StalePublisher` when that never ends.
+    Raises `StalePublisher` when that never ends, and `StoreBusy` when the bucket fails every time.
     """
+    failed = 0
     for attempt in range(1, COMMITS):
         try:
             return change()
         except StalePublisher:
             time.sleep(random.uniform(0.02, min(0.05 * 2**attempt, LONGEST_WAIT)))
+        except StoreBusy:  # every change is made from the table as it stands: to make it again does no harm
+            failed += 1
+            if failed == TRIES:
+                raise
+            time.sleep(random.uniform(0.5, 1) * min(0.1 * 2**failed, LONGEST_WAIT))
     return change()
 
 
@@ -90,6 +108,11 @@ def _explained(makes_table: bool = False) -> Iterator[None]:
         if makes_table and RACES.search(str(error)):
             raise StalePublisher(moved) from error
         said = (str(error).splitlines() or [type(error).__name__])[0].removeprefix("Kernel error: ")
+        if OF_BUCKET.search(str(error)):
+            raise StoreBusy(
+                f"the bucket does not serve the catalogue ({said[:SAID]}): try again later; if it stays so, remove "
+                "catalogue/ and publish it anew, for it is a view of the log"
+            ) from error
         raise StoreUnavailable(
             f"the catalogue cannot be read ({said}); it is a view of the log: remove catalogue/, and publish it anew"
         ) from error
@@ -105,9 +128,10 @@ def open_table(where: Location) -> DeltaTable | None:
     return None
 
 
-def open_for_writing(where: Location, table: Table) -> DeltaTable:
-    """Return a table, made where there is none, with every column of today. Raises `StalePublisher`."""
-    from deltalake import DeltaTable, Schema
+def open_for_writing(where: Location, table: Table) -> tuple[DeltaTable, bool]:
+    """Return a table, made where there is none, and whether it has the columns of today: one of an earlier version of
+    ours must be written anew. Raises `StalePublisher`."""
+    from deltalake import DeltaTable
 
     opened = open_table(where)
     with _explained(makes_table=opened is None):
@@ -119,17 +143,20 @@ def open_for_writing(where: Location, table: Table) -> DeltaTable:
                 partition_by=list(table.partition_by) or None,
                 name=table.name,
                 description=table.about,
-                configuration={"delta.enableChangeDataFeed": "true", SCHEMA_PROPERTY: table.made_of},
+                configuration={**_properties(table), DIGESTS_SINCE: "0"},
                 raise_if_key_not_exists=False,
                 storage_options=dict(where.options),
             )
-        there, wanted = column_names(opened), Schema.from_arrow(table.columns()).fields
-        missing = [column for column in wanted if column.name not in there]
-        if missing:  # a table of an earlier version of ours
-            opened.alter.add_columns(missing)
-        if opened.metadata().configuration.get(SCHEMA_PROPERTY) != table.made_of:
+        about = opened.metadata()
+        if DIGESTS_SINCE not in about.configuration:
+            opened.alter.set_table_properties({DIGESTS_SINCE: str(opened.version())}, raise_if_not_exists=False)
+        if about.configuration.get(SCHEMA_PROPERTY) != table.made_of:
             opened.alter.set_table_properties({SCHEMA_PROPERTY: table.made_of}, raise_if_not_exists=False)
-    return opened
+        if about.name != table.name:
+            opened.alter.set_table_name(table.name)
+        if about.description != table.about:
+            opened.alter.set_table_description(table.about)
+    return opened, set(column_names(opened)) == set(table.columns().names)
 
 
 def column_names(table: DeltaTable) -> list[str]:
@@ -205,23 +232,16 @@ def batch_of(rows: Sequence[Mapping[str, Any]], columns: pa.Schema) -> pa.Record
     return pa.RecordBatch.from_pylist(list(rows), schema=columns)
 
 
-def compact(settings: Settings, hours: int = 168) -> dict[str, int]:
-    """Join each table's small files; remove files that only versions older than `hours` need.
-
-    Returns how many files were written together and how many removed.
-    """
-    counts = {"files_joined": 0, "files_removed": 0}
-    for name in CATALOGUE:
-        where = location(settings, name)
-        counts["files_joined"] += until_committed(partial(_joined, where))
-        table = open_table(where)
-        if table is not None:
-            with _explained():
-                counts["files_removed"] += len(table.vacuum(retention_hours=hours, dry_run=False))
-    return counts
+def remove_files(where: Location, hours: int) -> int:
+    """Remove the files that only versions older than that need; return how many there were."""
+    table = open_table(where)
+    if table is None:
+        return 0
+    with _explained():
+        return len(table.vacuum(hours, dry_run=False, enforce_retention_duration=hours >= KEPT_HOURS))
 
 
-def _joined(where: Location) -> int:
+def join_files(where: Location) -> int:
     """Write the files of each partition that has several as one; return how many there were.
 
     The commit says that no data changed, so that the change feed stays silent. deltalake's own compaction would do the
@@ -265,9 +285,143 @@ def _join(table: DeltaTable, partition: dict[str, Any], paths: Sequence[str]) ->
         table.create_write_transaction([added, *removed], "append", table.schema(), list(partition))
 
 
+@dataclass(frozen=True)
+class DataFile:
+    """A file of a table: its path below the table, and what the table's log says of it.
+
+    `stated` holds bounds of columns (`min.x`, `max.x`) and counts (`null_count.x`), by which readers skip files.
+    """
+
+    path: str
+    size: int
+    rows: int
+    partition: Mapping[str, Any]
+    stated: Mapping[str, Any]
+
+
+def data_files(table: DeltaTable) -> list[DataFile]:
+    """Return the files that hold a table's rows today, in order of their paths."""
+    from pyarrow import table as table_of
+
+    found = []
+    with _explained():
+        for one in table_of(table.get_add_actions(flatten=True)).to_pylist():
+            split = {name.partition(".")[::2]: value for name, value in one.items()}
+            partition = {column: value for (kind, column), value in split.items() if kind == "partition"}
+            stated = {name: v for name, v in one.items() if name.startswith(("min.", "max.", "null_count."))}
+            rows = one["num_records"] if one["num_records"] is not None else -1
+            found.append(DataFile(one["path"], one["size_bytes"], rows, partition, stated))
+    return sorted(found, key=lambda file: file.path)
+
+
+def hides_rows(table: DeltaTable) -> bool:
+    """Whether the table's log hides rows that its files hold; ours never does."""
+    from pyarrow import RecordBatchReader
+
+    with _explained():
+        return any(batch.num_rows for batch in RecordBatchReader.from_stream(table.deletion_vectors()))
+
+
+def table_described(table: DeltaTable) -> dict[str, Any]:
+    """Return what a table says of itself: name, about, partitions, properties, columns with types and comments."""
+    about = table.metadata()
+    return {
+        "name": about.name,
+        "description": about.description,
+        "partition columns": list(about.partition_columns),
+        "properties": {name: value for name, value in about.configuration.items() if name != DIGESTS_SINCE},
+        "columns": [(f.name, f.type.to_json(), f.nullable, dict(f.metadata)) for f in table.schema().fields],
+    }
+
+
+def as_described(table: Table) -> dict[str, Any]:
+    """Return what `table_described` gives for a table that we make today."""
+    from deltalake import Schema
+
+    return {
+        "name": table.name,
+        "description": table.about,
+        "partition columns": list(table.partition_by),
+        "properties": _properties(table),
+        "columns": [
+            (f.name, f.type.to_json(), f.nullable, dict(f.metadata)) for f in Schema.from_arrow(table.columns()).fields
+        ],
+    }
+
+
+def digests_since(table: DeltaTable) -> int | None:
+    """Return the first version of a table whose commit's digests are kept, or None where none is."""
+    told = table.metadata().configuration.get(DIGESTS_SINCE, "")
+    return int(told) if told.isdecimal() else None
+
+
+def _properties(table: Table) -> dict[str, str]:
+    return {"delta.enableChangeDataFeed": "true", SCHEMA_PROPERTY: table.made_of}
+
+
+def rows_in(body: bytes, file: DataFile, size: int) -> Iterator[tuple[list[dict[str, Any]], set[str]]]:
+    """Yield the rows of a data file, some at a time, with the names of the columns that the file has.
+
+    Raises whatever pyarrow raises for bytes that are no such file.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    opened = parquet.ParquetFile(pa.BufferReader(body))
+    names = {*opened.schema_arrow.names, *file.partition}
+    for batch in opened.iter_batches(size):
+        yield [{**row, **file.partition} for row in batch.to_pylist()], names
+
+
+def misleading(body: bytes, file: DataFile) -> list[str]:
+    """Return what a table's log, or a file itself, says wrongly of the file's values: readers would skip rows that they
+    look for."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    opened = parquet.ParquetFile(pa.BufferReader(body))
+    wrong = [] if file.rows == opened.metadata.num_rows else [f"holds {opened.metadata.num_rows} rows"]
+    whole = opened.read()
+    for name in whole.column_names:
+        low, high, nulls = (file.stated.get(f"{what}.{name}") for what in ("min", "max", "null_count"))
+        wrong += _beyond(name, whole[name], low, high, nulls)
+    for number in range(opened.metadata.num_row_groups):
+        group, rows = opened.metadata.row_group(number), opened.read_row_group(number)
+        for column in map(group.column, range(group.num_columns)):
+            told = column.statistics
+            if told is not None and column.path_in_schema in rows.column_names:
+                low, high = (told.min, told.max) if told.has_min_max else (None, None)
+                nulls = told.null_count if told.has_null_count else None
+                wrong += _beyond(column.path_in_schema, rows[column.path_in_schema], low, high, nulls)
+    return sorted(set(wrong))
+
+
+def _beyond(name: str, values: Any, low: Any, high: Any, nulls: int | None) -> Iterator[str]:
+    """Yield what is wrong of the bounds and the number of nulls that are stated of a column."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    if nulls is not None and nulls != values.null_count:
+        yield f"has another number of nulls in {name}"
+    if low is None and high is None:
+        return
+    if pa.types.is_string_view(values.type):  # in tables of earlier versions
+        values = values.cast(pa.string())
+    least, most = compute.min_max(values).as_py().values()
+    if least is None:
+        return
+    if (low is not None and _below(least, low)) or (high is not None and _below(high, most)):
+        yield f"holds values of {name} beyond the stated bounds"
+
+
+def _below(one: Any, other: Any) -> bool:
+    """Whether a value lies below another; bounds of moments are stated in milliseconds."""
+    return bool(one + PRECISION < other if isinstance(one, datetime) else one < other)
+
+
 def published(where: Location) -> int:
     """Return the number of the last manifest that a table holds; 0 when there is none."""
-    return applied(open_table(where))
+    return applied(until_done(partial(open_table, where)))
 
 
 def query(where: Location, sql: str) -> list[dict[str, Any]]:
@@ -275,6 +429,10 @@ def query(where: Location, sql: str) -> list[dict[str, Any]]:
 
     A column that a table of an earlier version of ours lacks is null in all of its rows.
     """
+    return until_done(partial(_query, where, sql))
+
+
+def _query(where: Location, sql: str) -> list[dict[str, Any]]:
     import pyarrow as pa
     from deltalake import QueryBuilder
 

@@ -12,18 +12,23 @@ from pipelines.archive import manifests
 from pipelines.archive.manifests import Manifest
 from pipelines.archive.store import Store
 from pipelines.catalogue.delta import (
+    KEPT_HOURS,
     add_rows,
     applied,
     batch_of,
-    column_names,
+    digests_since,
+    join_files,
     location,
     open_for_writing,
+    open_table,
+    remove_files,
     replace_rows,
-    until_committed,
+    until_done,
     write_anew,
 )
+from pipelines.catalogue.digests import take_down
 from pipelines.catalogue.rows import Row, partitions_of, rows_of, run_row, sighting_rows
-from pipelines.catalogue.schema import ARTICLES, RUNS, SIGHTINGS, Table
+from pipelines.catalogue.schema import ARTICLES, CATALOGUE, RUNS, SIGHTINGS, Table
 from pipelines.index.index import ArticleState, Index
 from pipelines.index.opened import Archive, catch_up
 from pipelines.settings import Settings
@@ -55,25 +60,25 @@ def publish(archive: Archive, settings: Settings) -> Published:
     articles, runs: a manifest that stands in the table of runs is whole in the others.
     """
     catch_up(archive)
-    return until_committed(partial(_publish, archive, settings))
+    return until_done(partial(_publish, archive, settings))
 
 
 def _publish(archive: Archive, settings: Settings) -> Published:
     """Publish the index as it stands at one number: other processes apply manifests meanwhile, and a row that names an
     article of which the table has none yet would lead nowhere."""
-    opened = open_for_writing(location(settings, ARTICLES.name), ARTICLES)
-    of_earlier_version = set(column_names(opened)) - set(ARTICLES.columns().names)
-    last = 0 if of_earlier_version else applied(opened)
+    opened, is_of_today = open_for_writing(location(settings, ARTICLES.name), ARTICLES)
+    last = applied(opened) if is_of_today else 0
     with archive.index.snapshot() as index:
         at = index.seq()
         changed = index.changed_since(last) if at > last else []
         _append(archive.store, settings, SIGHTINGS, sighting_rows, at)
-        if changed and (last == 0 or len(changed) > MOST_NAMED):
+        if not is_of_today or (changed and (last == 0 or len(changed) > MOST_NAMED)):
             written = _write_all(archive.store, opened, index, at)
         elif changed:
             written = _replace(archive.store, opened, list(index.states_of(changed)), at)
         else:
             written = 0
+    _keep_digests(archive.store, opened, ARTICLES)
     _append(archive.store, settings, RUNS, _run_rows, at)
     return Published(max(at, last), opened.version(), written)
 
@@ -81,13 +86,37 @@ def _publish(archive: Archive, settings: Settings) -> Published:
 def _append(
     store: Store, settings: Settings, table: Table, rows_from: Callable[[int, Manifest], Iterable[Row]], seq: int
 ) -> None:
-    """Add the rows of the manifests that a table lacks, up to `seq`."""
-    opened = open_for_writing(location(settings, table.name), table)
-    last = applied(opened)
+    """Add the rows of the manifests that a table lacks, up to `seq`; one of an earlier version is written anew."""
+    opened, is_of_today = open_for_writing(location(settings, table.name), table)
+    last = applied(opened) if is_of_today else 0
     if last < seq:
         log = takewhile(lambda one: one[0] <= seq, manifests.read_log(store, last))
         rows = (row for number, manifest in log for row in rows_from(number, manifest))
-        add_rows(opened, _batches(rows, table.columns()), table.columns(), seq)
+        write = add_rows if is_of_today else write_anew
+        write(opened, _batches(rows, table.columns()), table.columns(), seq)
+    _keep_digests(store, opened, table)
+
+
+def _keep_digests(store: Store, opened: DeltaTable, table: Table) -> None:
+    since = digests_since(opened)
+    if since is not None:
+        take_down(store, table.name, since, opened.version())
+
+
+def compact_tables(store: Store, settings: Settings, hours: int = KEPT_HOURS) -> dict[str, int]:
+    """Join each table's small files; remove files that only versions older than `hours` need.
+
+    Returns how many files were written together and how many removed.
+    """
+    counts = {"files_joined": 0, "files_removed": 0}
+    for name in CATALOGUE:
+        where = location(settings, name)
+        counts["files_joined"] += until_done(partial(join_files, where))
+        opened = until_done(partial(open_table, where))
+        if opened is not None:
+            _keep_digests(store, opened, CATALOGUE[name])
+        counts["files_removed"] += until_done(partial(remove_files, where, hours))
+    return counts
 
 
 def _run_rows(seq: int, manifest: Manifest) -> list[Row]:

@@ -27,10 +27,10 @@ BY_CRAWL = "crawl"  # how a page came that we fetched ourselves, at the moment t
 
 def rows_of(store: Store, states: Sequence[ArticleState]) -> Iterator[Row]:
     """Yield the rows of these articles; their records are read several at a time."""
-    keys = (key for state in states for key in _record_keys(state).values())
+    keys = (key for state in states for key in record_keys(state).values())
     bodies = read_many(store, keys)
     for state in states:
-        wanted = _record_keys(state)
+        wanted = record_keys(state)
         found = dict(islice(bodies, len(wanted)))
         missing = set(wanted.values()) - found.keys()
         if missing:
@@ -38,7 +38,7 @@ def rows_of(store: Store, states: Sequence[ArticleState]) -> Iterator[Row]:
         yield from article_rows(state, {content16: json.loads(found[key]) for content16, key in wanted.items()})
 
 
-def _record_keys(state: ArticleState) -> dict[str, str]:
+def record_keys(state: ArticleState) -> dict[str, str]:
     """Return the key of the record of each content, in the order first seen; the last one logged counts."""
     logged = {text["content16"]: text["record_key"] for text in state.indexed_texts}
     return {content16: logged[content16] for _, _, content16 in steps(state.history)}
@@ -177,6 +177,7 @@ def run_row(seq: int, manifest: manifests.Manifest) -> Row:
             for o in manifest.outcomes
             if o.verdict is Verdict.REJECTED
         ],
+        "sha256": manifest.sha256,
     }
 
 

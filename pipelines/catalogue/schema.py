@@ -103,6 +103,7 @@ RUN_COLUMNS: Said = {
     "warnings": "what a person should know",
     "outcomes": "how many outcomes of each verdict",
     "set_aside": "pages that could not be trusted, and why",
+    "sha256": "digest of the manifest, in hexadecimal",
 }
 SIGHTING_COLUMNS: Said = {
     "article_id": "the article that was seen",

@@ -140,25 +140,28 @@ def verify_command(
 ) -> None:
     """Say whether the archive still holds what it says.
 
-    Recomputes: payloads against their digests, records against captures, manifests against objects, the catalogue
-    against the log. Repairs nothing. Ends with 1 when something does not fit.
+    Recomputes everything: each manifest against all who know its digest, captures and records against log and key and
+    each other, every cell of the catalogue against log and records, the index against the log. Names what nobody names.
+    Repairs nothing; leaves a report under verified/, which `opeds status` shows. Ends with 1 when something does not
+    fit.
     """
-    from pipelines.archive.identity import reach_existing
-    from pipelines.cli.progress import Counting
+    from pipelines.archive.identity import check_archive, reach_bucket
+    from pipelines.cli.progress import Remaining
     from pipelines.cli.show_jobs import print_verified
-    from pipelines.index.opened import open_archive
     from pipelines.jobs.verify import verify
 
     shard, first = _shard(share), _day(since).isoformat() if since else ""
-    settings = reach_existing(read_settings())
-    counts, findings = verify(
-        open_archive(settings),
+    settings = reach_bucket(read_settings())
+    check_archive(settings)
+    named = " ".join(filter(None, (share if shard.of > 1 else "", f"since {first}" if first and shard.of > 1 else "")))
+    done = verify(
         settings,
         lambda article_id, logged_at: shard.holds(article_id) or bool(first and logged_at >= first),
-        Counting("manifests verified").told,
+        named,
+        Remaining("objects").told,
     )
-    print_verified(counts, findings, as_json)
-    if findings:
+    print_verified(done, named, as_json)
+    if done.faults:
         raise SystemExit(1)
 
 
@@ -299,23 +302,27 @@ def show_command(
 
 @app.command("status")
 def status_command(as_json: Json = False) -> None:
-    """Show the calendar, what is missing, and which layouts drifted.
+    """Show the calendar, what is missing, which layouts drifted, and when the archive was verified.
 
     Drift: what the last pages of a source lack that earlier ones had, with their addresses.
     """
     from dataclasses import asdict
 
     from pipelines.archive.identity import reach_existing
+    from pipelines.archive.store import open_store
+    from pipelines.audit.reports import last_reports
     from pipelines.catalogue.queries import days, drifted
-    from pipelines.cli.show import print_days, print_drift
+    from pipelines.cli.show import print_audits, print_days, print_drift
 
     settings = reach_existing(read_settings())
-    rows, found = days(settings), drifted(settings)
+    rows, found, audits = days(settings), drifted(settings), last_reports(open_store(settings))
     if as_json:
         told = [*rows, *({"drift": asdict(finding)} for finding in found)]
+        told += [{"verified": asdict(audit)} for audit in audits]
         return print_json(told or [{"done": {"days": 0}}])
     print_days(rows, settings)
     print_drift(found)
+    print_audits(audits)
 
 
 @app.command("extract")
@@ -414,14 +421,17 @@ def index_init(as_json: Json = False) -> None:
 def index_rebuild(as_json: Json = False) -> None:
     """Make the index anew from the archive's log and records.
 
-    May be interrupted and run again. Nothing in the archive changes.
+    The old one is not read: a damaged file is moved aside, and named. May be interrupted and run again. Nothing in the
+    archive changes.
     """
     from pipelines.archive.identity import reach_existing
     from pipelines.cli.progress import Remaining
     from pipelines.index.opened import rebuild_index
 
-    last = rebuild_index(reach_existing(read_settings()), Remaining("manifests").told)
-    _say({"log": last}, f"the index was made anew; it stands at manifest {last}", as_json)
+    last, aside = rebuild_index(reach_existing(read_settings()), Remaining("manifests").told)
+    moved = f"; the file that could not be read lies in {aside} now" if aside else ""
+    told = {"log": last, **({"set_aside": str(aside)} if aside else {})}
+    _say(told, f"the index was made anew; it stands at manifest {last}{moved}", as_json)
 
 
 app.add_typer(airflow_app, name="airflow")

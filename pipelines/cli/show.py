@@ -19,6 +19,7 @@ from pipelines.settings import Settings
 from pipelines.versions import BREAK, NOTICED, as_text, word_diff
 
 if TYPE_CHECKING:
+    from pipelines.audit.reports import AuditReport
     from pipelines.catalogue.drift import Drift
 
 AROUND = 15  # unchanged words shown on either side of a change
@@ -253,3 +254,17 @@ def _published(row: dict[str, Any]) -> str:
 
 def _local(moment: datetime | None) -> str:
     return moment.astimezone(SEOUL).strftime("%Y-%m-%d %H:%M") if moment else "undated"
+
+
+def print_audits(audits: Sequence[AuditReport]) -> None:
+    """Print when the archive was verified last: all of it, and parts of it since."""
+    whole = next((one for one in audits if not one.share), None)
+    if whole is None:
+        console.print("[dim]never verified as a whole: `opeds verify` does it[/]")
+    shares = [one for one in audits if one.share]
+    for one in ([whole] if whole else []) + shares[:1]:
+        when = _local(datetime.fromisoformat(one.verified_at))
+        what = f"share {shown(one.share)}" if one.share else "all of it"
+        since = f", {len(shares)} shares since the last time that all of it was" if one.share and whole else ""
+        fits = f"[red]{one.faults:,} things did not fit[/]" if one.faults else "[green]it fits[/]"
+        console.print(f"verified {when} in Seoul: {what}, log at {one.last}: {fits}{since}")

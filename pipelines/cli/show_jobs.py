@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -18,12 +18,14 @@ from pipelines.model import Outcome, Verdict
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
+    from pipelines.audit.findings import Fault
     from pipelines.extraction.extract import Extraction
     from pipelines.jobs.doctor import Check, Examination
     from pipelines.jobs.rederive import Difference
-    from pipelines.jobs.verify import Fault
+    from pipelines.jobs.verify import Verified
 
 PLACES_SHOWN = 3  # of the damage in a file
+NOTES_SHOWN, BAR = 3, 20  # keys of one sentence, cells of a bar
 ARCHIVED = (Verdict.NEW, Verdict.COPY, Verdict.REVISED)
 
 
@@ -188,14 +190,39 @@ def _of(outcome: Outcome, report: Any) -> str:
     return f"is {primary}" + "".join(f": {share:.0%} of the shorter text shared" for share in shares)
 
 
-def print_verified(counts: dict[str, int], findings: Sequence[Fault], as_json: bool) -> None:
-    """Print what was verified, and what does not fit."""
+def print_verified(done: Verified, share: str, as_json: bool) -> None:
+    """Print what was verified, as a table with a bar for each kind of object, and what does not fit."""
     if as_json:
-        return print_json([{"verified": counts, "findings": [asdict(one) for one in findings]}])
-    for one in findings:
+        from pipelines.jobs.verify import audit_as_json
+
+        return print_json(audit_as_json(done, share))
+    for one in done.faults:
         console.print(f"[red]{one.kind}[/] {shown(one.key)}: {shown(one.said)}", soft_wrap=True)
-    what = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-    console.print(f"verified: {what}; " + (f"[red]{len(findings)} do not fit[/]" if findings else "all of it fits"))
+    for said, keys in sorted(_by_sentence(done.notes).items()):
+        more = f" and {len(keys) - NOTES_SHOWN} more" if len(keys) > NOTES_SHOWN else ""
+        console.print(f"[dim]note: {shown(', '.join(keys[:NOTES_SHOWN]))}{more}: {shown(said)}[/]", soft_wrap=True)
+    table = Table(box=None, padding=(0, 1), header_style="bold")
+    table.add_column("")
+    for name in ("there", "verified", "do not fit"):
+        table.add_column(name, justify="right")
+    table.add_column("")
+    for kind, there, verified, faults in done.by_kind:
+        filled = BAR * verified // there if there else BAR
+        bar = f"[{'red' if faults else 'green'}]{'█' * filled}[/][dim]{'░' * (BAR - filled)}[/]"
+        table.add_row(kind, f"{there:,}", f"{verified:,}", f"{faults:,}" if faults else "·", bar)
+    console.print(table)
+    what = f"share {share}" if share else "all of the archive"
+    fits = f"[red]{len(done.faults):,} things do not fit[/]" if done.faults else "[green]all of it fits[/]"
+    console.print(f"verified: {what}, log at {done.last}; {fits}")
+    if done.report:
+        console.print(f"[dim]the report: {done.report}[/]", soft_wrap=True)
+
+
+def _by_sentence(notes: Iterable[Fault]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for one in notes:
+        found.setdefault(one.said, []).append(one.key)
+    return found
 
 
 def print_differences(found: Sequence[Difference], report: Any, written: bool, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +18,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from pipelines.archive.manifests import Manifest
-from pipelines.errors import ForeignIndex, IndexUnavailable, WrongUsage
+from pipelines.errors import ForeignIndex, WrongUsage
+from pipelines.index import sqlite
 from pipelines.index.tables import (
     ADDRESS,
     ARTICLE,
@@ -45,9 +46,10 @@ from pipelines.versions import SeenContent
 COMMON = 30  # groups; a shingle found in more of them is template
 MIN_SHARED_HASHES = 2
 CANDIDATE_GROUPS = 10
-INDEX_SCHEMA = "4"  # of the tables; raise it whenever they change, and every index is made anew when it is opened next
+INDEX_SCHEMA = "5"  # of the tables; raise it whenever they change, and every index is made anew when it is opened next
 LOCK = 6_170_531  # any number that nobody else takes: of the lock under which PostgreSQL is written
 SCRATCH = "sqlite://"  # an index in memory
+FOREIGN = "OPEDS_INDEX belongs to another archive; name an empty database, or the archive it was made for"
 PUBLISHED = ("article_id", "content16", "rules8", "record_key", "published_at", "listed")
 PUBLISHED_OR_SEEN = sa.func.coalesce(ARTICLE.c.published_at, ARTICLE.c.first_seen)
 GROUP = sa.func.coalesce(ARTICLE.c.oped_id, INDEXED_TEXT.c.article_id)  # a reading not yet logged stands alone
@@ -135,7 +137,21 @@ class Index:
                     _await_turn(connection)
                 yield connection
 
+    def reading(self) -> AbstractContextManager[sa.Connection]:
+        """Return a connection that only reads."""
+        return self._connection()
+
     # -- what is known -----------------------------------------------------------------------
+
+    @property
+    def is_scratch(self) -> bool:
+        """Whether it is in memory, instead of one of another version of this program: see `open_index`."""
+        return str(self.engine.url) == SCRATCH
+
+    def archive_id(self) -> str:
+        """Return the id of the archive that it is of."""
+        with self._connection() as c:
+            return str(c.scalar(sa.select(STATE.c.value).where(STATE.c.name == "archive_id")))
 
     def seq(self) -> int:
         """Return the number of the last manifest applied."""
@@ -303,11 +319,6 @@ class Index:
         with self._connection() as c:
             known = _text_ids(c, {outcome.article_id for outcome in told})
         return [o for o in told if (o.article_id, o.content16, o.rules8) not in known]
-
-    def clear(self) -> None:
-        """Forget everything; the next to open the index makes its tables anew."""
-        META.drop_all(self.engine)
-        self.engine.dispose()
 
     def candidates(self, article_id: str, hashes: Iterable[int]) -> list[IndexedText]:
         """Return the latest readings of all members of the ten groups that share most with a text."""
@@ -541,9 +552,8 @@ def open_index(settings: Settings, archive_id: str, own: Iterable[str], may_repl
     alone: an empty one in memory is returned then. Raises `ForeignIndex` for another archive's index, `WrongUsage` for
     one that cannot be opened.
     """
-    url = settings.index or f"sqlite:///{settings.home / 'index' / f'{archive_id}.sqlite'}"
     try:
-        engine = _engine(url)
+        engine = _engine(_url(settings, archive_id))
         made = _make_tables(engine, archive_id, may_replace)
     except (sa.exc.ArgumentError, sa.exc.DBAPIError, ModuleNotFoundError) as error:
         reason = str(getattr(error, "orig", error)).splitlines()[0]
@@ -551,6 +561,38 @@ def open_index(settings: Settings, archive_id: str, own: Iterable[str], may_repl
             f"the index cannot be opened ({reason}); it is derived: name another, or delete it and it is made anew"
         ) from error
     return Index(engine, own) if made else open_index(replace(settings, index=SCRATCH), archive_id, own)
+
+
+def open_anew(settings: Settings, archive_id: str, own: Iterable[str]) -> tuple[Index, Path | None]:
+    """Open an empty index where the settings say, whatever lies there; return it, and where a file that could not be
+    read lies now.
+
+    Raises `ForeignIndex` for another archive's index.
+    """
+    url = sa.make_url(_url(settings, archive_id))
+    path, aside = sqlite.file_of(url), None
+    if path is None:
+        engine = open_index(settings, archive_id, own).engine
+        META.drop_all(engine)
+        engine.dispose()
+    else:
+        named = sqlite.archive_named(path)
+        if named not in {"", archive_id}:
+            raise ForeignIndex(FOREIGN)
+        aside = sqlite.set_aside(path)
+        if aside is not None and named:
+            aside.unlink()
+            aside = None
+    return open_index(settings, archive_id, own), aside
+
+
+def index_file(settings: Settings, archive_id: str) -> Path | None:
+    """Return the file of an archive's index, or None where the index is a database on a server."""
+    return sqlite.file_of(sa.make_url(_url(settings, archive_id)))
+
+
+def _url(settings: Settings, archive_id: str) -> str:
+    return settings.index or f"sqlite:///{settings.home / 'index' / f'{archive_id}.sqlite'}"
 
 
 def _make_tables(engine: sa.Engine, archive_id: str, may_replace: bool) -> bool:
@@ -565,9 +607,7 @@ def _make_tables(engine: sa.Engine, archive_id: str, may_replace: bool) -> bool:
         insert(c, STATE, [{"name": name, "value": value} for name, value in initial.items()])
         found = {row.name: row.value for row in c.execute(sa.select(STATE))}
         if found["archive_id"] != archive_id:
-            raise ForeignIndex(
-                "OPEDS_INDEX belongs to another archive; name an empty database, or the archive it was made for"
-            )
+            raise ForeignIndex(FOREIGN)
         if found["schema"] == INDEX_SCHEMA:
             return True
         if may_replace:
@@ -587,36 +627,17 @@ def _engine(url: str) -> sa.Engine:
     engine = sa.create_engine(url)
     sa.event.listen(engine, "handle_error", _translate_error)
     if engine.dialect.name == "sqlite":
-        _prepare_sqlite(engine)
+        sqlite.prepare(engine)
     return engine
 
 
 def _translate_error(context: sa.engine.ExceptionContext) -> None:
-    """Raise our own error for a database that does not answer; a mistake in a statement is another thing."""
+    """Raise our own error for a database that does not answer or is damaged; a mistake in a statement is another
+    thing."""
     dbapi, error = context.dialect.loaded_dbapi, context.original_exception
-    if isinstance(error, dbapi.OperationalError | dbapi.InterfaceError):
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise IndexUnavailable(
-            f"the index database does not answer ({reason}); it is derived: mend it, or name another in OPEDS_INDEX"
-        ) from error
-
-
-def _prepare_sqlite(engine: sa.Engine) -> None:
-    """One writer at a time, waiting its turn; readers see a whole state. Not for network folders."""
-    if engine.url.database and engine.url.database != ":memory:":
-        Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
-
-    @sa.event.listens_for(engine, "connect")
-    def _connect(connection: Any, _: Any) -> None:
-        connection.isolation_level = None
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute("PRAGMA busy_timeout=30000")
-
-    @sa.event.listens_for(engine, "begin")
-    def _begin(connection: sa.Connection) -> None:
-        writes = connection.get_execution_options().get("writes", True)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    away = isinstance(error, dbapi.OperationalError | dbapi.InterfaceError)
+    if away or getattr(error, "sqlite_errorcode", 0) & 0xFF in sqlite.DAMAGED:
+        raise sqlite.explained(error, (str(error).splitlines() or [type(error).__name__])[0]) from error
 
 
 def _signed(value: int) -> int:

@@ -13,9 +13,10 @@ from tempfile import TemporaryDirectory
 
 from pipelines.archive import manifests
 from pipelines.archive.identity import IDENTITY, identify
+from pipelines.archive.signing import signer
 from pipelines.archive.store import Overlay, Store, open_store, read_many
 from pipelines.copies.fingerprint import hashes_in
-from pipelines.index.index import Index, open_index
+from pipelines.index.index import Index, open_anew, open_index
 from pipelines.model import CONTENT, Outcome, Verdict
 from pipelines.settings import Settings
 from pipelines.sources import Source, load_sources
@@ -34,6 +35,8 @@ class Archive:
     sources: Mapping[str, Source]
     processes: int = 1  # that read pages
     invented: bool = False
+    identity_sha256: str = ""  # of `archive.json`: every manifest states it
+    sign: manifests.Sign | None = None
     texts: dict[str, Texts] = field(default_factory=dict, repr=False, compare=False)  # see `texts_of`
     digests: dict[str, str] = field(default_factory=dict, repr=False, compare=False)  # see `commit`
 
@@ -47,7 +50,7 @@ def open_archive(settings: Settings) -> Archive:
     store = open_store(settings)
     known = identify(store, settings.invented)
     index = open_index(settings, known.archive_id, _own(sources))
-    archive = Archive(store, index, sources, _processes(settings), known.invented)
+    archive = Archive(store, index, sources, _processes(settings), known.invented, known.sha256, signer(settings))
     catch_up(archive)
     return archive
 
@@ -62,7 +65,7 @@ def dry_run(settings: Settings) -> Iterator[Archive]:
         if IDENTITY in store.above.objects:  # an empty bucket: its index would be of no use to anyone
             settings = replace(settings, index=f"sqlite:///{folder}/empty.sqlite")
         with open_index(settings, known.archive_id, _own(sources), may_replace=False).dry_run(Path(folder)) as index:
-            archive = Archive(store, index, sources, _processes(settings), known.invented)
+            archive = Archive(store, index, sources, _processes(settings), known.invented, known.sha256)
             catch_up(archive)
             yield archive
 
@@ -113,8 +116,8 @@ def commit(archive: Archive, manifest: manifests.Manifest) -> int:
         return known
     manifest = replace(manifest, digests=_digests(archive, manifest))
     archive.digests.clear()
-    seq, is_ours = manifests.append(archive.store, manifest, last)
-    if not (is_ours and seq == last + 1 and _apply(archive, seq, manifest)):  # others logged meanwhile
+    seq, logged = manifests.append(archive.store, manifest, last, archive.sign)
+    if not (logged and seq == last + 1 and _apply(archive, seq, logged)):  # others logged meanwhile
         catch_up(archive)
     return seq
 
@@ -127,6 +130,8 @@ def _digests(archive: Archive, manifest: manifests.Manifest) -> tuple[tuple[str,
     known |= {
         key: hashlib.sha256(body).hexdigest() for key, body in read_many(archive.store, sorted(named - known.keys()))
     }
+    if archive.identity_sha256:
+        known[IDENTITY] = archive.identity_sha256
     return tuple(sorted(known.items()))
 
 
@@ -156,15 +161,15 @@ def _sketch(archive: Archive, outcome: Outcome) -> list[int]:
     return hashes_in(json.loads(archive.store.read(outcome.record_key))["sketch"])
 
 
-def rebuild_index(settings: Settings, progress: Callable[[int, int], None]) -> int:
-    """Make the index anew from the log and the records; return the number of the last manifest.
+def rebuild_index(settings: Settings, progress: Callable[[int, int], None]) -> tuple[int, Path | None]:
+    """Make the index anew from the log and the records, whatever lies where it belongs; return the number of the last
+    manifest, and where a file that could not be read was moved to.
 
     May be interrupted: the rebuilt part stays, and the next `open_archive` continues. `progress` is called with how
     many manifests are done, of how many.
     """
     sources, store = load_sources(settings.sources), open_store(settings)
     archive_id, own = identify(store).archive_id, _own(sources)
-    open_index(settings, archive_id, own).clear()
-    archive = Archive(store, open_index(settings, archive_id, own), sources)
+    index, aside = open_anew(settings, archive_id, own)
     count = sum(1 for _ in store.keys("runs/"))
-    return catch_up(archive, lambda seq: progress(seq, count))
+    return catch_up(Archive(store, index, sources), lambda seq: progress(seq, count)), aside

@@ -97,6 +97,7 @@ PART = sa.Table(
     sa.Column("run", sa.Text, primary_key=True),
     sa.Column("part", sa.Text, primary_key=True),
     sa.Column("seq", sa.Integer),
+    sa.Column("sha256", sa.Text),  # of the manifest
 )
 CRAWL = sa.Table(  # summaries that a manifest names
     "crawl", META, sa.Column("key", sa.Text, primary_key=True), sa.Column("sha256", sa.Text)

@@ -80,7 +80,7 @@ def apply_manifest(c: sa.Connection, seq: int, manifest: Manifest, own: Containe
         about = {"day": manifest.day, "sources": " ".join(sorted(manifest.closing.sources))}
         c.execute(sa.delete(DAY).where(DAY.c.day == about["day"], DAY.c.sources == about["sources"]))
         insert(c, DAY, [{**about, "seq": seq, "said": said, "unproved": unproved}])
-    insert(c, PART, [{"run": manifest.run, "part": manifest.part, "seq": seq}])
+    insert(c, PART, [{"run": manifest.run, "part": manifest.part, "seq": seq, "sha256": manifest.sha256}])
     c.execute(sa.update(STATE).where(STATE.c.name == "seq").values(value=str(seq)))
     return True
 
@@ -201,7 +201,8 @@ def _mark_texts_known(c: sa.Connection, seq: int, told: Iterable[Outcome]) -> No
         if o.record_key
     ]
     insert(c, INDEXED_TEXT, rows)
-    _update(c, INDEXED_TEXT, ("article_id", "content16", "rules8"), ("seq",), rows, only=INDEXED_TEXT.c.seq.is_(None))
+    names = ("seq", "record_key", "published_at", "listed")  # a worker that was killed may have left others
+    _update(c, INDEXED_TEXT, ("article_id", "content16", "rules8"), names, rows, only=INDEXED_TEXT.c.seq.is_(None))
 
 
 def _update(

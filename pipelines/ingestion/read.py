@@ -147,7 +147,7 @@ class Readers:
 
     def send(self) -> None:
         """Send what was submitted to the workers, starting them if need be."""
-        self._pool = self._pool or _new_pool(self.processes, self.sources)
+        self._pool = self._pool or new_pool(self.processes, self.sources)
         unsent, self._unsent = [each for each in self._unsent if id(each) in self._outstanding], []
         for start in range(0, len(unsent), CAPTURES_A_TASK):
             captures = unsent[start : start + CAPTURES_A_TASK]
@@ -186,7 +186,7 @@ class Readers:
 
         Where no process can be started at all, this one reads it and all others.
         """
-        with _new_pool(1, self.sources) as pool:
+        with new_pool(1, self.sources) as pool:
             try:
                 pool.submit(os.getpid).result()
             except BrokenProcessPool:
@@ -223,13 +223,19 @@ class Pending:
             return page
 
 
-def _new_pool(processes: int, sources: Mapping[str, Source]) -> ProcessPoolExecutor:
+def new_pool(processes: int, sources: Mapping[str, Source]) -> ProcessPoolExecutor:
+    """Return worker processes that know these sources, see `sources_of_worker`, and end when this process ends."""
     return ProcessPoolExecutor(
         processes, multiprocessing.get_context("spawn"), initializer=_start_worker, initargs=(dict(sources),)
     )
 
 
 _worker_sources: dict[str, Source] = {}  # in a worker: the sources it was started with
+
+
+def sources_of_worker() -> Mapping[str, Source]:
+    """Return the sources that this worker was started with."""
+    return _worker_sources
 
 
 def _start_worker(sources: dict[str, Source]) -> None:

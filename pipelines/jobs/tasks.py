@@ -20,8 +20,8 @@ from pipelines.archive.crawl_summary import Summary, read_summary
 from pipelines.archive.embedded import reachable
 from pipelines.archive.identity import reach_existing
 from pipelines.archive.keys import crawl_key
-from pipelines.catalogue.delta import compact
-from pipelines.catalogue.publish import publish
+from pipelines.archive.store import open_store
+from pipelines.catalogue.publish import compact_tables, publish
 from pipelines.catalogue.queries import days, drifted, open_days
 from pipelines.catalogue.rows import is_waiting
 from pipelines.clock import STAMP, iso, new_run_id, now, today
@@ -309,7 +309,8 @@ def ingest_settled_orphans() -> dict[str, int]:
 
 def compact_catalogue() -> dict[str, int]:
     """Write the catalogue's small files together and remove those that no reader of the last week needs."""
-    return compact(_settings())
+    settings = _settings()
+    return compact_tables(open_store(settings), settings)
 
 
 def shares_of_archive(of: int) -> list[Share]:
@@ -341,15 +342,15 @@ def fixity(share: Share, day: str | None) -> dict[str, int]:
     def chosen(article_id: str, logged_at: str) -> bool:
         return turn.holds(article_id) or (logged_at >= since and mine.holds(article_id))
 
-    counts, findings = verify(open_archive(settings), settings, chosen)
-    if findings:
-        lines = tuple(f"{one.key}: {one.said}" for one in findings)
+    done = verify(settings, chosen, f"{turning} {name_of(share)}", grace=SETTLED)
+    if done.faults:
+        lines = tuple(f"{one.key}: {one.said}" for one in done.faults)
         for line in lines:
             logger.error("%s", line)
         notice = Notice("fixity", f"{len(lines)} things in the archive do not fit", lines)
         wrong = f"{len(lines)} things do not fit, the first: {lines[0]}"
         _notify_or_raise([notice], settings, FixityFailed, wrong)
-    return counts
+    return dict(done.verified)
 
 
 def _notify_or_raise(notices: list[Notice], settings: Settings, error: type[OpedsError], wrong: str) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from pipelines.catalogue.delta import compact
-from pipelines.catalogue.publish import publish
+from pipelines.catalogue.publish import compact_tables, publish
 from pipelines.clock import new_run_id
 from pipelines.index.opened import opened
 from pipelines.ingestion.ingest import Part, ingest_orphans
@@ -28,5 +27,5 @@ def upkeep(settings: Settings, progress: Progress, dry: bool = False) -> Report:
         report.outcomes += ingest_orphans(archive, part, orphans, partial(show_outcome, progress))
         if not dry:
             report.published = publish(archive, settings)
-            compact(settings)
+            compact_tables(archive.store, settings)
     return report

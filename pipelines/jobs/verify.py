@@ -1,248 +1,492 @@
 """Does the archive still hold what it says? Recomputes and compares; reports what does not fit, repairs nothing.
 
-What is looked at: the log (no gap, readable, each manifest with the digest of the one before it), captures and records
-against the digests in the log, payloads against their WARC digests and the digest in their key, records against the
-captures they are made of, and the catalogue's rows against the log.
+Nothing derived is believed: an index is made from the log alone, in a file that is removed, and rows are made from that
+and the records. What is looked at, in this order: `archive.json`; the log, each manifest against all who know its
+digest; captures and records against the log, themselves and each other; crawls; what nobody names; every cell of the
+catalogue; the index. A share of the archive looks at the captures, records and rows of its articles, and at all the
+rest.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from secrets import token_hex
+from tempfile import TemporaryDirectory
 
-from pipelines.archive import keys, manifests
-from pipelines.archive.record import record, to_json
-from pipelines.archive.warc import damaged, read_capture
-from pipelines.catalogue.delta import location, published, query
-from pipelines.catalogue.rows import rows_of, run_row
-from pipelines.errors import DamagedObject, NotArchived, StoreUnavailable, UnreadableWarc
-from pipelines.extraction.extract import extract, rules_of
+from pipelines.archive.identity import GONE, IDENTITY, read_identity
+from pipelines.archive.keys import article_of, manifest_key, report_key
+from pipelines.archive.manifests import Manifest
+from pipelines.archive.signing import signature_fault, trusted_keys
+from pipelines.archive.store import Store, open_store, read_many
+from pipelines.audit.crawls import Crawls
+from pipelines.audit.findings import Fault, Findings
+from pipelines.audit.log import LogRead, judge, manifests_in, numbers_in
+from pipelines.audit.objects import CHANGED, ArticleFiles, examine_all, is_object
+from pipelines.audit.reports import FAULTS_KEPT, AuditReport, is_report, report_body, reports_in
+from pipelines.audit.tables import (
+    ArticleRows,
+    OfManifests,
+    Opened,
+    behind,
+    compare_manifest_rows,
+    folder_of,
+    groups_of,
+    of_manifests,
+    opened_tables,
+    states_touched,
+)
+from pipelines.catalogue.delta import location, query
+from pipelines.catalogue.schema import ARTICLES, CATALOGUE
+from pipelines.clock import iso, now
+from pipelines.errors import (
+    MALFORMED,
+    DamagedObject,
+    ForeignIndex,
+    IndexUnavailable,
+    NotArchived,
+    OpedsError,
+    WrongUsage,
+)
+from pipelines.extraction.extract import rules_of
+from pipelines.index.contents import damage_in, digests_of_tables, manifest_digests
+from pipelines.index.index import Index, index_file, open_index
 from pipelines.index.opened import Archive, catch_up
-from pipelines.model import Capture, Outcome, Rules
+from pipelines.index.sqlite import ANEW
 from pipelines.settings import Settings
-from pipelines.sources.addresses import place_of
+from pipelines.sources import Source, load_sources
 
 Chosen = Callable[[str, str], bool]  # by article, and by when its manifest was logged (UTC)
-OnCount = Callable[[int], None]
-COMPARED_COLUMNS = ("article_id", "content16", "oped_id", "role", "is_latest", "text_sha256", "payload_sha256")
+OnCount = Callable[[int, int], None]  # how many objects are done, of how many
+OURS = ("captures", "articles", "quarantine", "crawls", "runs", "catalogue", "verified", IDENTITY)
+KNOWN_TO = "not there, though {} one of that number"
+UNNAMED = (
+    "no manifest names it: a run at work, or one that was cut off, left it (`opeds upkeep` takes it in), or a stranger"
+)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Fault:
-    """Something that does not fit, where and what: `kind` is log, crawl, payload, record or catalogue."""
+@dataclass(frozen=True)
+class Verified:
+    """What an audit came to; `report` is the key of its own report in the bucket, or empty where none could be kept."""
 
-    kind: str
-    key: str
-    said: str
+    last: int
+    sha256: str
+    there: Mapping[str, int]
+    verified: Mapping[str, int]
+    by_kind: Sequence[tuple[str, int, int, int]]
+    faults: Sequence[Fault]
+    notes: Sequence[Fault]
+    report: str
 
 
 @dataclass
-class _Seen:
-    """What was verified so far: the keys, and the capture verified last, since its record comes next."""
+class _Audit:
+    """One audit at work."""
 
-    archive: Archive
-    rules: dict[str, Rules]  # of each source: they hash all its profiles, once
-    captures: set[str] = field(default_factory=set)
-    last: tuple[str, Capture | None] = ("", None)
-    records: set[str] = field(default_factory=set)
-    stated: set[str] = field(default_factory=set)  # keys whose digest was compared
-    digests: dict[str, str] = field(default_factory=dict)  # that the manifest at hand states, by key
-    articles: set[str] = field(default_factory=set)
+    settings: Settings
+    store: Store
+    sources: Mapping[str, Source]
+    chosen: Chosen
+    grace: timedelta
+    progress: OnCount
+    keys: list[str] = field(default_factory=list)
+    findings: Findings = field(default_factory=Findings)
+    log: LogRead = field(default_factory=LogRead)
+    tables: list[Opened] = field(default_factory=list)
+    from_manifests: list[OfManifests] = field(default_factory=list)
+    wanted: set[str] = field(default_factory=set)  # articles that the log told to look at
+    wanted_crawls: set[str] = field(default_factory=set)
+    logged_at: dict[int, str] = field(default_factory=dict)
+    signed: set[int] = field(default_factory=set)
+    missing: set[str] = field(default_factory=set)  # keys that the log names and the list did not show
+    files: dict[str, str] = field(default_factory=dict)  # digests of the catalogue's files, by key
+
+    def under(self, folder: str) -> list[str]:
+        """Return the keys below a folder of the bucket."""
+        return [key for key in self.keys if key.startswith(f"{folder}/")]
 
 
 def verify(
-    archive: Archive, settings: Settings, chosen: Chosen, progress: OnCount = lambda _: None
-) -> tuple[dict[str, int], list[Fault]]:
-    """Return how many manifests, captures, records and rows were verified, and what does not fit.
+    settings: Settings,
+    chosen: Chosen = lambda *_: True,
+    share: str = "",
+    progress: OnCount = lambda *_: None,
+    grace: timedelta = timedelta(0),
+) -> Verified:
+    """Return what does not fit, and how much was looked at; leave a report in the bucket.
 
-    `chosen` says whether to look at an article; the log itself is always read. `progress` is told how many manifests
-    are done. Other processes may log and publish meanwhile.
+    `chosen` says whether to look at an article; `share` says the same for people. Within `grace`, objects that no
+    manifest names and manifests that no table holds are somebody's work. Other processes may log and publish meanwhile.
     """
-    seen, found, last = _Seen(archive, {n: rules_of(s) for n, s in archive.sources.items()}), list[Fault](), 0
-    before: manifests.Manifest | None = None
-    numbered = sum(1 for _ in archive.store.keys("runs/"))
-    told = _published_runs(settings, found)
-    for last, manifest in _log(archive, found):
-        if last in told and _plainly(told[last]) != _plainly(run_row(last, manifest)):
-            found.append(Fault("log", keys.manifest_key(last), "is not what was published: the table of runs differs"))
-        found += _chained(archive, last, manifest, before)
-        before = manifest
-        seen.digests = dict(manifest.digests)
-        found += _crawls(seen, last, [key for key in manifest.crawls if chosen(key, manifest.logged_at)])
-        for outcome in manifest.outcomes:
-            if chosen(outcome.article_id, manifest.logged_at):
-                found += _outcome(seen, last, outcome)
-        progress(last)
-    known = max(archive.index.seq(), *told, 0)
-    if known > last >= numbered:
-        found.append(Fault("log", keys.manifest_key(known), "not there, though index or catalogue know it"))
-    if last < numbered:
-        found.append(Fault("log", keys.manifest_key(last + 1), f"not there, though {numbered} are: the log has a gap"))
-    try:
-        rows, wrong = _catalogue(seen, settings, chosen)
-    except (StoreUnavailable, DamagedObject) as error:
-        rows, wrong = 0, [Fault("catalogue", "catalogue/articles", str(error))]
-    counts = Counter(manifests=last, captures=len(seen.captures), records=len(seen.records), rows=rows)
-    return dict(counts), sorted({*found, *wrong})
+    sources, store = load_sources(settings.sources), open_store(settings)
+    audit = _Audit(settings, store, sources, chosen, grace, progress, keys=list(store.keys("")))
+    found = audit.findings
+    archive_id, invented = _verify_identity(audit)
+    where = {name: location(settings, name) for name in CATALOGUE}
+    reports = _verify_reports(audit)
+    audit.tables = opened_tables(where, audit.under("catalogue"), store, audit.files, found)
+    audit.from_manifests = of_manifests(audit.tables)
+    with TemporaryDirectory(prefix="opeds-verify-") as folder:
+        own = [name for name, source in sources.items() if source.own]
+        scratch = open_index(Settings(index=f"sqlite:///{folder}/scratch.sqlite"), archive_id or "unknown", own)
+        index = _open_derived(audit, archive_id, own)
+        touched = _read_log(audit, scratch)
+        _judge_log(audit, index, reports)
+        _verify_objects(audit)
+        _verify_crawls_and_orphans(audit)
+        _verify_catalogue(audit, scratch, touched)
+        _verify_index(audit, scratch, index, Archive(store, index, sources, invented=invented) if index else None)
+        scratch.engine.dispose()
+    return _reported(audit, share)
 
 
-def _log(archive: Archive, found: list[Fault]) -> Iterator[tuple[int, manifests.Manifest]]:
-    """Yield the log as far as it can be read; note where it cannot."""
+# -- what the archive is -----------------------------------------------------------------------------------------
+
+
+def _verify_identity(audit: _Audit) -> tuple[str, bool]:
+    """Return the archive's id, empty where it cannot be read, and whether it is invented."""
+    found = audit.findings
+    for key in audit.keys:
+        if key.partition("/")[0] not in OURS:
+            found.note("foreign", key, "lies among our folders, and is none of ours")
     try:
-        yield from manifests.read_log(archive.store)
+        known = read_identity(audit.store)
+    except NotArchived:
+        found.fault("archive", IDENTITY, GONE)
+        return "", False
     except DamagedObject as error:
-        found.append(Fault("log", error.key, str(error)))
+        found.fault("archive", IDENTITY, str(error))
+        return "", False
+    return known.archive_id, known.invented
 
 
-def _published_runs(settings: Settings, found: list[Fault]) -> dict[int, dict[str, Any]]:
-    """Return the rows of the table of runs by number; note where it cannot be read."""
-    try:
-        return {row["seq"]: row for row in query(location(settings, "runs"), "SELECT * FROM t")}
-    except StoreUnavailable as error:
-        found.append(Fault("catalogue", "catalogue/runs", str(error)))
-        return {}
+def _verify_reports(audit: _Audit) -> dict[int, str]:
+    """Return the digests of manifests that earlier audits took down."""
+    digests: dict[int, str] = {}
+    keys = audit.under("verified")
+    for key in keys:
+        if not is_report(key):
+            audit.findings.fault("foreign", key, "is no report of an audit")
+    audit.findings.there["reports"], audit.findings.verified["reports"] = len(keys), 0
+    for key, report in reports_in(audit.store, filter(is_report, keys)):
+        audit.findings.verified["reports"] += 1
+        if isinstance(report, DamagedObject):
+            audit.findings.fault("report", key, str(report))
+        elif not report.faults:
+            digests[report.last] = report.sha256
+            audit.files |= report.files
+    return digests
 
 
-def _plainly(row: dict[str, Any]) -> str:
-    """Return a row of the table of runs to compare; what earlier versions counted otherwise is left out."""
-    names = ("seq", "run", "part", "day", "logged_at", "complete", "missing", "warnings")
-    return json.dumps({name: row[name] or None for name in names}, sort_keys=True, default=str)
+# -- the log -----------------------------------------------------------------------------------------------------
 
 
-def _chained(
-    archive: Archive, seq: int, manifest: manifests.Manifest, before: manifests.Manifest | None
-) -> Iterator[Fault]:
-    """Verify that a manifest names the one before it as it stands there now; the first schema's name nothing."""
-    if before is None:
-        return
-    if manifest.schema == manifests.FIRST_SCHEMA:
-        if before.schema != manifests.FIRST_SCHEMA:
-            yield Fault("log", keys.manifest_key(seq), "states no digests, though the manifest before it does")
-        return
-    if manifest.previous != before.sha256:
-        yield Fault("log", keys.manifest_key(seq - 1), f"is not what {keys.manifest_key(seq)} was logged behind")
-    if manifest.anchor and manifests.anchor_of(archive.store, manifest.anchor.manifests) != manifest.anchor:
-        said = f"one of the manifests up to this is not what {keys.manifest_key(seq)} was logged behind"
-        yield Fault("log", keys.manifest_key(manifest.anchor.manifests), said)
+def _read_log(audit: _Audit, scratch: Index) -> dict[int, set[str]]:
+    """Read the log, and make the scratch index from it; return the articles that each manifest touches."""
+    touched: dict[int, set[str]] = {}
+    keys = trusted_keys(audit.settings) if audit.settings.signing_key or audit.settings.signing_public else {}
+    numbers = numbers_in(audit.under("runs"), audit.findings)
+    for seq, body, manifest in manifests_in(audit.store, numbers, audit.log, audit.findings):
+        taken = audit.findings.guarded(
+            "log",
+            manifest_key(seq),
+            lambda s=seq, b=body, m=manifest: _take_manifest(audit, scratch, s, b, m, keys, touched),  # type: ignore[misc]
+        )
+        if taken is None:
+            audit.log.unread.add(seq)
+    audit.findings.there["manifests"] = max(len(numbers), len(audit.log.digests))
+    audit.findings.verified["manifests"] = len(audit.log.digests) - len(audit.log.unread & audit.log.digests.keys())
+    if keys and not audit.signed and audit.log.last:
+        audit.findings.fault("log", manifest_key(audit.log.last), "is not signed, and no manifest before it is")
+    return touched
 
 
-def _crawls(seen: _Seen, seq: int, crawls: Iterable[str]) -> Iterator[Fault]:
-    """Verify the crawls' summaries that a manifest of the second schema names."""
-    for key in crawls:
-        if key not in seen.digests or key in seen.stated:
-            continue
-        try:
-            body = seen.archive.store.read(key)
-        except NotArchived:
-            yield Fault("crawl", key, f"not there, though {keys.manifest_key(seq)} names it")
-        else:
-            yield from (Fault("crawl", key, said) for said in _digest_differs(seen, key, body))
-
-
-def _outcome(seen: _Seen, seq: int, outcome: Outcome) -> Iterator[Fault]:
-    """Verify what one outcome names."""
-    if outcome.capture_key and (outcome.capture_key not in seen.captures or _first_stated(seen, outcome.capture_key)):
-        yield from _payload(seen, seq, outcome.capture_key)
-    if outcome.record_key and (outcome.record_key not in seen.records or _first_stated(seen, outcome.record_key)):
-        seen.records.add(outcome.record_key)
-        yield from _record(seen, seq, outcome)
-    if outcome.content16:
-        seen.articles.add(outcome.article_id)
-
-
-def _first_stated(seen: _Seen, key: str) -> bool:
-    """Whether this is the first manifest that states the digest of an object that earlier ones named without one."""
-    return key in seen.digests and key not in seen.stated
-
-
-def _payload(seen: _Seen, seq: int, key: str) -> list[Fault]:
-    """Verify one capture and keep it at hand."""
-    seen.captures.add(key)
-    seen.last = key, None
-    try:
-        body = seen.archive.store.read(key)
-        capture, wrong = read_capture(body, key), damaged(body, key)
-    except NotArchived:
-        return [Fault("payload", key, f"not there, though {keys.manifest_key(seq)} names it")]
-    except UnreadableWarc as error:
-        return [Fault("payload", key, str(error))]
-    seen.last = key, capture
-    wrong += _digest_differs(seen, key, body)
-    if capture.payload_sha256[:16] != key.rpartition("-")[2].partition(".")[0]:
-        wrong = [*wrong, "the payload's digest is not the one in the key"]
-    return [Fault("payload", key, said) for said in wrong]
-
-
-def _digest_differs(seen: _Seen, key: str, body: bytes) -> list[str]:
-    """Return a sentence where the log states another digest of an object; the first schema states none."""
-    stated = seen.digests.get(key)
-    if stated is not None:
-        seen.stated.add(key)
-    differs = stated is not None and stated != hashlib.sha256(body).hexdigest()
-    return ["is not the file that was logged: its digest differs"] if differs else []
-
-
-def _record(seen: _Seen, seq: int, outcome: Outcome) -> Iterator[Fault]:
-    key = outcome.record_key
-    try:
-        body = seen.archive.store.read(key)
-        told: dict[str, Any] = json.loads(body)
-    except NotArchived:
-        yield Fault("record", key, f"not there, though {keys.manifest_key(seq)} names it")
-        return
-    except ValueError:
-        yield Fault("record", key, "is no JSON")
-        return
-    yield from (Fault("record", key, said) for said in _digest_differs(seen, key, body))
-    if outcome.content16 and told["content_sha256"][:16] != outcome.content16:
-        yield Fault("record", key, f"holds another content than {keys.manifest_key(seq)} says")
-    capture_key = told["capture"]["key"]
-    if capture_key != seen.last[0]:
-        yield from _payload(seen, seq, capture_key)
-    capture = seen.last[1]
-    if capture is None:
-        return  # it is among the faults already
-    if told["capture"]["payload_sha256"] != capture.payload_sha256:
-        yield Fault("record", key, f"was made of another payload than {capture_key} holds")
-    elif outcome.content16 and not _derives(seen, capture, capture_key, body, told):
-        yield Fault("record", key, f"is not what its rules make of {capture_key}")
-
-
-def _derives(seen: _Seen, capture: Capture, capture_key: str, body: bytes, told: dict[str, Any]) -> bool:
-    """Whether the capture, read again, gives this very record; one of older rules is taken at its word."""
-    place = place_of(capture.url, seen.archive.sources.values())
-    if place is None or seen.rules[place.source.name].sha256 != told["rules"]["sha256"]:
-        return True
-    rules = seen.rules[place.source.name]
-    return to_json(record(extract(capture, place), place, capture, capture_key, rules)) == body
-
-
-def _catalogue(seen: _Seen, settings: Settings, chosen: Chosen) -> tuple[int, list[Fault]]:
-    """Compare the rows of the articles looked at with what the log makes of them, where it is published already."""
-    index, where = seen.archive.index, location(settings, "articles")
-    catch_up(seen.archive)
-    rows = query(where, f"SELECT {', '.join(COMPARED_COLUMNS)} FROM t")  # noqa: S608 - our own names
-    articles = seen.articles - set(index.changed_since(published(where)))
-    stands = {
-        tuple(row.values())
-        for row in rows
-        if row["article_id"] in articles or (row["article_id"] not in seen.articles and chosen(row["article_id"], ""))
+def _take_manifest(
+    audit: _Audit,
+    scratch: Index,
+    seq: int,
+    body: bytes,
+    manifest: Manifest,
+    keys: Mapping[str, object],
+    touched: dict[int, set[str]],
+) -> bool:
+    """Take in one manifest; return True."""
+    audit.logged_at[seq] = manifest.logged_at
+    touched[seq] = states_touched(manifest)
+    audit.wanted |= {
+        o.article_id for o in manifest.outcomes if o.article_id and audit.chosen(o.article_id, manifest.logged_at)
     }
-    due = set()
-    for article_id in articles:
-        try:
-            made = list(rows_of(seen.archive.store, [index.state_of(article_id)]))
-        except (NotArchived, ValueError):
-            continue  # a record that is missing or not JSON is among the faults already
-        due |= {tuple(row[name] for name in COMPARED_COLUMNS) for row in made}
-    lost = {one[:2] for one in due - stands}
-    extra = {one[:2] for one in stands - due} - lost
-    said = {
-        **dict.fromkeys(lost, "is not what the log makes of it"),
-        **dict.fromkeys(extra, "no manifest tells of this"),
-    }
-    return len(stands), [Fault("catalogue", f"{a}@{c}", what) for (a, c), what in said.items()]
+    audit.wanted_crawls |= {key for key in manifest.crawls if audit.chosen(key, manifest.logged_at)}
+    if manifest.signature:
+        audit.signed.add(seq)
+    if keys and (manifest.signature or audit.signed):
+        said = signature_fault(body, keys)  # type: ignore[arg-type]
+        if said:
+            audit.log.altered.setdefault(seq, []).append(said)
+    if audit.log.is_whole:
+        scratch.apply(seq, manifest)
+    for table in audit.from_manifests:
+        table.take(seq, manifest)
+    return True
+
+
+def _judge_log(audit: _Audit, index: Index | None, reports: Mapping[int, str]) -> None:
+    """Say which manifests are not what was logged, and whether some are missing at the end."""
+    rows_of_runs = _told_by_table(audit)
+    known_to = {"the table of runs knows": max(rows_of_runs, default=0)}
+    witnesses = {"the table of runs": rows_of_runs, "a report of an audit": reports}
+    known_to["a report of an audit knows"] = max(reports, default=0)
+    if index is not None:
+        witnesses["the index"] = manifest_digests(index)
+        known_to["the index knows"] = index.seq()
+    for seq, said in judge(audit.log, witnesses).items():
+        audit.log.altered.setdefault(seq, []).extend(said)
+    for seq, said in audit.log.altered.items():
+        audit.findings.fault("log", manifest_key(seq), *said)
+    last = max(known_to.values())
+    audit.log.unread |= set(range(audit.log.last + 1, min(last, audit.log.last + FAULTS_KEPT) + 1))
+    for seq in sorted(seq for seq in audit.log.unread if seq > audit.log.last):
+        names = " and ".join(name for name, known in known_to.items() if known >= seq)
+        audit.findings.fault("log", manifest_key(seq), KNOWN_TO.format(names))
+    trusted = {digest for seq, digest in audit.log.identity.items() if seq not in audit.log.altered}
+    if trusted and IDENTITY in audit.keys and sha256(audit.store.read(IDENTITY)).hexdigest() not in trusted:
+        audit.findings.fault("archive", IDENTITY, CHANGED)
+
+
+def _told_by_table(audit: _Audit) -> dict[int, str]:
+    """Return the digests that the table of runs has, by number; empty in rows of earlier versions of ours."""
+    try:
+        rows = query(location(audit.settings, "runs"), "SELECT seq, sha256 FROM t")
+        return {row["seq"]: row["sha256"] or "" for row in rows if isinstance(row["seq"], int)}
+    except (OpedsError, KeyError):
+        return {}  # that it cannot be read was told
+
+
+# -- objects -----------------------------------------------------------------------------------------------------
+
+
+def _verify_objects(audit: _Audit) -> None:
+    """Examine captures, records and rejections, article by article; look for what the log names and is not there."""
+    by_article: dict[str, list[str]] = {}
+    for folder, kind in (("captures", "captures"), ("articles", "records"), ("quarantine", "rejections")):
+        keys = audit.under(folder)
+        audit.findings.there[kind] = len(keys)
+        for key in keys:
+            if is_object(key):
+                by_article.setdefault(article_of(key), []).append(key)
+    mine = {a: keys for a, keys in by_article.items() if a in audit.wanted or audit.chosen(a, "")}
+    audit.missing = audit.log.named.keys() - set(audit.keys)
+    count = sum(map(len, mine.values()))
+    rules = {name: rules_of(source) for name, source in audit.sources.items()}
+    processes = audit.settings.processes or len(os.sched_getaffinity(0))
+    files = _files_of(audit, mine)
+    for fault in examine_all(files, audit.sources, rules, processes, count, lambda done: audit.progress(done, count)):
+        audit.findings.fault(fault.kind, fault.key, fault.said)
+    for key in audit.missing:
+        _look_for(audit, key)
+
+
+def _files_of(audit: _Audit, by_article: Mapping[str, Sequence[str]]) -> Iterator[ArticleFiles]:
+    """Yield the objects of each article; they are read ahead."""
+    bodies = read_many(audit.store, (key for article in sorted(by_article) for key in by_article[article]))
+    kinds = {"captures": "captures", "articles": "records", "quarantine": "rejections"}
+    waiting = next(bodies, None)
+    for article in sorted(by_article):
+        files = ArticleFiles(article, missing=audit.missing)
+        keys = set(by_article[article])
+        while waiting is not None and waiting[0] in keys:
+            key, body = waiting
+            files.bodies[key] = body
+            if key in audit.log.named:
+                files.named[key] = audit.log.trusted(key)
+            audit.findings.verified[kinds[key.partition("/")[0]]] += 1
+            waiting = next(bodies, None)
+        yield files
+
+
+def _look_for(audit: _Audit, key: str) -> None:
+    """Look for an object that the log names and the list did not show: it may have come since."""
+    named = audit.log.named[key]
+    if named.seq in audit.log.altered:
+        return  # an altered manifest may name anything
+    try:
+        audit.store.read(key)
+    except NotArchived:
+        kind = {"captures": "capture", "crawls": "crawl"}.get(key.partition("/")[0], "record")
+        audit.findings.fault(kind, key, f"not there, though {manifest_key(named.seq)} names it")
+
+
+def _verify_crawls_and_orphans(audit: _Audit) -> None:
+    named = audit.log.named
+    keys = frozenset(audit.under("crawls"))
+
+    def told(key: str) -> object:
+        return audit.log.trusted(key) if key in named else None
+
+    crawls = Crawls(audit.store, keys, told, audit.findings)  # type: ignore[arg-type]
+    crawls.examine(lambda key: key in audit.wanted_crawls or key not in named)
+    is_sound = audit.log.is_whole and not audit.log.altered
+    for key in (key for folder in ("captures", "articles", "quarantine") for key in audit.under(folder)):
+        if not is_object(key):
+            audit.findings.fault("foreign", key, "has no key of ours")
+        elif key not in named and audit.chosen(article_of(key), ""):
+            _orphan(audit, key, waits=key in crawls.waiting_captures, is_sound=is_sound)
+
+
+def _orphan(audit: _Audit, key: str, waits: bool, is_sound: bool) -> None:
+    """Take in an object that no manifest names."""
+    if waits:
+        audit.findings.note("orphan", key, "its crawl waits to be ingested")
+    elif not is_sound:
+        audit.findings.note("orphan", key, "no manifest that can be trusted names it")
+    elif audit.grace and now() - _written_at(audit.store, key) < audit.grace:
+        audit.findings.note("orphan", key, "no manifest names it yet")
+    else:
+        audit.findings.fault("orphan", key, UNNAMED)
+
+
+def _written_at(store: Store, key: str) -> datetime:
+    try:
+        return store.written_at(key)
+    except NotArchived:
+        return now()
+
+
+# -- what is derived ---------------------------------------------------------------------------------------------
+
+
+def _verify_catalogue(audit: _Audit, scratch: Index, touched: Mapping[int, set[str]]) -> None:
+    log, found = audit.log, audit.findings
+    doubtful = {*log.altered, *log.unread}
+    for one in audit.from_manifests:
+        compare_manifest_rows(one, audit.store, max(log.last, *log.unread, 0), doubtful, found)
+    articles = next(one for one in audit.tables if one.of is ARTICLES)
+    if not log.is_whole:
+        found.note("catalogue", "catalogue/articles", "its rows were not compared: the log cannot be read to its end")
+        return
+    excused = groups_of(scratch, {a for seq in log.altered for a in touched.get(seq, ())}) if log.altered else set()
+    excused |= set(scratch.changed_since(articles.upto))
+    excused |= {article_of(one.key) for one in found.faults if one.kind == "record" and is_object(one.key)}
+    _verify_upto(audit, scratch)
+
+    def chosen(article_id: str) -> bool:
+        return article_id in audit.wanted or audit.chosen(article_id, "")
+
+    ArticleRows(articles, audit.store, scratch, chosen, excused, found, is_whole=not log.altered).compare()
+
+
+def _verify_upto(audit: _Audit, scratch: Index) -> None:
+    """Say which tables lack manifests; of those that were just logged, somebody is at work."""
+    upto = min((one.upto for one in audit.tables), default=0)
+    since = audit.logged_at.get(upto + 1, "")
+    fresh = Findings()
+    behind(audit.tables, scratch, audit.log.last, fresh)
+    is_recent = bool(audit.grace and since and since > iso(now() - audit.grace))
+    for fault in fresh.faults:
+        (audit.findings.note if is_recent else audit.findings.fault)(fault.kind, fault.key, fault.said)
+
+
+def _open_derived(audit: _Audit, archive_id: str, own: Sequence[str]) -> Index | None:
+    """Open the index, or return None where there is none, or none that can be opened."""
+    if not archive_id:
+        return None
+    path = index_file(audit.settings, archive_id)
+    if path is not None and not path.exists():
+        audit.findings.note("index", "the index", f"there is none at {path}: it is made when it is needed")
+        return None
+    try:
+        opened = open_index(audit.settings, archive_id, own, may_replace=False)
+        said = damage_in(opened)
+    except (IndexUnavailable, ForeignIndex, WrongUsage) as error:
+        audit.findings.fault("index", _shown(path), str(error))
+        return None
+    if said:
+        audit.findings.fault("index", _shown(path), f"is damaged ({said[:200]}): {ANEW}")
+        return None
+    if opened.is_scratch:
+        audit.findings.note(
+            "index", _shown(path), "another version of this program made it: the next run makes it anew"
+        )
+        return None
+    return opened
+
+
+def _shown(path: Path | None) -> str:
+    return str(path) if path else "OPEDS_INDEX"
+
+
+def _verify_index(audit: _Audit, scratch: Index, index: Index | None, archive: Archive | None) -> None:
+    """Compare what the index holds with what the log makes of it; others may log meanwhile."""
+    if index is None or archive is None or not audit.log.is_whole or audit.log.altered:
+        return
+    key = _shown(index_file(audit.settings, index.archive_id()))
+    try:
+        catch_up(archive)
+        catch_up(Archive(audit.store, scratch, audit.sources))
+        with index.snapshot() as one, scratch.snapshot() as other:
+            if one.seq() != other.seq():
+                audit.findings.note("index", key, "was not compared: others log meanwhile")
+                return
+            there, due = digests_of_tables(one), digests_of_tables(other)
+    except (IndexUnavailable, *MALFORMED) as error:
+        audit.findings.fault("index", key, f"cannot be read ({str(error)[:200]}): {ANEW}")
+        return
+    audit.findings.there["index tables"] = audit.findings.verified["index tables"] = len(due)
+    for table in (name for name, digest in due.items() if there[name] != digest):
+        audit.findings.fault("index", key, f"its table {table} is not what the log makes of it: {ANEW}")
+
+
+# -- the report --------------------------------------------------------------------------------------------------
+
+
+def _reported(audit: _Audit, share: str) -> Verified:
+    found, log = audit.findings, audit.log
+    faults = sorted(found.faults)
+    moment, digest = now(), log.digests.get(log.last, "")
+    files = {folder_of(one.of) + path: digest for one in audit.tables for path, digest in one.digests.items()}
+    report = AuditReport(
+        iso(moment),
+        share,
+        log.last,
+        digest,
+        dict(found.there),
+        dict(found.verified),
+        len(faults),
+        [asdict(one) for one in faults[:FAULTS_KEPT]],
+        files,
+    )
+    key = report_key(moment, token_hex(2))
+    try:
+        audit.store.create(key, report_body(report))
+    except OpedsError as error:  # with a reader's key, say
+        found.note("report", key, f"could not be kept: {error}")
+        key = ""
+    return Verified(
+        log.last,
+        digest,
+        dict(found.there),
+        dict(found.verified),
+        list(found.by_kind()),
+        faults,
+        sorted(found.notes),
+        key,
+    )
+
+
+def audit_as_json(done: Verified, share: str) -> list[dict[str, object]]:
+    """Return what an audit came to, for programs."""
+    return [
+        {
+            "verified": dict(done.verified),
+            "there": dict(done.there),
+            "share": share,
+            "log": done.last,
+            "findings": [asdict(one) for one in done.faults],
+            "notes": [asdict(one) for one in done.notes],
+            "report": done.report,
+        }
+    ]

@@ -1,0 +1,86 @@
+"""What crawls left: their accounts, and the WARC beside each."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from pipelines.archive.crawl_summary import Summary, parse_summary
+from pipelines.archive.keys import crawl_key
+from pipelines.archive.store import Store
+from pipelines.archive.warc import damaged
+from pipelines.audit.findings import Findings
+from pipelines.audit.log import Named
+from pipelines.audit.objects import CHANGED
+from pipelines.errors import DamagedObject, NotArchived, UnreadableWarc
+
+CRAWL_SHAPE = re.compile(r"crawls/[a-z0-9_]+/\d{4}-\d{2}-\d{2}/[A-Za-z0-9._-]+?\.(json|warc\.gz)")
+WAITS = "waits to be ingested: `opeds ingest --crawls`, or `opeds upkeep` once it is a day old"
+CUT_OFF = "has no account beside it: the crawl was cut off"
+
+
+@dataclass
+class Crawls:
+    """The crawls' objects, by key, and which captures belong to crawls that are not ingested yet."""
+
+    store: Store
+    keys: frozenset[str]
+    named: Callable[[str], Named | None]
+    findings: Findings
+    waiting_captures: set[str] = field(default_factory=set)
+
+    def examine(self, chosen: Callable[[str], bool]) -> None:
+        """Examine the chosen ones; those that no manifest names are read in any case."""
+        self.findings.there["crawls"] += len(self.keys)
+        for key in sorted(self.keys):
+            if not CRAWL_SHAPE.fullmatch(key):
+                self.findings.fault("foreign", key, "is no crawl's account and no crawl's WARC")
+            elif key.endswith(".json"):
+                if self.named(key) is None or chosen(key):
+                    self.findings.guarded("crawl", key, lambda k=key: self._examine(k))  # type: ignore[misc]
+            elif _account_of(key) not in self.keys:
+                self.findings.note("crawl", key, CUT_OFF)
+
+    def _examine(self, key: str) -> None:
+        named = self.named(key)
+        try:
+            body = self.store.read(key)
+        except NotArchived:
+            return  # it was there a moment ago; the log's own list says so where it matters
+        self.findings.verified["crawls"] += 1
+        if named and named.sha256 and hashlib.sha256(body).hexdigest() != named.sha256:
+            self.findings.fault("crawl", key, CHANGED)
+            return
+        try:
+            summary = parse_summary(body, key)
+        except DamagedObject as error:
+            self.findings.fault("crawl", key, str(error))
+            return
+        if crawl_key(summary.source, summary.until, summary.run) != key:
+            self.findings.fault("crawl", key, "is the account of another crawl than its key says")
+        if named is None:
+            self.findings.note("crawl", key, WAITS)
+            self.waiting_captures |= {tried.capture_key for tried in summary.addresses if tried.capture_key}
+        self._examine_warc(summary)
+
+    def _examine_warc(self, summary: Summary) -> None:
+        key = crawl_key(summary.source, summary.until, summary.run, "warc.gz")
+        try:
+            body = self.store.read(key)
+        except NotArchived:
+            self.findings.fault("crawl", key, "not there, though the crawl's account is")
+            return
+        self.findings.verified["crawls"] += 1
+        if summary.warc_sha256 and hashlib.sha256(body).hexdigest() != summary.warc_sha256:
+            self.findings.fault("crawl", key, "is not the file that the crawl's account tells of: its digest differs")
+            return
+        try:
+            self.findings.fault("crawl", key, *damaged(body, key))
+        except UnreadableWarc as error:
+            self.findings.fault("crawl", key, str(error))
+
+
+def _account_of(key: str) -> str:
+    return f"{key.removesuffix('.warc.gz')}.json"

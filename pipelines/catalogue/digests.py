@@ -1,0 +1,61 @@
+"""Digests of a table's files and commits: Delta states none. One small object for each commit, beside its log.
+
+Readers of Delta pass over folders that begin with `_`, and so does its vacuum.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from contextlib import suppress
+from hashlib import sha256
+
+from pipelines.archive.record import to_json
+from pipelines.archive.store import Store
+from pipelines.errors import MALFORMED, AlreadyArchived, DamagedObject, NotArchived
+
+FOLDER = "_digests"
+CHANGES = ("add", "cdc")  # actions of a commit that bring files
+
+
+def commit_key(table: str, version: int) -> str:
+    """Return where the commit of a table lies that made this version."""
+    return f"catalogue/{table}/_delta_log/{version:020d}.json"
+
+
+def digests_key(table: str, version: int) -> str:
+    """Return where the digests of that commit and of the files that it brought lie."""
+    return f"catalogue/{table}/{FOLDER}/{version:020d}.json"
+
+
+def take_down(store: Store, table: str, since: int, last: int) -> None:
+    """Keep the digests of each of these commits that has none yet, and of the files that it brought: its publisher may
+    have been cut off. Of a commit that is gone meanwhile there are none."""
+    there = set(store.keys(f"catalogue/{table}/{FOLDER}/"))
+    for version in range(since, last + 1):
+        if digests_key(table, version) in there:
+            continue
+        with suppress(NotArchived, AlreadyArchived):
+            body = store.read(commit_key(table, version))
+            found = {commit_key(table, version): sha256(body).hexdigest()}
+            for path in paths_in(body, CHANGES):
+                key = f"catalogue/{table}/{path}"
+                found[key] = sha256(store.read(key)).hexdigest()
+            store.create(digests_key(table, version), to_json(found))
+
+
+def paths_in(commit: bytes, kinds: Iterable[str]) -> list[str]:
+    """Return the paths that a commit's actions of these kinds name."""
+    actions = [json.loads(line) for line in commit.splitlines() if line.strip()]
+    return [str(action[kind]["path"]) for action in actions for kind in kinds if action.get(kind)]
+
+
+def parse_digests(key: str, body: bytes) -> dict[str, str]:
+    """Return digests by key, from such an object; raise `DamagedObject`."""
+    try:
+        found = {str(name): str(digest) for name, digest in json.loads(body).items()}
+        if key.replace(f"/{FOLDER}/", "/_delta_log/") not in found:
+            raise ValueError("the commit itself is missing")
+        return found
+    except MALFORMED as error:
+        raise DamagedObject(key, error) from error
