@@ -56,6 +56,8 @@ def signature_fault(body: bytes, keys: Mapping[str, Ed25519PublicKey]) -> str:
     from cryptography.exceptions import InvalidSignature
 
     told = json.loads(body)
+    if to_json(told) != body:
+        return "is not spelled as it was signed"
     stated = told.pop("signature", None)
     if not stated:
         return "is not signed"

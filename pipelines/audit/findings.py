@@ -15,8 +15,8 @@ OUTPUT = 200  # characters of what a library says
 
 @dataclass(frozen=True, slots=True, order=True)
 class Fault:
-    """Something that does not fit: `kind` is archive, log, crawl, capture, record, orphan, foreign, catalogue, index or
-    report; `key` is where it lies in the bucket."""
+    """Something that does not fit: `kind` is archive, log, crawl, capture, record, rejection, orphan, foreign,
+    catalogue, index or report; `key` is where it lies in the bucket."""
 
     kind: str
     key: str
@@ -59,7 +59,9 @@ class Findings:
         faults = Counter(one.kind for one in self.faults)
         for kind, count in self.there.items():
             if count:
-                yield kind, count, self.verified[kind], faults[FAULT_OF.get(kind, kind)]
+                yield kind, count, self.verified[kind], faults.pop(FAULT_OF[kind], 0)
+        for kind, count in sorted(faults.items()):  # of what is no kind of object: orphans, strangers
+            yield kind, 0, 0, count
 
 
 FAULT_OF = {  # the kind of a fault, by what is counted
@@ -67,7 +69,9 @@ FAULT_OF = {  # the kind of a fault, by what is counted
     "captures": "capture",
     "records": "record",
     "crawls": "crawl",
+    "rejections": "rejection",
     "rows": "catalogue",
+    "index tables": "index",
     "reports": "report",
 }
 

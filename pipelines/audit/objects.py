@@ -60,14 +60,14 @@ def examined(files: ArticleFiles, sources: Mapping[str, Source], rules: RulesOf)
     found: list[Fault] = []
     captures: dict[str, Capture | None] = {}
     for key in sorted(files.bodies, key=lambda key: (not key.startswith("captures/"), key)):
-        kind = "capture" if key.startswith("captures/") else "record"
+        kind = kind_of(key)
         try:
             if kind == "capture":
                 said = list(_of_capture(key, files, sources, captures))
             else:
                 said = list(_of_record(key, files, sources, rules, captures))
         except UnreadableWarc as error:
-            said = [str(error)]
+            said = [str(error).removeprefix(f"{key}: ")]
         except Exception as error:  # altered bytes may break anything
             said = [unreadable_because(error)]
         found += [Fault(kind, key, one) for one in said]
@@ -226,7 +226,7 @@ class _Workers:
                 return pool.submit(_examine_in_worker, [files], self.rules).result()
             except BrokenProcessPool:
                 said = "the process that examined its article died; is it too large for this machine?"
-                return [Fault("capture", key, said) for key in files.bodies if key.startswith("captures/")]
+                return [Fault("capture", key, said) for key in files.bodies if kind_of(key) == "capture"]
 
 
 def _in_tasks(waiting: Iterator[ArticleFiles]) -> Iterator[list[ArticleFiles]]:
@@ -242,6 +242,11 @@ def _in_tasks(waiting: Iterator[ArticleFiles]) -> Iterator[list[ArticleFiles]]:
 
 def _examine_in_worker(task: Sequence[ArticleFiles], rules: RulesOf) -> list[Fault]:
     return [fault for files in task for fault in examined(files, sources_of_worker(), rules)]
+
+
+def kind_of(key: str) -> str:
+    """Return the kind of a fault of an object: capture, record or rejection."""
+    return {"captures": "capture", "articles": "record"}.get(key.partition("/")[0], "rejection")
 
 
 def is_object(key: str) -> bool:

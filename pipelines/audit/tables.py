@@ -64,7 +64,6 @@ class Opened:
     columns: list[str] = field(default_factory=list)  # of today that it has
     is_read: bool = True  # its log, and each of its files; see `_read`
     stated: Mapping[str, str] = field(default_factory=dict)  # digests of files, by key
-    digests: dict[str, str] = field(default_factory=dict)  # of its files, by path
 
     @property
     def is_of_today(self) -> bool:
@@ -78,18 +77,16 @@ def folder_of(table: Table) -> str:
     return f"catalogue/{table.name}/"
 
 
-def opened_tables(
-    where: Mapping[str, Location], keys: Sequence[str], store: Store, known: Mapping[str, str], findings: Findings
-) -> list[Opened]:
+def opened_tables(where: Mapping[str, Location], keys: Sequence[str], store: Store, findings: Findings) -> list[Opened]:
     """Open the tables, and take in what is wrong with their logs and with what they say of themselves.
 
-    `keys` are all under `catalogue/`; `known` are digests of their files that an earlier audit took down.
+    `keys` are all under `catalogue/`.
     """
     for key in keys:
         folder, _, rest = key.removeprefix("catalogue/").partition("/")
         if folder not in CATALOGUE or not (_log_name(rest) or DATA.fullmatch(rest) or DIGESTS.fullmatch(rest)):
             findings.fault("foreign", key, "belongs to no table of ours")
-    stated = {**known, **_stated(keys, store, findings)}
+    stated = _stated(keys, store, findings)
     return [_opened(table, where[name], keys, store, stated, findings) for name, table in CATALOGUE.items()]
 
 
@@ -217,6 +214,7 @@ class OfManifests:
     opened: Opened
     made: Callable[[int, Manifest], list[Row]]
     due: dict[int, tuple[int, int]] = field(default_factory=dict)
+    articles: dict[int, set[str]] = field(default_factory=dict)  # that the table's rows of doubtful manifests name
 
     def take(self, seq: int, manifest: Manifest) -> None:
         """Take in a manifest."""
@@ -241,7 +239,7 @@ def compare_manifest_rows(
 ) -> None:
     """Compare a table that is made of manifests alone with what they say; `doubtful` are altered or cannot be read."""
     opened, folder = one.opened, folder_of(one.opened.of)
-    found, where = _digests_by_manifest(opened, store, findings)
+    found, where = _digests_by_manifest(one, store, doubtful, findings)
     if opened.table is None:
         return
     for seq, digest in found.items():
@@ -262,9 +260,10 @@ def compare_manifest_rows(
 
 
 def _digests_by_manifest(
-    opened: Opened, store: Store, findings: Findings
+    one: OfManifests, store: Store, doubtful: Collection[int], findings: Findings
 ) -> tuple[dict[Any, tuple[int, int]], dict[Any, str]]:
     """Return count and digest of a table's rows of each manifest, and a file that holds some of them."""
+    opened = one.opened
     found: dict[Any, tuple[int, int]] = {}
     where: dict[Any, str] = {}
     for file, rows in _read(opened, store, findings):
@@ -276,6 +275,8 @@ def _digests_by_manifest(
             before = found.get(seq, (0, 0))
             found[seq] = before[0] + count, (before[1] + total) % (1 << 128)
             where[seq] = folder_of(opened.of) + file.path
+            if seq in doubtful:
+                one.articles.setdefault(seq, set()).update(str(row.get("article_id")) for row in some)
         findings.there["rows"] += len(rows)
         findings.verified["rows"] += len(rows)
     return found, where
@@ -307,8 +308,7 @@ def _read(opened: Opened, store: Store, findings: Findings) -> Iterator[tuple[Da
             findings.fault("catalogue", key, "not there, though its table names it")
             opened.is_read = False
             continue
-        opened.digests[file.path] = hashlib.sha256(body).hexdigest()
-        if opened.stated.get(key, opened.digests[file.path]) != opened.digests[file.path]:
+        if opened.stated.get(key) and hashlib.sha256(body).hexdigest() != opened.stated[key]:
             opened.is_read = False
             findings.fault("catalogue", key, "is not the file that was published: its digest differs")
             continue
@@ -332,7 +332,7 @@ class ArticleRows:
     """The table of articles, and what its rows are compared with.
 
     `scratch` is an index made from the log alone; rows of articles in `excused` are not published yet, or an altered
-    manifest tells of them.
+    manifest tells of them; `suspects` are the latter.
     """
 
     opened: Opened
@@ -341,8 +341,10 @@ class ArticleRows:
     chosen: Callable[[str], bool]
     excused: Collection[str]
     findings: Findings
+    suspects: Collection[str] = ()
     is_whole: bool = True  # no manifest is altered: what the log does not tell of is nowhere
     seen: Counter[tuple[str, str]] = field(default_factory=Counter)
+    skipped: set[tuple[str, str]] = field(default_factory=set)
     unmade: set[str] = field(default_factory=set)  # articles whose rows cannot be made
 
     @property
@@ -356,6 +358,7 @@ class ArticleRows:
         for file, rows in _read(self.opened, self.store, self.findings):
             self.findings.there["rows"] += len(rows)
             mine = [row for row in rows if self._is_mine(row)]
+            self.skipped |= {_name(row) for row in rows} - {_name(row) for row in mine}
             self.findings.verified["rows"] += len(mine)
             self._compare_rows(folder_of(ARTICLES) + file.path, mine)
         if self.opened.table is not None and self.opened.is_read:
@@ -363,13 +366,16 @@ class ArticleRows:
 
     def _is_mine(self, row: Row) -> bool:
         name = row.get("article_id")
-        return not isinstance(name, str) or (self.chosen(name) and name not in self.excused)
+        if not isinstance(name, str):
+            return True
+        matched = {match["article_id"] for match in row.get("matches") or ()} if self.suspects else set()
+        return self.chosen(name) and name not in self.excused and not matched & set(self.suspects)
 
     def _compare_rows(self, key: str, rows: Sequence[Row]) -> None:
         ids = {row["article_id"] for row in rows if isinstance(row.get("article_id"), str)}
         due = {(row["article_id"], row["content16"]): row for row in self._due(ids)}
         for row in rows:
-            name = str(row.get("article_id")), str(row.get("content16"))
+            name = _name(row)
             self.seen[name] += 1
             wanted = due.get(name)
             if self.seen[name] > 1:
@@ -383,7 +389,11 @@ class ArticleRows:
 
     def _due(self, ids: Iterable[str]) -> Iterator[Row]:
         """Yield the rows that log and records make of these articles; those whose records are damaged are left out."""
-        for state in self.scratch.states_of(ids):
+        states = list(self.scratch.states_of(ids))
+        with suppress(NotArchived, *MALFORMED):
+            yield from plainly(list(rows_of(self.store, states)), ARTICLES)
+            return
+        for state in states:
             try:
                 yield from plainly(list(rows_of(self.store, [state])), ARTICLES)
             except (NotArchived, *MALFORMED):  # a record is missing or altered: it is among the faults already
@@ -394,9 +404,14 @@ class ArticleRows:
         for state in self.scratch.states_of(ids):
             with suppress(KeyError):  # of a content whose record no manifest names: told elsewhere
                 for content16 in record_keys(state):
-                    if not self.seen[state.article_id, content16]:
+                    name = state.article_id, content16
+                    if not self.seen[name] and name not in self.skipped:
                         said = f"has no row of {state.article_id}@{content16}"
                         self.findings.fault("catalogue", folder_of(ARTICLES).rstrip("/"), said)
+
+
+def _name(row: Row) -> tuple[str, str]:
+    return str(row.get("article_id")), str(row.get("content16"))
 
 
 def _plain(value: Any) -> str:

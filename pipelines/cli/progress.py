@@ -47,6 +47,15 @@ def _spelled(value: object) -> object:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
+def do_not_fit(count: int) -> str:
+    """Return how many things do not fit, in words.
+
+    >>> [do_not_fit(1), do_not_fit(2)]
+    ['1 thing does not fit', '2 things do not fit']
+    """
+    return f"{count:,} {'thing does' if count == 1 else 'things do'} not fit"
+
+
 class Watcher:
     """Progress: one live line on a terminal, a plain line now and then elsewhere."""
 

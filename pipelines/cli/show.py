@@ -13,7 +13,7 @@ from rich.text import Text
 from pipelines.catalogue.queries import NO_CATALOGUE, never_run
 from pipelines.catalogue.rows import UNLISTED
 from pipelines.cli.diff_page import as_html
-from pipelines.cli.progress import console, plain, shown
+from pipelines.cli.progress import console, do_not_fit, plain, shown
 from pipelines.clock import SEOUL
 from pipelines.settings import Settings
 from pipelines.versions import BREAK, NOTICED, as_text, word_diff
@@ -266,5 +266,5 @@ def print_audits(audits: Sequence[AuditReport]) -> None:
         when = _local(datetime.fromisoformat(one.verified_at))
         what = f"share {shown(one.share)}" if one.share else "all of it"
         since = f", {len(shares)} shares since the last time that all of it was" if one.share and whole else ""
-        fits = f"[red]{one.faults:,} things did not fit[/]" if one.faults else "[green]it fits[/]"
+        fits = f"[red]{do_not_fit(one.faults)}[/]" if one.faults else "[green]it fits[/]"
         console.print(f"verified {when} in Seoul: {what}, log at {one.last}: {fits}{since}")

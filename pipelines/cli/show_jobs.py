@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from pipelines.catalogue.rows import UNLISTED, is_waiting
-from pipelines.cli.progress import console, plain, print_json, shown
+from pipelines.cli.progress import console, do_not_fit, plain, print_json, shown
 from pipelines.model import Outcome, Verdict
 from pipelines.settings import Settings
 
@@ -209,10 +209,11 @@ def print_verified(done: Verified, share: str, as_json: bool) -> None:
     for kind, there, verified, faults in done.by_kind:
         filled = BAR * verified // there if there else BAR
         bar = f"[{'red' if faults else 'green'}]{'█' * filled}[/][dim]{'░' * (BAR - filled)}[/]"
-        table.add_row(kind, f"{there:,}", f"{verified:,}", f"{faults:,}" if faults else "·", bar)
+        counts = (f"{there:,}", f"{verified:,}") if there else ("·", "·")
+        table.add_row(kind, *counts, f"{faults:,}" if faults else "·", bar if there else "")
     console.print(table)
     what = f"share {share}" if share else "all of the archive"
-    fits = f"[red]{len(done.faults):,} things do not fit[/]" if done.faults else "[green]all of it fits[/]"
+    fits = f"[red]{do_not_fit(len(done.faults))}[/]" if done.faults else "[green]all of it fits[/]"
     console.print(f"verified: {what}, log at {done.last}; {fits}")
     if done.report:
         console.print(f"[dim]the report: {done.report}[/]", soft_wrap=True)

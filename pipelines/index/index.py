@@ -635,7 +635,9 @@ def _translate_error(context: sa.engine.ExceptionContext) -> None:
     """Raise our own error for a database that does not answer or is damaged; a mistake in a statement is another
     thing."""
     dbapi, error = context.dialect.loaded_dbapi, context.original_exception
-    away = isinstance(error, dbapi.OperationalError | dbapi.InterfaceError)
+    away = isinstance(error, dbapi.OperationalError)
+    if context.dialect.name != "sqlite":  # where it tells of a value that no column takes
+        away = away or isinstance(error, dbapi.InterfaceError)
     if away or getattr(error, "sqlite_errorcode", 0) & 0xFF in sqlite.DAMAGED:
         raise sqlite.explained(error, (str(error).splitlines() or [type(error).__name__])[0]) from error
 

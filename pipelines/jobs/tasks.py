@@ -342,7 +342,7 @@ def fixity(share: Share, day: str | None) -> dict[str, int]:
     def chosen(article_id: str, logged_at: str) -> bool:
         return turn.holds(article_id) or (logged_at >= since and mine.holds(article_id))
 
-    done = verify(settings, chosen, f"{turning} {name_of(share)}", grace=SETTLED)
+    done = verify(settings, chosen, f"{turning}, {name_of(share)}", grace=SETTLED)
     if done.faults:
         lines = tuple(f"{one.key}: {one.said}" for one in done.faults)
         for line in lines:

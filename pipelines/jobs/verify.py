@@ -26,7 +26,7 @@ from pipelines.archive.store import Store, open_store, read_many
 from pipelines.audit.crawls import Crawls
 from pipelines.audit.findings import Fault, Findings
 from pipelines.audit.log import LogRead, judge, manifests_in, numbers_in
-from pipelines.audit.objects import CHANGED, ArticleFiles, examine_all, is_object
+from pipelines.audit.objects import CHANGED, ArticleFiles, examine_all, is_object, kind_of
 from pipelines.audit.reports import FAULTS_KEPT, AuditReport, is_report, report_body, reports_in
 from pipelines.audit.tables import (
     ArticleRows,
@@ -34,7 +34,6 @@ from pipelines.audit.tables import (
     Opened,
     behind,
     compare_manifest_rows,
-    folder_of,
     groups_of,
     of_manifests,
     opened_tables,
@@ -103,7 +102,6 @@ class _Audit:
     logged_at: dict[int, str] = field(default_factory=dict)
     signed: set[int] = field(default_factory=set)
     missing: set[str] = field(default_factory=set)  # keys that the log names and the list did not show
-    files: dict[str, str] = field(default_factory=dict)  # digests of the catalogue's files, by key
 
     def under(self, folder: str) -> list[str]:
         """Return the keys below a folder of the bucket."""
@@ -128,7 +126,7 @@ def verify(
     archive_id, invented = _verify_identity(audit)
     where = {name: location(settings, name) for name in CATALOGUE}
     reports = _verify_reports(audit)
-    audit.tables = opened_tables(where, audit.under("catalogue"), store, audit.files, found)
+    audit.tables = opened_tables(where, audit.under("catalogue"), store, found)
     audit.from_manifests = of_manifests(audit.tables)
     with TemporaryDirectory(prefix="opeds-verify-") as folder:
         own = [name for name, source in sources.items() if source.own]
@@ -178,7 +176,6 @@ def _verify_reports(audit: _Audit) -> dict[int, str]:
             audit.findings.fault("report", key, str(report))
         elif not report.faults:
             digests[report.last] = report.sha256
-            audit.files |= report.files
     return digests
 
 
@@ -316,7 +313,7 @@ def _look_for(audit: _Audit, key: str) -> None:
     try:
         audit.store.read(key)
     except NotArchived:
-        kind = {"captures": "capture", "crawls": "crawl"}.get(key.partition("/")[0], "record")
+        kind = "crawl" if key.startswith("crawls/") else kind_of(key)
         audit.findings.fault(kind, key, f"not there, though {manifest_key(named.seq)} names it")
 
 
@@ -368,15 +365,17 @@ def _verify_catalogue(audit: _Audit, scratch: Index, touched: Mapping[int, set[s
     if not log.is_whole:
         found.note("catalogue", "catalogue/articles", "its rows were not compared: the log cannot be read to its end")
         return
-    excused = groups_of(scratch, {a for seq in log.altered for a in touched.get(seq, ())}) if log.altered else set()
-    excused |= set(scratch.changed_since(articles.upto))
+    told = [touched, *(one.articles for one in audit.from_manifests)]
+    altered = {name for of in told for seq in log.altered for name in of.get(seq, ())}
+    suspects = groups_of(scratch, altered) if altered else set()
+    excused = suspects | set(scratch.changed_since(articles.upto))
     excused |= {article_of(one.key) for one in found.faults if one.kind == "record" and is_object(one.key)}
     _verify_upto(audit, scratch)
 
     def chosen(article_id: str) -> bool:
         return article_id in audit.wanted or audit.chosen(article_id, "")
 
-    ArticleRows(articles, audit.store, scratch, chosen, excused, found, is_whole=not log.altered).compare()
+    ArticleRows(articles, audit.store, scratch, chosen, excused, found, suspects, not log.altered).compare()
 
 
 def _verify_upto(audit: _Audit, scratch: Index) -> None:
@@ -447,7 +446,6 @@ def _reported(audit: _Audit, share: str) -> Verified:
     found, log = audit.findings, audit.log
     faults = sorted(found.faults)
     moment, digest = now(), log.digests.get(log.last, "")
-    files = {folder_of(one.of) + path: digest for one in audit.tables for path, digest in one.digests.items()}
     report = AuditReport(
         iso(moment),
         share,
@@ -457,7 +455,6 @@ def _reported(audit: _Audit, share: str) -> Verified:
         dict(found.verified),
         len(faults),
         [asdict(one) for one in faults[:FAULTS_KEPT]],
-        files,
     )
     key = report_key(moment, token_hex(2))
     try:
