@@ -211,8 +211,9 @@ def test_the_catalogue_missing_or_behind(honest: Settings, copied: Settings) -> 
         ("catalogue", f"catalogue/{name}") for name in ("articles", "runs", "sightings")
     }
     restored(honest, copied)
-    max((root(copied) / "catalogue" / "runs" / "_delta_log").glob("*.json")).unlink()
-    assert {f[1] for f in faults_of(copied)} == {"catalogue/runs"}
+    commit = max((root(copied) / "catalogue" / "runs" / "_delta_log").glob("*.json"))
+    commit.unlink()
+    assert {f[1] for f in faults_of(copied)} == {"catalogue/runs", commit.relative_to(root(copied)).as_posix()}
     restored(honest, copied)
     take_in(open_archive(copied), capture(page(prose(9)), "2024-06-15T12:00:00"))
     found = {f[1]: f[2] for f in faults_of(copied)}

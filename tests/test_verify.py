@@ -181,7 +181,7 @@ def a_row_too_few(settings: Settings) -> None:
         (
             the_last_manifest_gone,
             "log",
-            "runs/0000000003.json: not there, though the table of runs knows and the index knows",
+            "runs/0000000003.json: not there, though one of that number is known to the table of runs and the index",
         ),
         (the_last_manifest_forged, "log", "runs/0000000003.json: is not what was logged"),
         (the_last_manifest_of_the_old_schema, "log", "states no digests"),

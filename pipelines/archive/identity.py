@@ -7,6 +7,7 @@ and real ones never share an archive.
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,10 +18,20 @@ from urllib.parse import unquote, urlsplit
 from pipelines.archive.manifests import read_log
 from pipelines.archive.store import Store, open_store
 from pipelines.archive.warc import read_capture
-from pipelines.errors import MALFORMED, RESTORE, AlreadyArchived, DamagedObject, NoArchive, NotArchived, UnsafeStore
+from pipelines.errors import (
+    MALFORMED,
+    RESTORE,
+    AlreadyArchived,
+    DamagedObject,
+    NoArchive,
+    NotArchived,
+    UnreadableWarc,
+    UnsafeStore,
+)
 from pipelines.settings import Settings
 
 IDENTITY = "archive.json"
+NAME = re.compile(r"[0-9a-f]{1,64}")
 GONE = "is gone, though the log under runs/ is there"
 MARK = "x-invented"  # a header of every answer of the newsstand
 MISPLACED = {
@@ -83,7 +94,9 @@ def _identity_in(store: Store, body: bytes) -> Identity:
     try:
         told = json.loads(body)
         known = told["invented"] if "invented" in told else _began_invented(store)
-        return Identity(str(told["archive_id"]), known is True, sha256(body).hexdigest())
+        if not NAME.fullmatch(told["archive_id"]):
+            raise ValueError("its id is none of ours")
+        return Identity(told["archive_id"], known is True, sha256(body).hexdigest())
     except MALFORMED as error:
         raise DamagedObject(IDENTITY, error) from error
 
@@ -92,7 +105,10 @@ def _began_invented(store: Store) -> bool:
     """Whether an archive that does not say so began with an invented page."""
     named = (o.capture_key for _, manifest in read_log(store) for o in manifest.outcomes if o.capture_key)
     first = next(named, "")
-    return bool(first) and is_invented(read_capture(store.read(first), first).headers)
+    try:
+        return bool(first) and is_invented(read_capture(store.read(first), first).headers)
+    except (NotArchived, UnreadableWarc):
+        return False  # of which `opeds verify` tells
 
 
 def is_invented(headers: Iterable[tuple[str, str]]) -> bool:

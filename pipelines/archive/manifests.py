@@ -237,9 +237,23 @@ def _plain_outcome(outcome: dict[str, Any]) -> dict[str, Any]:
 def parse_manifest(seq: int, body: bytes) -> Manifest:
     """Return the manifest of that number from its JSON; raise `DamagedObject`."""
     try:
-        return _manifest(body)
+        manifest = _manifest(body)
+        _check(seq, manifest)
+        return manifest
     except MALFORMED as error:
         raise DamagedObject(manifest_key(seq), error) from error
+
+
+def _check(seq: int, manifest: Manifest) -> None:
+    """Raise `ValueError` for what no manifest of ours says."""
+    if manifest.schema not in {MANIFEST_SCHEMA, FIRST_SCHEMA}:
+        raise ValueError(f"of another schema: {manifest.schema!r}")
+    keys = [*manifest.crawls, *(key for o in manifest.outcomes for key in (o.capture_key, o.record_key))]
+    if not all(isinstance(text, str) for text in (*keys, *(part for pair in manifest.digests for part in pair))):
+        raise ValueError("a key or a digest is no text")
+    anchor = manifest.anchor
+    if anchor and not (type(anchor.manifests) is int and 0 < anchor.manifests < seq and isinstance(anchor.sha256, str)):
+        raise ValueError("an anchor for manifests that are not before it")
 
 
 def _manifest(body: bytes) -> Manifest:

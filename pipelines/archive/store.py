@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 import uuid
@@ -21,6 +22,8 @@ from pipelines.clock import now
 from pipelines.errors import AlreadyArchived, NotArchived, StoreUnavailable, WrongUsage
 from pipelines.settings import Settings
 
+NO_OBJECT = frozenset({errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL})
+LONGEST_KEY = 1024  # bytes
 THREADS = 8  # requests to the bucket at a time
 
 
@@ -105,10 +108,13 @@ class FolderStore:
 
     def read(self, key: str) -> bytes:
         """See `Store.read`."""
+        check_readable(key)
         try:
             return self._path(key).read_bytes()
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-            raise NotArchived(f"{key} is not in the archive") from error
+        except OSError as error:
+            if error.errno in NO_OBJECT:
+                raise NotArchived(f"{key} is not in the archive") from error
+            raise StoreUnavailable(f"cannot read {key} below {self.root}: {error.strerror}") from error
 
     def keys(self, prefix: str) -> Iterator[str]:
         """See `Store.keys`."""
@@ -127,6 +133,13 @@ class FolderStore:
         if key.startswith("/") or ".." in key.split("/"):
             raise WrongUsage(f"the key {key!r} leads out of the archive's folder")
         return self.root / key
+
+
+def check_readable(key: str) -> None:
+    """Raise `NotArchived` for a key that no object of ours can have: altered objects name such."""
+    is_text = isinstance(key, str) and "\0" not in key and not any("\ud800" <= sign <= "\udfff" for sign in key)
+    if not is_text or len(key.encode()) > LONGEST_KEY or key.startswith("/") or ".." in key.split("/"):
+        raise NotArchived(f"{ascii(key)[:80]} is not in the archive")
 
 
 def _link(temporary: Path, target: Path) -> None:

@@ -34,11 +34,11 @@ class Findings:
 
     def fault(self, kind: str, key: str, *said: str) -> None:
         """Take in what does not fit."""
-        self.faults |= {Fault(kind, key, one) for one in said}
+        self.faults |= {Fault(kind, _writable(key), _writable(one)) for one in said}
 
     def note(self, kind: str, key: str, said: str) -> None:
         """Take in what a person may want to know, and is no damage."""
-        self.notes.add(Fault(kind, key, said))
+        self.notes.add(Fault(kind, _writable(key), _writable(said)))
 
     def guarded(self, kind: str, key: str, ask: Callable[[], Returned]) -> Returned | None:
         """Return what `ask` returns; where reading altered bytes raises anything, take that in and return None.
@@ -74,6 +74,11 @@ FAULT_OF = {  # the kind of a fault, by what is counted
     "index tables": "index",
     "reports": "report",
 }
+
+
+def _writable(text: str) -> str:
+    """Return a text that is UTF-8, whatever an altered object made of it."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def unreadable_because(error: BaseException) -> str:

@@ -48,6 +48,7 @@ class LogRead:
     unread: set[int] = field(default_factory=set)
     named: dict[str, Named] = field(default_factory=dict)
     identity: dict[int, str] = field(default_factory=dict)  # what each states of `archive.json`
+    parts: dict[tuple[str, str], int] = field(default_factory=dict)  # by run and part, the manifest that logged it
     altered: dict[int, list[str]] = field(default_factory=dict)  # see `judge`
 
     @property
@@ -92,7 +93,7 @@ def _bodies(store: Store, listed: Sequence[int]) -> Iterator[tuple[int, bytes | 
     last = 0
     for key, body in read_many(store, map(manifest_key, sorted(listed))):
         seq = number_in(key)
-        for missing in range(max(last + 1, seq - MOST_OF_GAP), seq):
+        for missing in range(last + 1, seq):
             yield missing, None
         yield seq, body
         last = seq
@@ -105,6 +106,9 @@ def _bodies(store: Store, listed: Sequence[int]) -> Iterator[tuple[int, bytes | 
 
 
 def _take_down(read: LogRead, seq: int, manifest: Manifest) -> None:
+    before = read.parts.setdefault((manifest.run, manifest.part), seq)
+    if before != seq:
+        read.altered.setdefault(seq, []).append(f"logs the same part of the same run as {manifest_key(before)}")
     if manifest.schema == FIRST_SCHEMA:
         read.first_schema.add(seq)
     else:
@@ -119,6 +123,10 @@ def _take_down(read: LogRead, seq: int, manifest: Manifest) -> None:
             read.named.setdefault(outcome.record_key, Named(seq, content16=content16))
     for key in manifest.crawls:
         read.named.setdefault(key, Named(seq))
+    _take_digests(read, seq, manifest)
+
+
+def _take_digests(read: LogRead, seq: int, manifest: Manifest) -> None:
     for key, digest in manifest.digests:
         if key == IDENTITY:
             read.identity[seq] = digest
@@ -168,8 +176,13 @@ def _judge_schemas(read: LogRead, found: dict[int, list[str]]) -> None:
 def _judge_anchors(read: LogRead, found: dict[int, list[str]]) -> None:
     for seq, anchor in read.anchors.items():
         upto = range(1, anchor.manifests + 1)
+        if seq in found:
+            continue
+        if anchor.manifests not in read.first_schema:
+            found[seq] = ["has an anchor, which only manifests of the first schema need"]
+            continue
         lines = "\n".join(read.digests.get(one, "") for one in upto)
-        if seq in found or sha256(lines.encode()).hexdigest() == anchor.sha256:
+        if sha256(lines.encode()).hexdigest() == anchor.sha256:
             continue
         if not any(one in found or one in read.unread for one in upto):
             said = f"this or one of the manifests before it is not what {manifest_key(seq)} was logged behind"
@@ -177,12 +190,15 @@ def _judge_anchors(read: LogRead, found: dict[int, list[str]]) -> None:
 
 
 def numbers_in(keys: Sequence[str], findings: Findings) -> list[int]:
-    """Return the numbers of the manifests among the keys under `runs/`; what is none there is foreign."""
-    found = []
-    for key in keys:
+    """Return the numbers of the manifests among the keys under `runs/`; what is none there is foreign, and so is one
+    that stands far behind the others."""
+    found: list[int] = []
+    for key in sorted(keys):
         number = number_in(key)
-        if number:
-            found.append(number)
-        else:
+        if not number:
             findings.fault("foreign", key, "is no manifest: their names are ten digits")
+        elif number > (found[-1] if found else 0) + MOST_OF_GAP:
+            findings.fault("foreign", key, "stands alone, far behind the last manifest")
+        else:
+            found.append(number)
     return found

@@ -46,7 +46,9 @@ def parse_report(key: str, body: bytes) -> AuditReport:
         if told.pop("schema") != REPORT_SCHEMA:
             raise ValueError("another schema")
         report = AuditReport(**told)
-        if not (isinstance(report.last, int) and isinstance(report.faults, int)):
+        if not (type(report.last) is int and type(report.faults) is int and min(report.last, report.faults) >= 0):
+            raise TypeError("a field is of another type")
+        if not all(isinstance(one, str) for one in (report.share, report.sha256, report.verified_at)):
             raise TypeError("a field is of another type")
         datetime.fromisoformat(report.verified_at)
         return report

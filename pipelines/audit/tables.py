@@ -25,7 +25,9 @@ from pipelines.catalogue.delta import (
     Location,
     applied,
     as_described,
+    as_type,
     batch_of,
+    columns_of,
     data_files,
     digests_since,
     hides_rows,
@@ -35,7 +37,7 @@ from pipelines.catalogue.delta import (
     table_described,
     until_done,
 )
-from pipelines.catalogue.digests import FOLDER, commit_key, digests_key, parse_digests, paths_in
+from pipelines.catalogue.digests import CHANGES, FOLDER, commit_key, digests_key, parse_digests, paths_in
 from pipelines.catalogue.rows import Row, record_keys, rows_of, run_row, sighting_rows
 from pipelines.catalogue.schema import ARTICLES, CATALOGUE, RUNS, SIGHTINGS, Table
 from pipelines.errors import MALFORMED, DamagedObject, NotArchived, StoreUnavailable
@@ -47,7 +49,9 @@ if TYPE_CHECKING:
 ROWS_COMPARED = 500
 REDEFINED = frozenset({"coverage", "steps"})  # columns that earlier versions of ours filled otherwise
 COMMIT = re.compile(r"(\d{20})\.json")
-OTHER_FILES = re.compile(r"\d{20}\.(checkpoint(\.\w+)*\.parquet|crc|\d+\.\d+\.compacted\.json)|_last_checkpoint")
+CHECKPOINT = re.compile(r"(\d{20})\.checkpoint(\.\d{10}\.\d{10})?\.parquet")
+ACTIONS = frozenset({"commitInfo", "protocol", "metaData", "add", "remove", "txn", "cdc"})  # that a commit of ours has
+LAST_CHECKPOINT = "_last_checkpoint"
 DATA = re.compile(r"(_change_data/)?(year=[^/]+/)?[^/]+\.parquet")
 DIGESTS = re.compile(rf"{FOLDER}/\d{{20}}\.json")
 
@@ -104,7 +108,8 @@ def _stated(keys: Iterable[str], store: Store, findings: Findings) -> dict[str, 
 
 def _log_name(rest: str) -> bool:
     name = rest.removeprefix("_delta_log/")
-    return rest.startswith("_delta_log/") and bool(COMMIT.fullmatch(name) or OTHER_FILES.fullmatch(name))
+    is_ours = name == LAST_CHECKPOINT or COMMIT.fullmatch(name) or CHECKPOINT.fullmatch(name)
+    return rest.startswith("_delta_log/") and bool(is_ours)
 
 
 def _opened(
@@ -134,6 +139,7 @@ def _opened(
     ]
     _of_itself(table, found, names, findings)
     _look_for_digests(found, table, mine, findings)
+    _compare_digests(table, {folder + file.path for file in files}, mine, store, stated, findings)
     known |= {file.path for file in files}
     for key in mine:
         rest = key.removeprefix(folder)
@@ -149,7 +155,7 @@ def _commits(keys: Sequence[str], store: Store, stated: Mapping[str, str], findi
     numbers: list[int] = []
     for key in keys:
         name = COMMIT.fullmatch(key.rpartition("/")[2])
-        if name is None and not key.endswith("_last_checkpoint"):
+        if name is None and not key.endswith(LAST_CHECKPOINT):
             continue
         if name is not None:
             numbers.append(int(name[1]))
@@ -157,9 +163,8 @@ def _commits(keys: Sequence[str], store: Store, stated: Mapping[str, str], findi
             body = store.read(key)
             if stated.get(key) and hashlib.sha256(body).hexdigest() != stated[key]:
                 raise ValueError("its digest differs from that of the commit")
+            _check_commit(key, body, keys)
             paths |= set(paths_in(body, ("add", "remove", "cdc")))
-            if not body.strip():
-                raise ValueError("it is empty")
         except NotArchived:
             continue  # cleaned up meanwhile
         except Exception as error:  # altered bytes may be anything
@@ -173,15 +178,66 @@ def _commits(keys: Sequence[str], store: Store, stated: Mapping[str, str], findi
     return paths, is_sound
 
 
+def _compare_digests(
+    table: Table,
+    live: Collection[str],
+    keys: Sequence[str],
+    store: Store,
+    stated: Mapping[str, str],
+    findings: Findings,
+) -> None:
+    """Compare what `_digests` says with what commits brought, and files that only older versions and the change feed
+    have with their digests."""
+    there = set(keys)
+    for key in keys:
+        name = DIGESTS.fullmatch(key.removeprefix(folder_of(table)))
+        commit = key.replace(f"/{FOLDER}/", "/_delta_log/")
+        if name is None or commit not in there:
+            continue
+        with suppress(NotArchived, *MALFORMED, DamagedObject):
+            body = store.read(commit)
+            if hashlib.sha256(body).hexdigest() != stated.get(commit):
+                continue  # which of the two is altered nobody knows: the commit is named already
+            brought = {commit, *(folder_of(table) + path for path in paths_in(body, CHANGES))}
+            if set(parse_digests(key, store.read(key))) != brought:
+                findings.fault("catalogue", key, "has digests of other files than its commit brought")
+    for key, body in read_many(
+        store, (key for key in keys if key in stated and key not in live and "/_delta" not in key)
+    ):
+        if hashlib.sha256(body).hexdigest() != stated[key]:
+            findings.fault("catalogue", key, "is not the file that was published: its digest differs")
+
+
+def _check_commit(key: str, body: bytes, keys: Collection[str]) -> None:
+    """Raise `ValueError` for a commit, or a pointer to a checkpoint, that says what ours never say."""
+    told = [json.loads(line) for line in body.splitlines() if line.strip()]
+    if not told:
+        raise ValueError("it is empty")
+    if key.endswith(LAST_CHECKPOINT):
+        start = f"{key.removesuffix(LAST_CHECKPOINT)}{int(told[0]['version']):020d}.checkpoint"
+        if not any(one.startswith(start) for one in keys):
+            raise ValueError("the checkpoint that it names is not there")
+        return
+    kinds = {kind for action in told for kind in action}
+    if not kinds or kinds - ACTIONS:
+        raise ValueError(f"holds other actions than ours: {sorted(kinds - ACTIONS)}")
+
+
 def _look_for_digests(found: DeltaTable, table: Table, keys: Sequence[str], findings: Findings) -> None:
     """Take in the commits whose digests are not kept; whoever made the last ones may have been cut off."""
-    since, last, there = digests_since(found), found.version(), set(keys)
+    since, there = digests_since(found), set(keys)
+    versions = [int(name[1]) for key in keys if "/_delta_log/" in key and (name := COMMIT.search(key))]
+    kept = [int(name[1]) for key in keys if f"/{FOLDER}/" in key and (name := COMMIT.search(key))]
+    for version in (one for one in kept if since is None or one < since):
+        findings.fault("catalogue", digests_key(table.name, version), "is of no version whose digests are kept")
+    for version in (one for one in kept if one > found.version() and one not in versions):
+        findings.fault("catalogue", commit_key(table.name, version), "not there, though its digests are")
     told: Callable[[str, str, str], None] = findings.note
-    for version in range(last, (since if since is not None else last + 1) - 1, -1):
+    for version in sorted(versions, reverse=True):
         key = digests_key(table.name, version)
         if key in there:
             told = findings.fault
-        elif commit_key(table.name, version) in there:
+        elif since is not None and version >= since:
             told("catalogue", key, "not there, though the commit is: publishing keeps its digests here")
 
 
@@ -190,8 +246,7 @@ def _of_itself(table: Table, found: DeltaTable, names: Sequence[str], findings: 
     told, wanted = table_described(found), as_described(table)
     key = f"{folder_of(table)}_delta_log"
     if len(names) != len(wanted["columns"]):
-        findings.note("catalogue", key, "of an earlier version: the next publishing writes the table anew")
-        return
+        return  # of an earlier version, or so it says: `older`
     for what, value in wanted.items():
         if told[what] != value:
             findings.fault("catalogue", key, f"its {what} {'are' if what.endswith('s') else 'is'} not ours")
@@ -234,9 +289,7 @@ def plainly(rows: Sequence[Row], table: Table) -> list[Row]:
     return batch_of(rows, table.columns()).to_pylist() if rows else []
 
 
-def compare_manifest_rows(
-    one: OfManifests, store: Store, last: int, doubtful: Collection[int], findings: Findings
-) -> None:
+def compare_manifest_rows(one: OfManifests, store: Store, doubtful: Collection[int], findings: Findings) -> None:
     """Compare a table that is made of manifests alone with what they say; `doubtful` are altered or cannot be read."""
     opened, folder = one.opened, folder_of(one.opened.of)
     found, where = _digests_by_manifest(one, store, doubtful, findings)
@@ -252,8 +305,6 @@ def compare_manifest_rows(
         else:
             said = _what_differs(one, store, seq, digest)
         findings.fault("catalogue", where[seq], said)
-    if opened.upto > last:
-        findings.fault("catalogue", f"{folder}_delta_log", f"says that it holds manifest {opened.upto} of {last}")
     for seq, due in one.due.items() if opened.is_read else ():
         if seq <= opened.upto and due[0] and seq not in found and seq not in doubtful:
             findings.fault("catalogue", folder.rstrip("/"), f"has no row of {manifest_key(seq)}")
@@ -269,7 +320,8 @@ def _digests_by_manifest(
     for file, rows in _read(opened, store, findings):
         by_number: dict[Any, list[Row]] = {}
         for row in rows:
-            by_number.setdefault(row.get("seq"), []).append(row)
+            seq = row.get("seq")
+            by_number.setdefault(seq if isinstance(seq, int) else None, []).append(row)
         for seq, some in by_number.items():
             count, total = digest_of(some, opened.columns)
             before = found.get(seq, (0, 0))
@@ -302,6 +354,12 @@ def _read(opened: Opened, store: Store, findings: Findings) -> Iterator[tuple[Da
     """Yield the rows of each file of a table; take in what keeps a file from being read, or misleads its readers."""
     for file in opened.files:
         key = folder_of(opened.of) + file.path
+        if not DATA.fullmatch(file.path) or "%" in file.path or ".." in file.path:
+            opened.is_read = False
+            findings.fault(
+                "catalogue", f"{folder_of(opened.of)}_delta_log", f"names a file as we never do: {file.path[:200]}"
+            )
+            continue
         try:
             body = store.read(key)
         except NotArchived:
@@ -317,14 +375,27 @@ def _read(opened: Opened, store: Store, findings: Findings) -> Iterator[tuple[Da
         try:
             for said in misleading(body, file):
                 findings.fault("catalogue", key, f"{said}, and its table says otherwise")
-            for rows, names in rows_in(body, file, ROWS_COMPARED):
-                lacking = [name for name in opened.columns if name not in names]
-                if lacking:
-                    findings.fault("catalogue", key, f"has no column {', '.join(lacking)}")
-                yield file, [{**dict.fromkeys(lacking), **row} for row in rows]
+            for said in _columns_of_other_kind(opened, body, file):
+                findings.fault("catalogue", key, said)
+            for rows in rows_in(body, file, ROWS_COMPARED):
+                yield file, [{**dict.fromkeys(opened.columns), **row} for row in rows]
         except Exception as error:  # altered bytes may be anything
             opened.is_read = False
             findings.fault("catalogue", key, unreadable_because(error))
+
+
+def _columns_of_other_kind(opened: Opened, body: bytes, file: DataFile) -> Iterator[str]:
+    """Yield which columns a file lacks, has besides, or has with another type than the table."""
+    there = columns_of(body)
+    wanted = {field.name: as_type(field.type) for field in opened.of.columns() if field.name in opened.columns}
+    for name in wanted.keys() - there.keys() - file.partition.keys():
+        yield f"has no column {name}"
+    if not opened.is_of_today:
+        return
+    for name in there.keys() - (wanted.keys() - file.partition.keys()):
+        yield f"has a column {name[:80]}, which its table has not"
+    for name in (name for name in there.keys() & wanted.keys() if there[name] != wanted[name]):
+        yield f"holds {name} as {there[name][:80]}"
 
 
 @dataclass
@@ -342,6 +413,7 @@ class ArticleRows:
     excused: Collection[str]
     findings: Findings
     suspects: Collection[str] = ()
+    is_older: bool = False  # the table is one of an earlier version of ours
     is_whole: bool = True  # no manifest is altered: what the log does not tell of is nowhere
     seen: Counter[tuple[str, str]] = field(default_factory=Counter)
     skipped: set[tuple[str, str]] = field(default_factory=set)
@@ -350,8 +422,7 @@ class ArticleRows:
     @property
     def columns(self) -> list[str]:
         """The columns whose cells can be compared."""
-        there = self.opened.columns
-        return there if self.opened.is_of_today else [name for name in there if name not in REDEFINED]
+        return [name for name in self.opened.columns if not (self.is_older and name in REDEFINED)]
 
     def compare(self) -> None:
         """Compare every cell, then look for rows that are missing."""
@@ -418,16 +489,32 @@ def _plain(value: Any) -> str:
     return json.dumps(value, default=str, sort_keys=True)
 
 
+def older(tables: Sequence[Opened], keys: Iterable[str], first: int, findings: Findings) -> bool:
+    """Return whether the tables may be those of an earlier version of ours; take in what they are otherwise.
+
+    `first` is the first manifest that such a version did not write, or 0: whoever publishes that one makes the tables
+    anew, and keeps their digests, which lie among the `keys`.
+    """
+    is_of_today = any(f"/{FOLDER}/" in key for key in keys) or bool(first and max(one.upto for one in tables) >= first)
+    for one in (one for one in tables if one.table is not None and not one.is_of_today):
+        told = findings.fault if is_of_today else findings.note
+        said = "its columns are not ours" if is_of_today else "of an earlier version: the next publishing makes it anew"
+        told("catalogue", f"{folder_of(one.of)}_delta_log", said)
+    return not is_of_today
+
+
 def behind(tables: Sequence[Opened], scratch: Index, last: int, findings: Findings) -> None:
     """Take in which tables lack manifests of the log."""
     is_older = any(one.table is not None and not one.is_of_today for one in tables)
     for one in tables:
         lacks = bool(scratch.changed_since(one.upto)) if one.of is ARTICLES else one.upto < last
         key = folder_of(one.of).rstrip("/")
+        if one.upto > last:
+            findings.fault("catalogue", f"{key}/_delta_log", f"says that it holds manifest {one.upto} of {last}")
         if lacks and one.table is None and one.is_read:
             told = findings.note if is_older else findings.fault  # an earlier version had fewer tables
             told("catalogue", key, "there is no such table: `opeds upkeep` publishes it")
-        elif lacks and one.table is not None:
+        elif lacks and one.table is not None and one.is_read:
             said = f"stands at manifest {one.upto} of {last}: `opeds upkeep` publishes the rest"
             findings.fault("catalogue", key, said)
 

@@ -35,6 +35,7 @@ OF_BUCKET = re.compile(  # in what the library says
     r"Generic S3 error|error (sending|performing|decoding)|timed out|server returned|necessary privileges",
     re.IGNORECASE,
 )
+DIGITS = 18  # of a version
 SAID = 200  # characters of what the library says
 LONGEST_WAIT = 2.0  # seconds between two of them
 PRECISION = timedelta(milliseconds=1)
@@ -324,11 +325,12 @@ def hides_rows(table: DeltaTable) -> bool:
 
 def table_described(table: DeltaTable) -> dict[str, Any]:
     """Return what a table says of itself: name, about, partitions, properties, columns with types and comments."""
-    about = table.metadata()
+    about, protocol = table.metadata(), table.protocol()
     return {
         "name": about.name,
         "description": about.description,
         "partition columns": list(about.partition_columns),
+        "features": (protocol.min_reader_version, protocol.reader_features or [], protocol.writer_features or []),
         "properties": {name: value for name, value in about.configuration.items() if name != DIGESTS_SINCE},
         "columns": [(f.name, f.type.to_json(), f.nullable, dict(f.metadata)) for f in table.schema().fields],
     }
@@ -342,6 +344,7 @@ def as_described(table: Table) -> dict[str, Any]:
         "name": table.name,
         "description": table.about,
         "partition columns": list(table.partition_by),
+        "features": (1, [], []),  # a reader of the first version reads it
         "properties": _properties(table),
         "columns": [
             (f.name, f.type.to_json(), f.nullable, dict(f.metadata)) for f in Schema.from_arrow(table.columns()).fields
@@ -352,25 +355,34 @@ def as_described(table: Table) -> dict[str, Any]:
 def digests_since(table: DeltaTable) -> int | None:
     """Return the first version of a table whose commit's digests are kept, or None where none is."""
     told = table.metadata().configuration.get(DIGESTS_SINCE, "")
-    return int(told) if told.isdecimal() else None
+    return int(told) if told.isdecimal() and len(told) <= DIGITS else None
 
 
 def _properties(table: Table) -> dict[str, str]:
     return {"delta.enableChangeDataFeed": "true", SCHEMA_PROPERTY: table.made_of}
 
 
-def rows_in(body: bytes, file: DataFile, size: int) -> Iterator[tuple[list[dict[str, Any]], set[str]]]:
-    """Yield the rows of a data file, some at a time, with the names of the columns that the file has.
-
-    Raises whatever pyarrow raises for bytes that are no such file.
-    """
+def rows_in(body: bytes, file: DataFile, size: int) -> Iterator[list[dict[str, Any]]]:
+    """Yield the rows of a data file, some at a time; raise whatever pyarrow raises for bytes that are no such file."""
     import pyarrow as pa
     from pyarrow import parquet
 
-    opened = parquet.ParquetFile(pa.BufferReader(body))
-    names = {*opened.schema_arrow.names, *file.partition}
-    for batch in opened.iter_batches(size):
-        yield [{**row, **file.partition} for row in batch.to_pylist()], names
+    for batch in parquet.ParquetFile(pa.BufferReader(body)).iter_batches(size):
+        yield [{**row, **file.partition} for row in batch.to_pylist()]
+
+
+def columns_of(body: bytes) -> dict[str, str]:
+    """Return the columns that a data file has, each with its type as `as_type` spells it."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    return {field.name: as_type(field.type) for field in parquet.read_schema(pa.BufferReader(body))}
+
+
+def as_type(kind: pa.DataType) -> str:
+    """Return a type in one spelling: files differ in how they hold text, and in the names of what a list holds."""
+    said = re.sub(r"\b(large_|(?<=string)_view)", "", str(kind)).replace("string_view", "string")
+    return re.sub(r"\b(element|item): ", "", said).replace(" not null", "")
 
 
 def misleading(body: bytes, file: DataFile) -> list[str]:

@@ -6,6 +6,7 @@ Readers of Delta pass over folders that begin with `_`, and so does its vacuum.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import sha256
@@ -52,10 +53,13 @@ def paths_in(commit: bytes, kinds: Iterable[str]) -> list[str]:
 
 def parse_digests(key: str, body: bytes) -> dict[str, str]:
     """Return digests by key, from such an object; raise `DamagedObject`."""
+    folder = key.partition(f"{FOLDER}/")[0]
     try:
-        found = {str(name): str(digest) for name, digest in json.loads(body).items()}
-        if key.replace(f"/{FOLDER}/", "/_delta_log/") not in found:
-            raise ValueError("the commit itself is missing")
+        found: dict[str, str] = json.loads(body)
+        if key.replace(f"/{FOLDER}/", "/_delta_log/") not in found or not all(n.startswith(folder) for n in found):
+            raise ValueError("it is about other files")
+        if not all(re.fullmatch("[0-9a-f]{64}", digest) for digest in found.values()):
+            raise ValueError("no digest")
         return found
     except MALFORMED as error:
         raise DamagedObject(key, error) from error

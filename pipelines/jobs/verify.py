@@ -36,6 +36,7 @@ from pipelines.audit.tables import (
     compare_manifest_rows,
     groups_of,
     of_manifests,
+    older,
     opened_tables,
     states_touched,
 )
@@ -62,7 +63,7 @@ from pipelines.sources import Source, load_sources
 Chosen = Callable[[str, str], bool]  # by article, and by when its manifest was logged (UTC)
 OnCount = Callable[[int, int], None]  # how many objects are done, of how many
 OURS = ("captures", "articles", "quarantine", "crawls", "runs", "catalogue", "verified", IDENTITY)
-KNOWN_TO = "not there, though {} one of that number"
+KNOWN_TO = "not there, though one of that number is known to {}"
 UNNAMED = (
     "no manifest names it: a run at work, or one that was cut off, left it (`opeds upkeep` takes it in), or a stranger"
 )
@@ -92,6 +93,7 @@ class _Audit:
     chosen: Chosen
     grace: timedelta
     progress: OnCount
+    archive_id: str = ""
     keys: list[str] = field(default_factory=list)
     findings: Findings = field(default_factory=Findings)
     log: LogRead = field(default_factory=LogRead)
@@ -101,6 +103,7 @@ class _Audit:
     wanted_crawls: set[str] = field(default_factory=set)
     logged_at: dict[int, str] = field(default_factory=dict)
     signed: set[int] = field(default_factory=set)
+    reports: dict[str, AuditReport] = field(default_factory=dict)  # that found no fault, by key
     missing: set[str] = field(default_factory=set)  # keys that the log names and the list did not show
 
     def under(self, folder: str) -> list[str]:
@@ -124,6 +127,7 @@ def verify(
     audit = _Audit(settings, store, sources, chosen, grace, progress, keys=list(store.keys("")))
     found = audit.findings
     archive_id, invented = _verify_identity(audit)
+    audit.archive_id = archive_id
     where = {name: location(settings, name) for name in CATALOGUE}
     reports = _verify_reports(audit)
     audit.tables = opened_tables(where, audit.under("catalogue"), store, found)
@@ -149,7 +153,7 @@ def _verify_identity(audit: _Audit) -> tuple[str, bool]:
     """Return the archive's id, empty where it cannot be read, and whether it is invented."""
     found = audit.findings
     for key in audit.keys:
-        if key.partition("/")[0] not in OURS:
+        if key.partition("/")[0] not in OURS or ("/" not in key and key != IDENTITY):
             found.note("foreign", key, "lies among our folders, and is none of ours")
     try:
         known = read_identity(audit.store)
@@ -174,8 +178,9 @@ def _verify_reports(audit: _Audit) -> dict[int, str]:
         audit.findings.verified["reports"] += 1
         if isinstance(report, DamagedObject):
             audit.findings.fault("report", key, str(report))
-        elif not report.faults:
+        elif not report.faults and report.last:
             digests[report.last] = report.sha256
+            audit.reports[key] = report
     return digests
 
 
@@ -233,25 +238,37 @@ def _take_manifest(
 
 def _judge_log(audit: _Audit, index: Index | None, reports: Mapping[int, str]) -> None:
     """Say which manifests are not what was logged, and whether some are missing at the end."""
-    rows_of_runs = _told_by_table(audit)
-    known_to = {"the table of runs knows": max(rows_of_runs, default=0)}
-    witnesses = {"the table of runs": rows_of_runs, "a report of an audit": reports}
-    known_to["a report of an audit knows"] = max(reports, default=0)
+    witnesses = {"the table of runs": _told_by_table(audit), "a report of an audit": reports}
     if index is not None:
-        witnesses["the index"] = manifest_digests(index)
-        known_to["the index knows"] = index.seq()
+        witnesses["the index"] = audit.findings.guarded("index", "the index", lambda: manifest_digests(index)) or {}
     for seq, said in judge(audit.log, witnesses).items():
         audit.log.altered.setdefault(seq, []).extend(said)
     for seq, said in audit.log.altered.items():
         audit.findings.fault("log", manifest_key(seq), *said)
-    last = max(known_to.values())
-    audit.log.unread |= set(range(audit.log.last + 1, min(last, audit.log.last + FAULTS_KEPT) + 1))
-    for seq in sorted(seq for seq in audit.log.unread if seq > audit.log.last):
-        names = " and ".join(name for name, known in known_to.items() if known >= seq)
-        audit.findings.fault("log", manifest_key(seq), KNOWN_TO.format(names))
-    trusted = {digest for seq, digest in audit.log.identity.items() if seq not in audit.log.altered}
-    if trusted and IDENTITY in audit.keys and sha256(audit.store.read(IDENTITY)).hexdigest() not in trusted:
+    seq = audit.log.last + 1
+    while names := [name for name, known in witnesses.items() if seq in known]:
+        audit.log.unread.add(seq)
+        audit.findings.fault("log", manifest_key(seq), KNOWN_TO.format(" and ".join(names)))
+        seq += 1
+    for key, report in audit.reports.items():
+        stands = audit.log.digests.get(report.last, report.sha256)
+        if report.sha256 != stands and report.last not in audit.log.altered:
+            audit.findings.fault("report", key, f"states another digest of {manifest_key(report.last)} than all others")
+    _judge_identity(audit)
+
+
+def _judge_identity(audit: _Audit) -> None:
+    """Say whether `archive.json` is the file that manifests tell of, and which of them tell of another."""
+    told = {seq: digest for seq, digest in audit.log.identity.items() if seq not in audit.log.altered}
+    if not told or IDENTITY not in audit.keys:
+        return
+    stands = sha256(audit.store.read(IDENTITY)).hexdigest()
+    if stands not in told.values():
         audit.findings.fault("archive", IDENTITY, CHANGED)
+        return
+    for seq in (seq for seq, digest in told.items() if digest != stands):
+        audit.log.altered.setdefault(seq, []).append("tells of another archive.json")
+        audit.findings.fault("log", manifest_key(seq), "tells of another archive.json")
 
 
 def _told_by_table(audit: _Audit) -> dict[int, str]:
@@ -360,8 +377,9 @@ def _verify_catalogue(audit: _Audit, scratch: Index, touched: Mapping[int, set[s
     log, found = audit.log, audit.findings
     doubtful = {*log.altered, *log.unread}
     for one in audit.from_manifests:
-        compare_manifest_rows(one, audit.store, max(log.last, *log.unread, 0), doubtful, found)
+        compare_manifest_rows(one, audit.store, doubtful, found)
     articles = next(one for one in audit.tables if one.of is ARTICLES)
+    is_older = older(audit.tables, audit.under("catalogue"), min(log.identity, default=0), found)
     if not log.is_whole:
         found.note("catalogue", "catalogue/articles", "its rows were not compared: the log cannot be read to its end")
         return
@@ -369,13 +387,23 @@ def _verify_catalogue(audit: _Audit, scratch: Index, touched: Mapping[int, set[s
     altered = {name for of in told for seq in log.altered for name in of.get(seq, ())}
     suspects = groups_of(scratch, altered) if altered else set()
     excused = suspects | set(scratch.changed_since(articles.upto))
-    excused |= {article_of(one.key) for one in found.faults if one.kind == "record" and is_object(one.key)}
+    excused |= {article_of(f.key) for f in found.faults if f.kind == "record" and f.key in log.named}
     _verify_upto(audit, scratch)
 
     def chosen(article_id: str) -> bool:
         return article_id in audit.wanted or audit.chosen(article_id, "")
 
-    ArticleRows(articles, audit.store, scratch, chosen, excused, found, suspects, not log.altered).compare()
+    ArticleRows(
+        articles,
+        audit.store,
+        scratch,
+        chosen,
+        excused,
+        found,
+        suspects,
+        is_older and not articles.is_of_today,
+        not log.altered,
+    ).compare()
 
 
 def _verify_upto(audit: _Audit, scratch: Index) -> None:
@@ -422,12 +450,14 @@ def _verify_index(audit: _Audit, scratch: Index, index: Index | None, archive: A
     """Compare what the index holds with what the log makes of it; others may log meanwhile."""
     if index is None or archive is None or not audit.log.is_whole or audit.log.altered:
         return
-    key = _shown(index_file(audit.settings, index.archive_id()))
+    key = _shown(index_file(audit.settings, audit.archive_id))
     try:
         catch_up(archive)
         catch_up(Archive(audit.store, scratch, audit.sources))
         with index.snapshot() as one, scratch.snapshot() as other:
-            if one.seq() != other.seq():
+            if one.seq() < other.seq():
+                raise ValueError("it cannot be brought up to the log")
+            if one.seq() > other.seq():
                 audit.findings.note("index", key, "was not compared: others log meanwhile")
                 return
             there, due = digests_of_tables(one), digests_of_tables(other)
