@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
@@ -45,7 +45,7 @@ def parse_report(key: str, body: bytes) -> AuditReport:
         told: dict[str, Any] = json.loads(body)
         if told.pop("schema") != REPORT_SCHEMA:
             raise ValueError("another schema")
-        report = AuditReport(**told)
+        report = AuditReport(**{one.name: told[one.name] for one in fields(AuditReport) if one.name in told})
         if not (type(report.last) is int and type(report.faults) is int and min(report.last, report.faults) >= 0):
             raise TypeError("a field is of another type")
         if not all(isinstance(one, str) for one in (report.share, report.sha256, report.verified_at)):
