@@ -31,7 +31,7 @@ from pipelines.errors import (
 from pipelines.settings import Settings
 
 IDENTITY = "archive.json"
-NAME = re.compile(r"[0-9a-f]{1,64}")
+ARCHIVE_ID = re.compile(r"[0-9a-f]{1,64}")
 GONE = "is gone, though the log under runs/ is there"
 MARK = "x-invented"  # a header of every answer of the newsstand
 MISPLACED = {
@@ -94,7 +94,7 @@ def _identity_in(store: Store, body: bytes) -> Identity:
     try:
         told = json.loads(body)
         known = told["invented"] if "invented" in told else _began_invented(store)
-        if not NAME.fullmatch(told["archive_id"]):
+        if not ARCHIVE_ID.fullmatch(told["archive_id"]):
             raise ValueError("its id is none of ours")
         return Identity(told["archive_id"], known is True, sha256(body).hexdigest())
     except MALFORMED as error:

@@ -13,7 +13,7 @@ from functools import cache, partial
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from pipelines.archive.store import check_readable
+from pipelines.archive.store import refuse_impossible
 from pipelines.errors import (
     AlreadyArchived,
     NotArchived,
@@ -91,7 +91,7 @@ class S3Store:
 
     def read(self, key: str) -> bytes:
         """See `Store.read`."""
-        check_readable(key)
+        refuse_impossible(key)
         return self._until_answered(key, lambda: self._get(key))
 
     def _get(self, key: str) -> bytes:

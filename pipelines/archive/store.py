@@ -108,7 +108,7 @@ class FolderStore:
 
     def read(self, key: str) -> bytes:
         """See `Store.read`."""
-        check_readable(key)
+        refuse_impossible(key)
         try:
             return self._path(key).read_bytes()
         except OSError as error:
@@ -135,7 +135,7 @@ class FolderStore:
         return self.root / key
 
 
-def check_readable(key: str) -> None:
+def refuse_impossible(key: str) -> None:
     """Raise `NotArchived` for a key that no object of ours can have: altered objects name such."""
     is_text = isinstance(key, str) and "\0" not in key and not any("\ud800" <= sign <= "\udfff" for sign in key)
     if not is_text or len(key.encode()) > LONGEST_KEY or key.startswith("/") or ".." in key.split("/"):
