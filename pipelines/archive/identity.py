@@ -10,7 +10,7 @@ import json
 import re
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -31,7 +31,7 @@ from pipelines.errors import (
 from pipelines.settings import Settings
 
 IDENTITY = "archive.json"
-ARCHIVE_ID = re.compile(r"[0-9a-f]{1,64}")
+ARCHIVE_ID = re.compile(r"[0-9a-z]{1,64}")
 GONE = "is gone, though the log under runs/ is there"
 MARK = "x-invented"  # a header of every answer of the newsstand
 MISPLACED = {
@@ -46,7 +46,7 @@ class Identity:
 
     archive_id: str
     invented: bool = False
-    sha256: str = ""  # of the file that says so
+    sha256: str = field(default="", compare=False)  # of the file that says so
 
 
 def identify(store: Store, invented: bool = False) -> Identity:
