@@ -38,7 +38,6 @@ from tests.test_index import kjd
 from tests.test_ingest import daum_page
 
 QUIET = lambda *_: None  # noqa: E731
-ALL = lambda *_: True  # noqa: E731
 FIELDS = "application/warc-fields"
 HTML = ("Content-Type", "text/html; charset=utf-8")
 
@@ -162,7 +161,7 @@ def test_a_coding_that_others_stumble_on_costs_nothing(folder: Settings, tmp_pat
     recorder.page(kjd(1), page(prose(2)))
     report = take(folder, saved(tmp_path, "a.warc.gz", recorder.bytes()))
     assert verdicts(report) == ["NEW"] * (2 if owner == C_URL else 1)
-    assert verify(open_archive(folder), folder, ALL)[1] == []
+    assert verify(folder).faults == []
 
 
 @pytest.mark.parametrize("digest", ["WARC-Payload-Digest", "WARC-Block-Digest"])
@@ -177,7 +176,7 @@ def test_damage_is_set_aside_by_name_and_never_laundered(
     assert sorted(verdicts(report)) == ["NEW", "REJECTED"]
     (aside,) = [o for o in report.outcomes if o.verdict is Verdict.REJECTED]
     assert aside.reasons == ("reject", "digest_mismatch")
-    assert verify(open_archive(folder), folder, ALL)[1] == []
+    assert verify(folder).faults == []
     assert read_capture(open_store(folder).read(aside.capture_key), "k").doubt
 
 
@@ -237,7 +236,7 @@ def test_a_page_recorded_without_http_is_taken_as_it_is(folder: Settings, tmp_pa
     assert "WARC-Type: resource" in plain_capture(folder)
     assert "HTTP/1" not in plain_capture(folder)
     assert (report.records["conversion"], report.skipped) == (1, {"of an op-ed, but no pages (image/png)": 1})
-    assert verify(open_archive(folder), folder, ALL)[1] == []
+    assert verify(folder).faults == []
 
 
 @pytest.mark.parametrize("fraction", [("", ""), (".2", ".7"), (".7", ".2")])

@@ -191,7 +191,9 @@ def test_damage_to_what_only_we_write_is_named(small: Settings, opeds: Command) 
     (root / "crawls" / "kjd" / "2026-06-07" / "zzz.json").write_text("{")
     assert "zzz.json is damaged" in one_sentence(opeds("ingest", "--crawls", settings=small))
     (root / "archive.json").write_text("[]")
-    assert "archive.json is damaged" in one_sentence(opeds("verify", settings=small))
+    assert "archive.json is damaged" in one_sentence(opeds("ingest", "--crawls", settings=small))
+    ran = opeds("verify", settings=small)
+    assert (ran.code, "archive.json is damaged" in " ".join(ran.out.split())) == (1, True), ran
 
 
 def test_an_encoding_without_our_signs_shows_others(small: Settings) -> None:
@@ -244,11 +246,14 @@ def test_a_file_of_another_kind_is_told(body: bytes, small: Settings, tmp_path: 
     assert (ran.returncode, b"cannot read" in ran.stderr) == (2, True)
 
 
-def test_an_index_that_is_translate_error_is_bad_luck_and_not_wrong_usage(small: Settings, opeds: Command) -> None:
+def test_an_index_that_cannot_be_reached_is_bad_luck_and_not_wrong_usage(small: Settings, opeds: Command) -> None:
     away = replace(small, index="postgresql+psycopg://u:secret@127.0.0.1:9/x")
-    said = one_sentence(opeds("verify", settings=away))
-    assert "the index database does not answer" in said
-    assert "secret" not in said
+    said = one_sentence(opeds("ingest", "--crawls", settings=away))
+    ran = opeds("verify", settings=away)
+    assert ran.code == 1
+    for text in (said, " ".join(ran.out.split())):
+        assert "the index database does not answer" in text
+    assert "secret" not in said + ran.out + ran.err
 
 
 def test_debug_shows_where_behind_the_sentence(opeds: Command, newsstand: World, folder: Settings) -> None:
