@@ -23,15 +23,15 @@ debian: # what a few tests need from Debian, where we may install it; they skip 
 	  command -v apt-get >/dev/null && apt-get update -qq >/dev/null 2>&1; apt-get install -qq -y postgresql redis-server wget \
 	  faketime >/dev/null 2>&1; } || echo "PostgreSQL, Redis and faketime are not all here: their tests are skipped"
 
-test: $(VENV)/dev.installed debian ## all tests, offline, in less than nine minutes
+test: $(VENV)/dev.installed debian ## the tests, offline, in a quarter of an hour on two cores
 	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
-test-long: $(VENV)/dev.installed debian ## the long forms: property tests in full, a kill at every call with both clocks
-	@LONG=1 $(BIN)/python -m pytest -n 2 -m long
+test-long: $(VENV)/dev.installed debian ## the long forms: property tests in full, Airflow's troubles, more kills, full disks
+	@LONG=1 $(BIN)/python -m pytest -n 2 --dist loadscope -m long
 faults: $(VENV)/dev.installed debian ## every alteration, every kill, every fault of the store: about an hour
 	@FAULTS=1 $(BIN)/python -m pytest -n 2 --dist loadscope -s tests/test_alterations.py tests/test_crash.py \
 	  tests/test_faulty_store.py tests/test_machine.py
 test-backfill: $(VENV)/dev.installed debian ## thirty days through Celery, a worker killed in the middle: ten minutes more
-	@BACKFILL_DAYS=30 $(BIN)/python -m pytest -s -m distributed tests/test_airflow.py
+	@BACKFILL_DAYS=30 LONG=1 $(BIN)/python -m pytest -s -m distributed tests/test_airflow.py
 test-others: $(VENV)/dev.installed $(VENV)/others.installed debian ## other tools write for us and read us: wget, warcprox, pywb
 	@OTHERS=1 $(BIN)/python -m pytest -s tests/test_others.py
 test-image: $(VENV)/dev.installed ## the image's steps in an empty environment; needs the package index

@@ -35,6 +35,7 @@ SEED_PAGE = SHARED / "pages" / "daum_20240626200145724.html"
 LONG = "LONG" in os.environ  # `make test-long`: property tests in full
 FAULTS = "FAULTS" in os.environ  # `make faults`: each kill, each alteration, each mix of faults
 CASES = 2000 if LONG else 200  # of a property test
+minutes = pytest.mark.skipif(not (LONG or FAULTS), reason="minutes: make test-long")
 _numbers = itertools.count(1)
 
 for _name in [name for name in os.environ if name.startswith(("OPEDS_", "AWS_")) or name.lower().endswith("_proxy")]:

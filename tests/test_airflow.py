@@ -35,7 +35,7 @@ from pipelines.archive.store import open_store
 from pipelines.index.opened import open_archive
 from pipelines.model import CONTENT, Verdict
 from pipelines.settings import Settings
-from tests.conftest import C_URL, ROOT, World, command, environment_of, page, prose, state, take_in
+from tests.conftest import C_URL, ROOT, World, command, environment_of, minutes, page, prose, state, take_in
 from tests.conftest import capture as captured
 
 DAY = "2026-06-02"
@@ -283,6 +283,8 @@ def cluster(
             airflow.stop()
 
 
+@pytest.mark.long
+@minutes
 @pytest.mark.distributed
 def test_a_backfill_with_two_runs_at_once_and_a_killed_worker(cluster: Cluster, tmp_path: Path) -> None:
     """What the days come to is what one process makes of them, whatever happened on the way."""
@@ -357,6 +359,8 @@ def test_logs_lineage_and_metrics_go_where_they_are_told(cluster: Cluster) -> No
     assert not any(secret.encode() in told for secret in secrets)
 
 
+@pytest.mark.long
+@minutes
 @pytest.mark.distributed
 def test_troubles_end_as_the_manual_says(cluster: Cluster) -> None:
     """A site that is busy and recovers, one that refuses throughout, a layout that changes in the middle."""
@@ -423,6 +427,8 @@ def test_troubles_end_as_the_manual_says(cluster: Cluster) -> None:
     assert any(b"drift: kjd" in log for log in task_logs(cluster, "report").values()), "and it was told"
 
 
+@pytest.mark.long
+@minutes
 @pytest.mark.distributed
 def test_eight_shards_over_two_workers_come_to_what_one_process_makes(cluster: Cluster, tmp_path: Path) -> None:
     """New rules for every page: the archive read again by both workers, then by one, then by one process."""

@@ -36,7 +36,7 @@ from tests.altering import (
     root,
     with_other_value,
 )
-from tests.conftest import C_URL, FAULTS, LONG, capture, command, environment_of, page, prose, take_in
+from tests.conftest import C_URL, FAULTS, LONG, capture, command, environment_of, minutes, page, prose, take_in
 
 EVERY = 1 if FAULTS else 4 if LONG else 12  # of the ways to alter objects and of places in manifests, one in so many
 _copies = itertools.count(1)
@@ -113,6 +113,8 @@ def test_an_honest_archive_fits_with_answers_of_every_coding(copied: Settings) -
     assert min(count for kind, count in done.there.items() if kind != "reports") > 0
 
 
+@pytest.mark.long
+@minutes
 def test_each_column_of_each_table(honest: Settings, copied: Settings) -> None:
     missed = []
     for table, column in all_columns():
@@ -144,6 +146,7 @@ def test_each_kind_of_object_in_each_way(honest: Settings, copied: Settings) -> 
     assert not missed, "\n".join(map(str, missed))
 
 
+@minutes
 @pytest.mark.long
 def test_each_place_in_a_manifest(honest: Settings, copied: Settings) -> None:
     numbers = sorted(path.name for path in root(copied).glob("runs/*.json"))

@@ -14,7 +14,7 @@ from pipelines.catalogue.queries import Wanted, list_opeds, query_table, version
 from pipelines.index.opened import Archive
 from pipelines.model import Capture, Verdict
 from pipelines.settings import Settings
-from tests.conftest import C_URL, Command, World, capture, page, prose, take_in
+from tests.conftest import C_URL, Command, World, capture, minutes, page, prose, take_in
 from tests.test_ingest import daum_page
 
 JOINS = "https://koreajoongangdaily.joins.com"
@@ -184,6 +184,8 @@ def test_each_correction_is_one_new_version_of_the_right_kind(kind: str, archive
     assert kinds <= wanted[kind], kinds
 
 
+@pytest.mark.long
+@minutes
 def test_an_unchanged_week_five_times_over_adds_no_record_though_pages_differ(
     opeds: Command, newsstand: World, folder: Settings
 ) -> None:

@@ -25,7 +25,7 @@ from pipelines.archive.s3 import S3Store
 from pipelines.jobs.upkeep import upkeep
 from pipelines.jobs.verify import verify
 from pipelines.settings import Settings
-from tests.conftest import FAULTS, LONG, ROOT, environment_of, state
+from tests.conftest import FAULTS, LONG, ROOT, environment_of, minutes, state
 from tests.proxy import Asked, Proxy, between
 
 DAY, TODAY, TOMORROW = "2026-05-10", "2026-05-10T23:59", "2026-05-11T23:59"  # a Sunday: one op-ed, one copy
@@ -137,7 +137,7 @@ def undisturbed(run: Runner) -> Told:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", range(4 if LONG or FAULTS else 1))
 def test_killed_at_requests_to_the_store(part: int, run: Runner, undisturbed: Told) -> None:
     """Before it and behind it; the next run comes on the same day, or on the next one."""
     rows = state(undisturbed.settings)[0]
@@ -151,6 +151,8 @@ def test_killed_at_requests_to_the_store(part: int, run: Runner, undisturbed: To
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.long
+@minutes
 def test_killed_at_writes_to_the_index(run: Runner, undisturbed: Told) -> None:
     rows = state(undisturbed.settings)[0]
     calls = undisturbed.index_calls
@@ -161,6 +163,7 @@ def test_killed_at_writes_to_the_index(run: Runner, undisturbed: Told) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+@minutes
 @pytest.mark.long
 def test_killed_at_random_moments(run: Runner, undisturbed: Told) -> None:
     rows = state(undisturbed.settings)[0]
@@ -169,6 +172,7 @@ def test_killed_at_random_moments(run: Runner, undisturbed: Told) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+@minutes
 @pytest.mark.long
 def test_killed_while_the_catalogue_is_compacted(
     run: Runner, undisturbed: Told, seaweed: Settings, tmp_path_factory: pytest.TempPathFactory

@@ -20,7 +20,7 @@ from pipelines.errors import AlreadyArchived, NotArchived, StoreBusy, StoreUnava
 from pipelines.jobs.verify import verify
 from pipelines.settings import Settings
 from tests.conftest import FAULTS as MANY
-from tests.conftest import LONG, Ran, command, state
+from tests.conftest import Ran, command, minutes, state
 from tests.proxy import FAULTS, Proxy, between, mix
 
 OPEDS = ["-c", "from pipelines.cli.main import main; main()"]
@@ -73,6 +73,7 @@ def test_a_week_succeeds_through_a_tenth_of_faults(
     assert list(verify(settings).faults) == []
 
 
+@minutes
 @pytest.mark.long
 @pytest.mark.parametrize("rate", [0.05, 0.2, 0.35, 0.5] if MANY else [0.35])
 @pytest.mark.parametrize("seed", range(5 if MANY else 1))
@@ -84,8 +85,6 @@ def test_whatever_ended_one_clean_run_makes_it_equal(
     seaweed: Settings,
     undisturbed: set[tuple[str, ...]],
 ) -> None:
-    if not (LONG or MANY):
-        pytest.skip("minutes: make test-long, make faults")
     settings = fresh()
     with between(seaweed.endpoint, mix(100 + seed, rate), PATIENCE) as proxy:
         ran = week(settings, proxy.endpoint)

@@ -21,7 +21,20 @@ from pipelines.index.index import open_anew, open_index
 from pipelines.index.opened import Archive, catch_up, dry_run, open_archive, rebuild_index
 from pipelines.model import Capture, Outcome, Verdict
 from pipelines.settings import Settings
-from tests.conftest import C_URL, ROOT, SOURCES, Command, World, capture, environment_of, page, prose, state, take_in
+from tests.conftest import (
+    C_URL,
+    ROOT,
+    SOURCES,
+    Command,
+    World,
+    capture,
+    environment_of,
+    minutes,
+    page,
+    prose,
+    state,
+    take_in,
+)
 from tests.test_ingest import daum_page
 
 DAYS = [f"2024-06-{day}T00:00:00" for day in range(14, 24)]
@@ -260,6 +273,8 @@ def grouped(captures: list[Capture], folder: Path) -> tuple[dict[str, str], Arch
     return {name: member.oped_id for name, member in index.members().items()}, archive
 
 
+@pytest.mark.long
+@minutes
 def test_ten_orders_of_two_months_give_the_same_groups_and_a_lost_index_too(
     two_months: list[Capture], tmp_path: Path
 ) -> None:

@@ -23,7 +23,7 @@ from pipelines.archive.warc import page_file
 from pipelines.catalogue.queries import Wanted, list_opeds
 from pipelines.jobs.verify import verify
 from pipelines.settings import Settings
-from tests.conftest import Ran, capture, command, exchange, page, prose, state
+from tests.conftest import Ran, capture, command, exchange, minutes, page, prose, state
 
 OPEDS = ["-c", "from pipelines.cli.main import main; main()"]
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
@@ -73,6 +73,8 @@ def one_sentence(ran: Ran) -> str:
     return said[0]
 
 
+@pytest.mark.long
+@minutes
 def test_a_full_disk_is_one_sentence_and_costs_nothing_else(
     folder: Settings, opeds_on: Opeds, small: Callable[[str], Path], tmp_path: Path
 ) -> None:
@@ -140,6 +142,8 @@ def test_midnight_in_seoul_may_fall_into_a_run(folder: Settings, opeds_on: Opeds
     assert verify(folder).faults == []
 
 
+@pytest.mark.long
+@minutes
 def test_a_clock_set_back_an_hour_makes_no_version_and_loses_none(folder: Settings, opeds_on: Opeds) -> None:
     for moment in ("2026-05-11T09:00", "2026-05-11T08:00", "2026-05-11T09:30"):
         ran = opeds_on(folder, "run", "--day", DAY, **at(moment))
@@ -150,6 +154,8 @@ def test_a_clock_set_back_an_hour_makes_no_version_and_loses_none(folder: Settin
     assert verify(folder).faults == []
 
 
+@pytest.mark.long
+@minutes
 def test_a_store_that_is_killed_and_comes_back(tmp_path: Path, opeds_on: Opeds) -> None:
     home = Settings(home=tmp_path / "home")
     own = replace(embedded.ensure_running(home), home=tmp_path / "home", invented=True)
