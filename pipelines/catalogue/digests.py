@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from hashlib import sha256
 
@@ -16,6 +16,7 @@ from pipelines.archive.store import Store
 from pipelines.errors import MALFORMED, AlreadyArchived, DamagedObject, NotArchived
 
 FOLDER = "_digests"
+OWN = "own"  # names the digest of the others
 CHANGES = ("add", "cdc")  # actions of a commit that bring files
 
 
@@ -42,7 +43,12 @@ def take_down(store: Store, table: str, since: int, last: int) -> None:
             for path in paths_in(body, CHANGES):
                 key = f"catalogue/{table}/{path}"
                 found[key] = sha256(store.read(key)).hexdigest()
-            store.create(digests_key(table, version), to_json(found))
+            store.create(digests_key(table, version), to_json({**found, OWN: _own_digest(found)}))
+
+
+def _own_digest(found: Mapping[str, str]) -> str:
+    """Return the digest of such an object itself, so that an altered one is not taken for an altered commit."""
+    return sha256(to_json(dict(found))).hexdigest()
 
 
 def paths_in(commit: bytes, kinds: Iterable[str]) -> list[str]:
@@ -56,6 +62,9 @@ def parse_digests(key: str, body: bytes) -> dict[str, str]:
     folder = key.partition(f"{FOLDER}/")[0]
     try:
         found: dict[str, str] = json.loads(body)
+        own = found.pop(OWN, "")  # objects before 2026-11-27 lack it
+        if own and own != _own_digest(found):
+            raise ValueError("it is not as it was written")
         if key.replace(f"/{FOLDER}/", "/_delta_log/") not in found or not all(n.startswith(folder) for n in found):
             raise ValueError("it is about other files")
         if not all(re.fullmatch("[0-9a-f]{64}", digest) for digest in found.values()):
