@@ -330,6 +330,8 @@ def assert_one_at_a_time(cluster: Cluster) -> None:
         print(f"{source}: {len(told)} crawls, {len(asked)} requests, none at once")
 
 
+@pytest.mark.long
+@minutes
 @pytest.mark.distributed
 def test_a_consumer_is_told_once_for_each_day(cluster: Cluster) -> None:
     runs = cluster.ended("opeds_consumer_example", DAYS, 60)
@@ -344,6 +346,8 @@ def task_logs(cluster: Cluster, task: str = "") -> dict[str, bytes]:
     return {key: store.read(key) for key in store.keys("dag_id=opeds_daily/") if f"task_id={task}" in key}
 
 
+@pytest.mark.long
+@minutes
 @pytest.mark.distributed
 def test_logs_lineage_and_metrics_go_where_they_are_told(cluster: Cluster) -> None:
     cluster.ended("opeds_daily", DAYS, 60)
