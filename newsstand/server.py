@@ -21,7 +21,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import trustme
 
-from .site import FAULTS, HOSTS, NOT_FOUND, Answer, answer, asked
+from .past import Past, build_past
+from .public_archives import archives
+from .site import FAULTS, HOSTS, NOT_FOUND, OF_ARCHIVES, Answer, answer, asked
 from .world import FIRST_DAY, SEOUL, World, build
 
 CONTROL = "/__newsstand__/"
@@ -64,6 +66,7 @@ class Stand:
     rules: list[FaultRule] = field(default_factory=list)
     log: list[dict[str, Any]] = field(default_factory=list)
     state: Path | None = None
+    past: Past | None = None  # what public archives hold; the default one is made when it is asked for
     quiet: bool = True
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -84,13 +87,16 @@ class Stand:
         else:
             raise ValueError(f"unknown fault {name!r}; there are: {', '.join(sorted({*FAULTS, *SENT}))}")
 
-    def respond(self, url: str, referer: str) -> tuple[Answer, set[str]]:
+    def respond(self, url: str, referer: str, range_: str = "") -> tuple[Answer, set[str]]:
         """Return the answer to a request, with the names of the faults that are done while sending."""
         with self.lock:
             sending = {rule.name for rule in self.rules if rule.name in SENT and rule.hits(url)}
             known = re.sub(r"[?&](page|pgi)=\d+", "", url) if "ignores-page" in sending else url
-            request = asked(known, referer, shift=3 if "overlap" in sending else 0)
-            right = answer(request, self.world, self.clock, self.given)
+            request = asked(known, referer, range_, shift=3 if "overlap" in sending else 0)
+            if request.host in OF_ARCHIVES and request.path != "/robots.txt":
+                right = archives(request, self.past or build_past(), self.clock)
+            else:
+                right = answer(request, self.world, self.clock, self.given)
             for rule in self.rules:
                 if rule.name in FAULTS:
                     wrong = FAULTS[rule.name][1](request, right, self.world)
@@ -116,7 +122,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_CONNECT(self) -> None:
         """Answer for a host in TLS, with a certificate made on the spot."""
         host = self.path.partition(":")[0].lower()
-        if host not in HOSTS:
+        if host not in HOSTS | OF_ARCHIVES:
             return self._send(Answer(403, b"this proxy answers for the replica's sites only"), set())
         self.send_response(200, "Connection established")
         self.end_headers()
@@ -134,7 +140,9 @@ class Handler(BaseHTTPRequestHandler):
         agent, referer = self.headers.get("User-Agent", ""), self.headers.get("Referer", "")
         stand, began = self.server.stand, datetime.now(UTC).isoformat(timespec="milliseconds")
         told, sending = (
-            stand.respond(url, referer) if (parts.hostname or "") in HOSTS else (Answer(403, b"unknown host"), set())
+            stand.respond(url, referer, self.headers.get("Range", ""))
+            if (parts.hostname or "") in HOSTS | OF_ARCHIVES
+            else (Answer(403, b"unknown host"), set())
         )
         if "ua-403" in sending and re.match(r"$|python|scrapy", agent, re.IGNORECASE):
             told = Answer(403, b"who are you?")
@@ -160,7 +168,7 @@ class Handler(BaseHTTPRequestHandler):
         body = told.body
         if "restless" in sending and b"</body>" in body:
             body = body.replace(b"</body>", f"<aside>Advertisement {time.time_ns()}</aside></body>".encode())
-        coded = "gzip" in self.headers.get("Accept-Encoding", "") and len(body) > 200
+        coded = "gzip" in self.headers.get("Accept-Encoding", "") and len(body) > 200 and told.status != 206
         body = gzip.compress(body, mtime=0) if coded else body
         body = body[: len(body) // 2] if "cut-gzip" in sending and coded else body
         self.send_response(told.status)
@@ -176,8 +184,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(body[: len(body) // 2] if "truncated" in sending else body)
-        if "truncated" in sending:
+            self.wfile.write(body[: len(body) // 2] if "truncated" in sending or told.cut else body)
+        if "truncated" in sending or told.cut:
             self.close_connection = True
 
     def _control(self, what: str, query: dict[str, list[str]]) -> Answer:

@@ -19,6 +19,11 @@ PIXEL = bytes.fromhex(
 )  # ours
 ROBOTS = "User-agent: *\nDisallow: /private/\n"
 HOSTS = {JOINS, WWW, "koreajoongangdaily.com", IMAGE, DAUM, "news.v.daum.net"}
+OF_ARCHIVES = {
+    "web.archive.org",
+    "index.commoncrawl.org",
+    "data.commoncrawl.org",
+}  # public_archives.py answers for these
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class Answer:
     body: bytes = b""
     kind: str = "text/html; charset=utf-8"
     headers: tuple[tuple[str, str], ...] = ()
+    cut: int = 0  # so many bytes are sent of those that are announced; 0 for all
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,8 @@ class SiteRequest:
     path: str
     query: dict[str, list[str]] = field(default_factory=dict)
     referer: str = ""
+    target: str = ""  # path and query as they were sent
+    range: str = ""  # the header Range
     shift: int = 0  # by how many items a list moved since its first page was asked for
 
     @property
@@ -50,10 +58,12 @@ class SiteRequest:
 NOT_FOUND = Answer(404, b"<html><body><h1>Not found</h1></body></html>")
 
 
-def asked(url: str, referer: str = "", shift: int = 0) -> SiteRequest:
+def asked(url: str, referer: str = "", range_: str = "", shift: int = 0) -> SiteRequest:
     """Return a request for an address."""
     parts = urlsplit(url)
-    return SiteRequest((parts.hostname or "").lower(), parts.path, parse_qs(parts.query), referer, shift)
+    target = re.sub(r"^https?://[^/]*", "", url, count=1)
+    host = (parts.hostname or "").lower()
+    return SiteRequest(host, parts.path, parse_qs(parts.query), referer, target, range_, shift)
 
 
 def answer(request: SiteRequest, world: World, clock: datetime, given: dict[str, bytes]) -> Answer:
@@ -283,6 +293,25 @@ def _nameless(request: SiteRequest, right: Answer, world: World) -> Answer:
     return replace(right, body=body) if listing else right
 
 
+def _of_playback(change: Callable[[Answer], Answer]) -> PageFault:
+    """Return a fault of an archive's pages: of those that it serves whole."""
+
+    def fault(request: SiteRequest, right: Answer, world: World) -> Answer:
+        is_page = request.host == "web.archive.org" and request.path.startswith("/web/") and right.status == 200
+        return change(right) if is_page else right
+
+    return fault
+
+
+def _without_memento(right: Answer) -> Answer:
+    return replace(right, headers=tuple(pair for pair in right.headers if pair[0] != "Memento-Datetime"))
+
+
+def _of_archives(wrong: Answer) -> PageFault:
+    """Return a fault of every answer of an archive but robots.txt."""
+    return lambda q, right, w: wrong if q.host in OF_ARCHIVES and q.path != "/robots.txt" else right
+
+
 PageFault = Callable[[SiteRequest, Answer, World], Answer]
 FAULTS: dict[str, tuple[str, PageFault]] = {
     "feed-404": ("the feed answers 404", lambda q, right, w: NOT_FOUND if q.path == "/xmls/joins" else right),
@@ -321,6 +350,34 @@ FAULTS: dict[str, tuple[str, PageFault]] = {
     ),
     "nameless": ("the first op-ed of each list has an address of an unknown form", _nameless),
     "refuse-403": ("every page answers 403", lambda q, right, w: right if q.path == "/robots.txt" else Answer(403)),
+    "archive-429": (
+        "archives answer 429, and say when to come back",
+        _of_archives(Answer(429, headers=(("Retry-After", "1"),))),
+    ),
+    "archive-429-silent": ("archives answer 429, and do not say when to come back", _of_archives(Answer(429))),
+    "archive-503": ("archives answer 503", _of_archives(Answer(503))),
+    "archive-html": ("archives answer a page of their own", _of_archives(html("<html>Down for maintenance</html>"))),
+    "archive-excluded": ("an archive refuses pages", _of_playback(lambda right: Answer(403, b"Blocked Site Error"))),
+    "archive-other-bytes": (
+        "an archive's pages are not what its index says",
+        _of_playback(lambda right: replace(right, body=right.body.replace(b"</body>", b"(sic)</body>", 1))),
+    ),
+    "archive-rewritten": (
+        "an archive's pages come with its toolbar",
+        _of_playback(
+            lambda r: replace(r, body=r.body.replace(b"<body>", b"<body><!-- BEGIN WAYBACK TOOLBAR INSERT -->"))
+        ),
+    ),
+    "archive-half": ("an archive's pages break off", _of_playback(lambda r: replace(r, cut=len(r.body) // 2))),
+    "archive-dateless": ("an archive's pages do not say their moment", _of_playback(_without_memento)),
+    "archive-robots": (
+        "an archive's robots.txt forbids what we would ask for",
+        lambda q, r, w: (
+            replace(r, body=b"User-agent: *\nDisallow: /cdx\nDisallow: /web\n")
+            if q.host in OF_ARCHIVES and q.path == "/robots.txt"
+            else r
+        ),
+    ),
     "flaky-503": (
         "answers 503; give it a count",
         lambda q, right, w: right if q.path == "/robots.txt" else Answer(503),
