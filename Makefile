@@ -30,6 +30,8 @@ test-long: $(VENV)/dev.installed debian ## the long forms: property tests in ful
 faults: $(VENV)/dev.installed debian ## every alteration, every kill, every fault of the store: about an hour
 	@FAULTS=1 $(BIN)/python -m pytest -n 2 --dist loadscope -s tests/test_alterations.py tests/test_crash.py \
 	  tests/test_faulty_store.py tests/test_machine.py
+test-past: $(VENV)/dev.installed debian ## twenty years from public archives, killed twenty times: half an hour
+	@PAST=1 LONG=1 $(BIN)/python -m pytest -s tests/test_past.py -k "killed or twenty_years"
 test-backfill: $(VENV)/dev.installed debian ## thirty days through Celery, a worker killed in the middle: ten minutes more
 	@BACKFILL_DAYS=30 LONG=1 $(BIN)/python -m pytest -s -m distributed tests/test_airflow.py
 test-others: $(VENV)/dev.installed $(VENV)/others.installed debian ## other tools write for us and read us: wget, warcprox, pywb

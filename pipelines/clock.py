@@ -41,6 +41,11 @@ def published_key(moment: datetime | None, day: date | None) -> datetime | None:
     return datetime(day.year, day.month, day.day, 23, 59, 59, tzinfo=SEOUL)
 
 
+def day_in_seoul(moment: datetime | None, day: date | None) -> date | None:
+    """Return the day of publication in Seoul, from its moment where that is known."""
+    return moment.astimezone(SEOUL).date() if moment else day
+
+
 def now() -> datetime:
     """Return this instant: the outermost steps ask for it, nothing else does."""
     return datetime.now(UTC)

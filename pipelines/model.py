@@ -189,6 +189,7 @@ class Sighting:
     routes: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     via: str = ""  # how it came if we did not fetch it ourselves then
+    obtained_at: str = ""  # when it came from a public archive
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,4 +242,6 @@ class Outcome:
     routes: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     matches: tuple[Match, ...] = ()
-    via: str = ""  # how the page came, if we did not fetch it ourselves at `fetched_at`: `file`
+    via: str = ""  # how the page came, if we did not fetch it ourselves at `fetched_at`: `file`, or a public archive
+    obtained_at: str = ""  # when it came from a public archive
+    title16: str = ""  # stands for headline and day of the newspaper's own page: see `title16`

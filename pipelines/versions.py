@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -75,6 +75,7 @@ def steps(history: Iterable[SeenContent]) -> list[tuple[datetime, datetime, str]
     return found
 
 
+TELLING = 12  # letters of a headline that says which op-ed it is; "Cartoon" does not
 _MAPPED = str.maketrans(
     {"‘": "'", "’": "'", "‚": "'", "“": '"', "”": '"', "„": '"', "–": "-", "—": "-", "‐": "-", "‑": "-"}
 )
@@ -88,6 +89,22 @@ def content_sha256(article: Article) -> str:
     """
     names = [author.name for author in article.authors]
     return _digest(article.headline, article.deck, names, article.text, article.text_ko, article.correction_note)
+
+
+def title16(headline: str, day: date | None) -> str:
+    """Return 16 digits that stand for a headline and its day, or nothing where either says too little.
+
+    Two pages of the newspaper that have it in common, under numbers of different kinds, are one op-ed: it renumbered
+    its pages in 2026.
+
+    >>> day = date(2024, 6, 13)
+    >>> title16("A ferry is not a promise", day) == title16("A  Ferry is not a Promise", day)
+    True
+    """
+    plain = _plain(headline).casefold()
+    if day is None or sum(map(str.isalpha, plain)) < TELLING:
+        return ""
+    return hashlib.sha256(f"{day} {plain}".encode()).hexdigest()[:16]
 
 
 def content_sha256_of(record: Mapping[str, Any]) -> str:

@@ -14,9 +14,9 @@ from scrapy import signals
 from scrapy.crawler import Crawler
 
 from pipelines.archive.captures import capture_file, store_capture
-from pipelines.archive.crawl_summary import Summary, summary_body
+from pipelines.archive.crawl_summary import Summary, account_key, summary_body
 from pipelines.archive.identity import identify
-from pipelines.archive.keys import capture_key, crawl_key, date_in
+from pipelines.archive.keys import capture_key, date_in
 from pipelines.archive.store import Store, open_store
 from pipelines.archive.warc import SeenAgain, crawl_file, payload_digest
 from pipelines.errors import OpedsError, WrongUsage
@@ -103,8 +103,8 @@ class Deposit:
             Path(f"{self.spider.warc}.json").write_bytes(summary_body(summary))
             return
         try:
-            self.store.create(crawl_key(summary.source, summary.until, summary.run, "warc.gz"), warc)
-            self.store.create(crawl_key(summary.source, summary.until, summary.run), summary_body(summary))
+            self.store.create(account_key(summary, "warc.gz"), warc)
+            self.store.create(account_key(summary), summary_body(summary))
         except OpedsError as error:
             self.spider.logger.error("the crawl's summary could not be written: %s", error)
             self.spider.troubles.append(f"the crawl's account could not be written: {error}")

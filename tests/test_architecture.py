@@ -19,19 +19,28 @@ NEVER = {
     "infra": {"spiders", "newsstand", "tests", "scrapy"},
     "newsstand": {"spiders", "tests", "scrapy"},
 }  # fmt: skip
-REPLICA = {"pages.py", "server.py", "site.py", "world.py", "__main__.py"}  # of newsstand: what imports nothing of ours
+REPLICA = {
+    "pages.py",
+    "past.py",
+    "public_archives.py",
+    "server.py",
+    "site.py",
+    "world.py",
+    "__main__.py",
+}  # of newsstand: what imports nothing of ours
 FLOORS = (  # of pipelines/: a folder or module imports from its own or what stands above it, never from a neighbour
     {"errors", "clock"},
     {"model", "settings"},
     {"versions", "sources", "copies"},
     {"extraction", "archive"},
+    {"past"},
     {"index"},
     {"ingestion", "catalogue"},
     {"audit"},
     {"jobs"},
     {"cli"},
 )
-SPIDERS_MAY = {"errors", "clock", "model", "settings", "sources", "extraction", "archive"}
+SPIDERS_MAY = {"errors", "clock", "model", "settings", "sources", "extraction", "archive", "past"}
 LATER = {"boto3", "botocore", "trafilatura", "deltalake", "pyarrow", "apprise"}  # slow: inside functions only
 ONLY = {  # one module knows each
     "boto3": {"archive/s3.py"},
@@ -40,7 +49,7 @@ ONLY = {  # one module knows each
     "cryptography": {"archive/signing.py"},
     "sqlalchemy": {"index/contents.py", "index/index.py", "index/sqlite.py", "index/tables.py", "index/update.py"},
     "deltalake": {"catalogue/delta.py"},
-    "rich": {"cli/progress.py", "cli/show.py", "cli/show_jobs.py"},
+    "rich": {"cli/progress.py", "cli/show.py", "cli/show_jobs.py", "cli/show_past.py"},
     "typer": {"cli/main.py"},
     "apprise": {"jobs/notify.py"},
 }

@@ -18,6 +18,8 @@ from tests.conftest import ROOT, Command
 DAGS = sorted(path.stem for path in (ROOT / "dags").glob("*.py"))
 CRAWLS = {"crawl_kjd": "site_kjd", "crawl_daum": "site_daum"}
 LOOKS = {"revisit_kjd": "site_kjd", "revisit_daum": "site_daum"}
+WIRING = {"crawl", "revisit", "crawl_and_ingest", "ask_for_months"}  # longer than a task may be
+ASKS = {f"ask_{name}": f"archive_{name}" for name in ("commoncrawl", "wayback")}
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +75,10 @@ def test_a_dags_manual_names_each_of_its_tasks(name: str, facts: dict[str, Any])
     told = facts["dags"][name]
     assert len(told["doc"].splitlines()[0]) < 120
     assert "if it fails" in told["doc"]
-    general = {task: re.sub(r"_(kjd|daum)$", "_<site>", task) for task in told["tasks"]}
+    general = {
+        task: re.sub(r"_(wayback|commoncrawl)$", "_<archive>", re.sub(r"_(kjd|daum)$", "_<site>", task))
+        for task in told["tasks"]
+    }
     missing = [task for task, said in general.items() if f"`{said}`" not in told["doc"]]
     assert not missing
 
@@ -101,7 +106,7 @@ def test_a_site_is_asked_by_one_crawl_at_a_time_whoever_asks(facts: dict[str, An
         for task, told in dag["tasks"].items()
         if told["pool"] != "default_pool"
     }
-    assert pools == {**CRAWLS, **LOOKS, "publish": "catalogue", "compact": "catalogue"}
+    assert pools == {**CRAWLS, **LOOKS, **ASKS, "publish": "catalogue", "compact": "catalogue"}
     assert {*pools.values()} == {*json.loads(POOLS.read_text())}
     sites = {source.name for source in load_sources().values() if source.is_crawled}
     assert {pool.removeprefix("site_") for pool in (*CRAWLS.values(), *LOOKS.values())} == sites, "a task for each site"
@@ -124,7 +129,7 @@ def test_the_pools_of_the_image_are_those_of_the_shipped_sources(opeds: Command)
 
 def test_only_crawls_go_where_the_crawlers_key_is(facts: dict[str, Any]) -> None:
     queues = {t: told["queue"] for dag in facts["dags"].values() for t, told in dag["tasks"].items()}
-    assert {task for task, queue in queues.items() if queue == "crawl"} == {*CRAWLS, *LOOKS}
+    assert {task for task, queue in queues.items() if queue == "crawl"} == {*CRAWLS, *LOOKS, *ASKS}
 
 
 def test_what_refused_us_is_not_asked_again(facts: dict[str, Any]) -> None:
@@ -163,7 +168,7 @@ def test_a_dag_file_only_wires(name: str) -> None:
     tree = ast.parse((ROOT / "dags" / f"{name}.py").read_text())
     tasks = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name != name]
     long = {task.name for task in tasks if len(ast.unparse(task).splitlines()) > 12}
-    assert long <= ({"read"} if name == "opeds_consumer_example" else {"crawl", "revisit", "crawl_and_ingest"})
+    assert long <= ({"read"} if name == "opeds_consumer_example" else WIRING)
 
 
 def test_the_manual_has_the_command_of_a_backfill() -> None:

@@ -225,6 +225,42 @@ def payload_digest_of(body: bytes) -> str:
     return payload_digest(body)
 
 
+WAY = "https://web.archive.org/web/20120103040506"
+TOOLBAR = b"<body><!-- BEGIN WAYBACK TOOLBAR INSERT -->"
+LINKED = b"<body><a href='/web/20120103040506/https://example.org/'>x</a>"
+
+
+@pytest.mark.parametrize("by_source_uri", [False, True])
+def test_a_copy_from_a_public_archive_is_filed_at_the_moment_of_its_capture(
+    folder: Settings, tmp_path: Path, by_source_uri: bool
+) -> None:
+    """As wget or Heritrix record a playback, and as cdx_toolkit does: it writes the moment of the download."""
+    recorder = Recorder()
+    url, more = (
+        (C_URL, ("WARC-Source-URI", f"{WAY}id_/{C_URL}")) if by_source_uri else (f"{WAY}id_/{C_URL}", ("X", "y"))
+    )
+    http = StatusAndHeaders("200 OK", [HTML, ("X-Invented", "tests")], protocol="HTTP/1.1")
+    recorder.write("response", url, page(prose(1)), "2026-11-20T00:00:00Z", http=http, headers=dict([more]))
+    recorder.page(C_URL, page([*prose(1), "One more sentence."]), "2024-06-20T00:00:00Z")
+    report = take(folder, saved(tmp_path, "a.warc.gz", recorder.bytes()))
+    assert verdicts(report) == ["NEW", "REVISED"]
+    assert [o.fetched_at for o in report.outcomes] == ["2012-01-03T04:05:06Z", "2024-06-20T00:00:00Z"]
+    assert {o.url for o in report.outcomes} == {C_URL}
+    assert verify(folder).faults == []
+
+
+@pytest.mark.parametrize("changed", [TOOLBAR, LINKED])
+def test_a_page_that_a_public_archive_changed_is_refused_with_that_reason(
+    folder: Settings, tmp_path: Path, changed: bytes
+) -> None:
+    recorder = Recorder()
+    recorder.page(f"{WAY}/{C_URL}", page(prose(1)).replace(b"<body>", changed), "2026-11-20T00:00:00Z")
+    report = take(folder, saved(tmp_path, "a.warc.gz", recorder.bytes()))
+    assert report.outcomes == []
+    (reason,) = report.skipped
+    assert "the archive changed the page" in reason
+
+
 def test_a_page_recorded_without_http_is_taken_as_it_is(folder: Settings, tmp_path: Path) -> None:
     recorder = Recorder()
     recorder.write("resource", C_URL, page(prose(1)), content_type="text/html")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from pipelines.archive.store import Store
 from pipelines.archive.warc import Exchange, page_file
 from pipelines.errors import AlreadyArchived
@@ -35,11 +37,15 @@ def _notes(article_id: str, exchange: Exchange, capture: Capture) -> dict[str, s
     """Return what the page's metadata record says of it: nothing of the run, so that a rerun gives the same file.
 
     Of a page that somebody else recorded also which record it was, its digest there, by which program, and what does
-    not fit.
+    not fit; of one from a public archive also from which, by which addresses, and when we got it.
     """
     notes = {"article_id": article_id, "payload_sha256": capture.payload_sha256}
     origin = exchange.origin
     if origin is not None:
         notes |= {"copied_from": origin.record_id, "copied_block_digest": origin.block_digest}
         notes |= {"copied_software": origin.software, "fault": origin.fault}
+    if exchange.retrieved is not None:
+        told = asdict(exchange.retrieved)
+        notes |= {"archive": told.pop("archive"), **{f"archive_{name}": value for name, value in told.items()}}
+        notes["fault"] = capture.doubt
     return notes

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from pipelines.archive.keys import crawl_key, period_key
 from pipelines.archive.manifests import RouteReport
 from pipelines.archive.record import to_json
 from pipelines.archive.store import Store
@@ -34,6 +35,9 @@ class Tried:
     capture_key: str = ""
     target: str = ""
     is_misled: bool = False  # the address led elsewhere, for the moment
+    asked: str = ""  # of a public archive: the address that was asked, or the row of its index for which nothing was
+    obtained_at: str = ""  # the same: when; `fetched_at` is when the archive captured the page
+    digest: str = ""  # the same: which digest its index states
     aliases: list[str] = field(default_factory=list)
 
 
@@ -71,13 +75,26 @@ class Summary:
     counts: dict[str, int] = field(default_factory=dict)
     troubles: dict[str, str] = field(default_factory=dict)  # by route or address: `busy` or `refused`
     bytes: int = 0  # received
+    archive: str = ""  # the public archive that was asked for `period`, a month; empty for a crawl of the source itself
+    period: str = ""
+    objects: dict[str, str] = field(
+        default_factory=dict
+    )  # SHA-256 by key: answers of its index, notes of pages asked for
     warc_sha256: str = ""  # of the crawl's WARC, which lies beside the summary; crawls before 2026-11-28 do not say it
+
+
+def account_key(summary: Summary, suffix: str = "json") -> str:
+    """Return the key of a crawl's summary, or of its WARC."""
+    if summary.archive:
+        return period_key(summary.source, summary.archive, summary.period, summary.run)
+    return crawl_key(summary.source, summary.until, summary.run, suffix)
 
 
 def summary_body(summary: Summary) -> bytes:
     """Return a summary as it lies in the bucket; what is empty of an address is left out."""
     data = asdict(summary)
     data["addresses"] = [{n: v for n, v in tried.items() if v or n == "url"} for tried in data["addresses"]]
+    data = {name: value for name, value in data.items() if value or name not in {"archive", "period", "objects"}}
     return to_json({"schema": CRAWL_SCHEMA, **data})
 
 

@@ -56,6 +56,31 @@ def crawl_key(source: str, until: str, run: str, suffix: str = "json") -> str:
     return f"crawls/{source}/{until}/{run}.{suffix}"
 
 
+def past_folder(source: str, archive: str, *names: str) -> str:
+    """Return the folder of what was asked of a public archive: `crawls/<source>/past/<archive>/<name>/…/`.
+
+    Below it: `<prefix8>/<month>/<page>.json.gz`, answers of its index; `asked/<month>/<moment>-<address8>.json`, what
+    came of each page asked for; `<month>/<run>.json`, the accounts.
+    """
+    return "".join(f"{part}/" for part in ("crawls", source, "past", archive, *names))
+
+
+def period_key(source: str, archive: str, month: str, run: str) -> str:
+    """Return the key of the account of a month that was asked of a public archive."""
+    return f"{past_folder(source, archive, month)}{run}.json"
+
+
+def is_account(key: str) -> bool:
+    """Whether a crawl's account lies at a key.
+
+    >>> keys = "crawls/kjd/2026-06-01/x", "crawls/kjd/past/wayback/2004-12/x", "crawls/kjd/past/wayback/asked/2004-12/x"
+    >>> [is_account(f"{key}.json") for key in keys]
+    [True, True, False]
+    """
+    parts = key.split("/")
+    return key.endswith(".json") and len(parts) == (6 if parts[2:3] == ["past"] else 4)
+
+
 def report_key(moment: datetime, token: str) -> str:
     """Return the key of what an audit found: `verified/<moment>-<token>.json`; keys sort by time."""
     return f"verified/{stamp(moment)}-{token}.json"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from hashlib import sha256
 from typing import Any
 
-from pipelines.archive.keys import manifest_key
+from pipelines.archive.keys import manifest_key, number_in
 from pipelines.archive.record import to_json
 from pipelines.archive.store import Store, read_many
 from pipelines.errors import MALFORMED, AlreadyArchived, DamagedObject, NotArchived
@@ -129,7 +129,7 @@ class Manifest:
 
     run: str
     part: str
-    day: str
+    day: str  # empty where there is a `period`
     logged_at: str
     crawls: tuple[str, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
@@ -139,6 +139,7 @@ class Manifest:
     anchor: Anchor | None = None
     files: tuple[SourceFile, ...] = ()
     signature: Signature | None = None
+    period: str = ""  # the month that was asked of a public archive
     sha256: str = field(default="", compare=False)
     schema: str = field(default=MANIFEST_SCHEMA, compare=False)
 
@@ -183,6 +184,12 @@ def manifest_at(store: Store, seq: int) -> Manifest:
     return parse_manifest(seq, store.read(manifest_key(seq)))
 
 
+def numbered(store: Store, seqs: Iterable[int]) -> Iterator[Manifest]:
+    """Yield the manifests of these numbers, in their order."""
+    for key, body in read_many(store, [manifest_key(seq) for seq in sorted(seqs)]):
+        yield parse_manifest(number_in(key), body)
+
+
 def closing_digest(closing: Closing) -> str:
     """Return a digest of what a closing says of its day, without what one look alone counted."""
     told = {name: value for name, value in asdict(closing).items() if name not in {"routes", "counts"}}
@@ -204,7 +211,7 @@ def read_log(store: Store, after: int = 0) -> Iterator[tuple[int, Manifest]]:
 def _plain(manifest: Manifest) -> dict[str, Any]:
     data = {name: value for name, value in asdict(manifest).items() if name not in {"sha256", "schema"}}
     data["digests"] = dict(manifest.digests)
-    for name in ("anchor", "files", "signature"):
+    for name in ("anchor", "files", "signature", "period"):
         if not data[name]:
             del data[name]
     data["outcomes"] = [_plain_outcome(outcome) for outcome in data["outcomes"]]
@@ -272,6 +279,7 @@ def _manifest(body: bytes) -> Manifest:
         anchor=Anchor(**anchor) if anchor else None,
         files=tuple(SourceFile(**{**one, "captures": tuple(one["captures"])}) for one in data.get("files", ())),
         signature=Signature(**signature) if signature else None,
+        period=data.get("period", ""),
         sha256=sha256(body).hexdigest(),
         schema=data["schema"],
     )

@@ -61,6 +61,26 @@ class Origin:
 
 
 @dataclass(frozen=True)
+class Retrieved:
+    """Where an exchange comes from that a public web archive recorded: which archive, what we asked it for, from which
+    of its addresses the page came, when (ISO 8601, UTC), the digest that its index states, and whether our bytes have
+    it (`yes`, `no`, or `unknown` where codings hide it).
+    """
+
+    archive: str
+    asked: str
+    address: str
+    obtained_at: str
+    digest: str = ""
+    digest_fits: str = "unknown"
+
+    @property
+    def fault(self) -> str:
+        """What does not fit, as a sentence, or nothing."""
+        return "the page is not what the public archive's index says" if self.digest_fits == "no" else ""
+
+
+@dataclass(frozen=True)
 class Exchange:
     """A request and its response as they went over the wire; `body` is still coded as sent.
 
@@ -81,6 +101,7 @@ class Exchange:
     recorded: bytes = b""
     request: bytes = b""
     origin: Origin | None = None
+    retrieved: Retrieved | None = None
 
     def header(self, name: str) -> str:
         """Return the first header of that name, or an empty string."""
@@ -91,9 +112,11 @@ def capture_of(exchange: Exchange) -> Capture:
     """Return the capture of an exchange: its payload without any coding."""
     found = undone(exchange.body, exchange.headers, MAX_PAYLOAD)
     cut = exchange.truncated or found.fault
-    doubt = exchange.origin.fault if exchange.origin else ""
+    doubt = (exchange.origin.fault if exchange.origin else "") or (
+        exchange.retrieved.fault if exchange.retrieved else ""
+    )
     when = exchange.fetched_at.astimezone(UTC)
-    via = BY_FILE if exchange.origin else ""
+    via = exchange.retrieved.archive if exchange.retrieved else BY_FILE if exchange.origin else ""
     return Capture(exchange.url, when, exchange.status, exchange.headers, found.body, cut, doubt, via)
 
 
@@ -103,7 +126,8 @@ def capture_of(exchange: Exchange) -> Capture:
 def page_file(exchange: Exchange, notes: Mapping[str, str]) -> bytes:
     """Return one page as a WARC file: response, request where one is known, metadata (`notes` as fields), each its own
     gzip member."""
-    asked = [_request(exchange)] if exchange.request or exchange.origin is None else []
+    is_ours = exchange.origin is None and exchange.retrieved is None
+    asked = [_request(exchange)] if exchange.request or is_ours else []
     return b"".join(_members([_response(exchange), *asked, _metadata(exchange, notes)]))
 
 
@@ -372,6 +396,15 @@ def read_capture(body: bytes, key: str) -> Capture:
     return _page_in(_sound(BytesIO(body), key), key)[0]
 
 
+def retrieval_of(body: bytes, key: str) -> Retrieved | None:
+    """Return from where a public archive's page in one of our page files comes; None for any other page."""
+    notes = _page_in(_sound(BytesIO(body), key), key)[1]
+    if "archive" not in notes:
+        return None
+    told = (notes.get(f"archive_{name}", "") for name in ("asked", "address", "obtained_at", "digest", "digest_fits"))
+    return Retrieved(notes["archive"], *told)
+
+
 def examined_capture(body: bytes, key: str) -> tuple[Capture, list[str]]:
     """Return the capture in one of our page files, and what does not fit within the file; raise `UnreadableWarc`."""
     found = list(_sound(BytesIO(body), key))
@@ -398,7 +431,7 @@ def _page_in(found: Iterable[Record], key: str) -> tuple[Capture, dict[str, str]
             notes = _notes(record)
     if capture is None:
         raise UnreadableWarc(f"{key} holds no response")
-    via = BY_FILE if "copied_from" in notes or "copied_software" in notes else ""
+    via = notes.get("archive") or (BY_FILE if "copied_from" in notes or "copied_software" in notes else "")
     return replace(capture, doubt=notes.get("fault", ""), via=via), notes
 
 

@@ -7,16 +7,21 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pipelines.archive.crawl_summary import Summary, parse_summary
-from pipelines.archive.keys import crawl_key
+from pipelines.archive.crawl_summary import Summary, account_key, parse_summary
 from pipelines.archive.store import Store
 from pipelines.archive.warc import damaged
 from pipelines.audit.findings import Findings
 from pipelines.audit.log import Named
 from pipelines.audit.objects import CHANGED
 from pipelines.errors import DamagedObject, NotArchived, UnreadableWarc
+from pipelines.past.stored import parse_answer, parse_note
 
-CRAWL_SHAPE = re.compile(r"crawls/[a-z0-9_]+/\d{4}-\d{2}-\d{2}/[A-Za-z0-9._-]+?\.(json|warc\.gz)")
+CRAWL_SHAPE = re.compile(
+    r"crawls/[a-z0-9_]+/(\d{4}-\d{2}-\d{2}/[A-Za-z0-9._-]+?\.(json|warc\.gz)|past/[a-z]+/\d{4}-\d{2}/[A-Za-z0-9._-]+?\.json)"
+)
+PAST_SHAPE = re.compile(  # answers of a public archive's index, and notes of what was asked of it
+    r"crawls/[a-z0-9_]+/past/[a-z]+/([0-9a-f]{8}/\d{4}-\d{2}/\d{4,}\.json\.gz|asked/\d{4}-\d{2}/\d{14}-[0-9a-f]{8}\.json)"
+)
 WAITS = "waits to be ingested: `opeds ingest --crawls`, or `opeds upkeep` once it is a day old"
 CUT_OFF = "has no account beside it: the crawl was cut off"
 
@@ -30,12 +35,15 @@ class Crawls:
     named: Callable[[str], Named | None]
     findings: Findings
     waiting_captures: set[str] = field(default_factory=set)
+    digests: dict[str, str] = field(default_factory=dict)  # of answers and notes, by key
 
     def examine(self, chosen: Callable[[str], bool]) -> None:
         """Examine the chosen ones; those that no manifest names are read in any case."""
         self.findings.there["crawls"] += len(self.keys)
-        for key in sorted(self.keys):
-            if not CRAWL_SHAPE.fullmatch(key):
+        for key in sorted(self.keys, key=lambda key: (PAST_SHAPE.fullmatch(key) is None, key)):  # accounts behind them
+            if PAST_SHAPE.fullmatch(key):
+                self.findings.guarded("crawl", key, lambda k=key: self._examine_past(k))  # type: ignore[misc]
+            elif not CRAWL_SHAPE.fullmatch(key):
                 self.findings.fault("foreign", key, "is no crawl's account and no crawl's WARC")
             elif key.endswith(".json"):
                 if self.named(key) is None or chosen(key):
@@ -58,15 +66,40 @@ class Crawls:
         except DamagedObject as error:
             self.findings.fault("crawl", key, str(error))
             return
-        if crawl_key(summary.source, summary.until, summary.run) != key:
+        if account_key(summary) != key:
             self.findings.fault("crawl", key, "is the account of another crawl than its key says")
         if named is None:
             self.findings.note("crawl", key, WAITS)
             self.waiting_captures |= {tried.capture_key for tried in summary.addresses if tried.capture_key}
-        self._examine_warc(summary)
+        if summary.archive:
+            self._examine_objects(summary)
+        else:
+            self._examine_warc(summary)
+
+    def _examine_past(self, key: str) -> None:
+        """Examine an answer of an index or a note: that it can be read; accounts say which digest it has."""
+        try:
+            body = self.store.read(key)
+        except NotArchived:
+            return
+        self.findings.verified["crawls"] += 1
+        try:
+            (parse_answer if key.endswith(".gz") else parse_note)(key, body)
+        except DamagedObject as error:
+            self.findings.fault("crawl", key, str(error))
+        else:
+            self.digests[key] = hashlib.sha256(body).hexdigest()
+
+    def _examine_objects(self, summary: Summary) -> None:
+        """Compare what a month's account says of the answers and notes that it is made of."""
+        for key, digest in sorted(summary.objects.items()):
+            if key not in self.keys:
+                self.findings.fault("crawl", key, f"not there, though {account_key(summary)} names it")
+            elif self.digests.get(key, digest) != digest:
+                self.findings.fault("crawl", key, CHANGED)
 
     def _examine_warc(self, summary: Summary) -> None:
-        key = crawl_key(summary.source, summary.until, summary.run, "warc.gz")
+        key = account_key(summary, "warc.gz")
         try:
             body = self.store.read(key)
         except NotArchived:

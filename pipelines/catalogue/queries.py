@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from pipelines.archive import manifests
 from pipelines.archive.store import open_store
@@ -182,6 +182,8 @@ def days(settings: Settings) -> list[Row]:
     found: dict[str, Row] = {}
     read: dict[str, set[str]] = {}
     for row in rows:
+        if row.get("period"):
+            continue
         day = found.setdefault(
             row["day"],
             {"day": row["day"], "complete": None, "missing": [], "outcomes": {}, "set_aside": set(), "runs": set()},
@@ -200,6 +202,31 @@ def days(settings: Settings) -> list[Row]:
     return [
         {**day, "set_aside": sorted(day["set_aside"]), "runs": len(day["runs"])} for _, day in sorted(found.items())
     ]
+
+
+def periods(settings: Settings) -> list[Row]:
+    """Return what is known from public archives: a row for each source, archive and year, with how many months were
+    asked for and what their last looks counted. None of them is ever complete."""
+    store = open_store(settings)
+    rows = query_table(settings, "runs", "SELECT * FROM t ORDER BY seq")
+    closed = manifests.numbered(
+        store, (row["seq"] for row in rows if row.get("period") and row["complete"] is not None)
+    )
+    behind = (manifest for _, manifest in manifests.read_log(store, rows[-1]["seq"] if rows else 0))
+    last: dict[tuple[str, str, str], dict[str, int]] = {}
+    for manifest in chain(closed, behind):
+        if manifest.period and manifest.closing:
+            key = (manifest.closing.sources[0], manifest.part.split("-")[2], manifest.period)
+            last[key] = dict(manifest.closing.counts)
+    found: dict[tuple[str, str, str], Row] = {}
+    for (source, archive, period), counts in sorted(last.items()):
+        row = found.setdefault(
+            (source, archive, period[:4]), {"source": source, "archive": archive, "year": period[:4]}
+        )
+        row["months"] = row.get("months", 0) + 1
+        for name, count in counts.items():
+            row[name] = row.get(name, 0) + count
+    return list(found.values())
 
 
 def open_days(rows: Sequence[Row], first: date, last: date) -> list[str]:

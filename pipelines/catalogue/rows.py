@@ -166,6 +166,7 @@ def run_row(seq: int, manifest: manifests.Manifest) -> Row:
         "run": manifest.run,
         "part": manifest.part,
         "day": manifest.day,
+        "period": manifest.period,
         "logged_at": _moment(manifest.logged_at),
         "complete": closing.complete if closing else None,
         "whole": list(closing.whole) if closing else None,
@@ -188,7 +189,7 @@ def sighting_rows(seq: int, manifest: manifests.Manifest) -> list[Row]:
             "article_id": o.article_id,
             "content16": o.content16,
             "fetched_at": _moment(o.fetched_at),
-            "obtained_at": _moment(manifest.logged_at if o.via else o.fetched_at),
+            "obtained_at": _moment(o.obtained_at or (manifest.logged_at if o.via else o.fetched_at)),
             "seq": seq,
             "via": o.via or BY_CRAWL,
         }

@@ -95,7 +95,8 @@ RUN_COLUMNS: Said = {
     "seq": "number of the manifest in runs/",
     "run": "name of the run",
     "part": "part of the run",
-    "day": "the day in Seoul that it is about",
+    "day": "the day in Seoul that it is about; empty where there is a period",
+    "period": "the month that a public archive was asked about, else empty",
     "logged_at": "when it was logged (UTC)",
     "complete": "of a closing: whether nothing of the day is missing",
     "whole": "of a closing: the sources of which nothing is missing",
@@ -111,7 +112,7 @@ SIGHTING_COLUMNS: Said = {
     "fetched_at": "when it was served so (UTC)",
     "obtained_at": "when it came to this archive (UTC)",
     "seq": "number of the manifest in runs/ that says so",
-    "via": "how it came: crawl, or file for a WARC of somebody else",
+    "via": "how it came: crawl, file for a WARC of somebody else, or the name of a public archive",
 }
 
 

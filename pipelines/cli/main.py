@@ -110,6 +110,73 @@ def ingest_command(
         raise SystemExit(1)
 
 
+Month = Annotated[str, typer.Option(help="A month: 2004-12.")]
+
+
+@app.command("past")
+def past_command(
+    source: Annotated[str, typer.Argument(help="The source: kjd.")],
+    since: Month = "",
+    until: Month = "",
+    archive: Annotated[str, typer.Option("--from", help="The public archive: wayback or commoncrawl.")] = "wayback",
+    plan: Annotated[bool, typer.Option("--plan", help="Ask the index alone; say what would be fetched.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all-captures", help="One capture for each digest: corrections too.  [default: the first]")
+    ] = False,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Ask the index anew for these months.")] = False,
+    limit: Annotated[int, typer.Option("--limit", min=0, help="Fetch so many pages at most.  [default: all]")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Archive the past from a public web archive, month by month.
+
+    Each op-ed as it was served when the archive captured it, under the moment of that capture. Where an address tells
+    the month of publication, months are those; else those of the capture. May be stopped and run again at any time: it
+    goes on where it was, and asks for nothing twice. Ends with 1 when the archive sent us away. docs/the-past.md says
+    what it proves, and how long it takes.
+    """
+    from pipelines.archive.embedded import reachable
+    from pipelines.cli.progress import Watcher
+    from pipelines.cli.show_past import print_past, print_plan
+    from pipelines.jobs.past import AskedPast, checked, plan_past, run_past
+
+    if not since:
+        raise WrongUsage("--since is needed: the first month, as 2004-01")
+    asked = AskedPast(source, archive, since, until or since, every, refresh, limit)
+    settings = read_settings()
+    public, _ = checked(settings, asked)
+    if not public.loopback:
+        check_contact(settings)
+    settings = reachable(settings)
+    with Watcher(quiet=as_json) as watcher:
+        environment = crawling(settings)
+        if plan:
+            found = plan_past(settings, asked, environment, watcher.progress)
+        else:
+            report = run_past(settings, asked, environment, watcher.progress)
+    if plan:
+        return print_plan(found, public, as_json)
+    print_past(report, settings, asked, as_json)
+    if report.failures:
+        raise SystemExit(1)
+    return None
+
+
+@app.command("renumbered")
+def renumbered_command(
+    source: Annotated[str, typer.Argument(help="The source.")] = "kjd",
+    as_json: Json = False,
+) -> None:
+    """List which op-eds are known under an old and a new number of the newspaper, and which are not.
+
+    One op-ed by its text, by a redirect, or by headline and day.
+    """
+    from pipelines.archive.identity import reach_existing
+    from pipelines.cli.show_past import print_renumbered
+    from pipelines.jobs.past import renumbered
+
+    print_renumbered(renumbered(reach_existing(read_settings()), source), as_json)
+
+
 @app.command("upkeep")
 def upkeep_command(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be ingested; write nothing.")] = False,
@@ -311,16 +378,19 @@ def status_command(as_json: Json = False) -> None:
     from pipelines.archive.identity import reach_existing
     from pipelines.archive.store import open_store
     from pipelines.audit.reports import last_reports
-    from pipelines.catalogue.queries import days, drifted
+    from pipelines.catalogue.queries import days, drifted, periods
     from pipelines.cli.show import print_audits, print_days, print_drift
+    from pipelines.cli.show_past import print_periods
 
     settings = reach_existing(read_settings())
     rows, found, audits = days(settings), drifted(settings), last_reports(open_store(settings))
+    past = periods(settings)
     if as_json:
-        told = [*rows, *({"drift": asdict(finding)} for finding in found)]
+        told = [*rows, *({"drift": asdict(finding)} for finding in found), *({"past": row} for row in past)]
         told += [{"verified": asdict(audit)} for audit in audits]
         return print_json(told or [{"done": {"days": 0}}])
-    print_days(rows, settings)
+    print_days(rows, settings, is_empty=not past)
+    print_periods(past)
     print_drift(found)
     print_audits(audits)
 
@@ -439,13 +509,18 @@ app.add_typer(airflow_app, name="airflow")
 
 @airflow_app.command("pools")
 def airflow_pools() -> None:
-    """Print the pools that the DAGs need, for `airflow pools import FILE`: one for each site, one for the catalogue."""
+    """Print the pools that the DAGs need, for `airflow pools import FILE`: sites, archives, the catalogue."""
     from pipelines.sources import load_sources
+    from pipelines.sources.public import load_archives
 
     told = {
         f"site_{s.name}": {"slots": 1, "description": f"one crawl at a time of {s.hosts[0]}, over all DAGs"}
         for s in load_sources(read_settings().sources).values()
         if s.is_crawled
+    }
+    told |= {
+        f"archive_{name}": {"slots": 1, "description": f"one request at a time to {archive.title}"}
+        for name, archive in load_archives(read_settings().sources).items()
     }
     told["catalogue"] = {"slots": 1, "description": "one publisher at a time"}
     print(json.dumps({name: {**pool, "include_deferred": False} for name, pool in sorted(told.items())}, indent=2))

@@ -165,11 +165,11 @@ def _changed(version: dict[str, Any]) -> str:
     return f"{kind}: {came} words new, {went} gone" if came or went else kind
 
 
-def print_days(rows: Sequence[dict[str, Any]], settings: Settings) -> None:
-    """Print the calendar, gaps between days included."""
+def print_days(rows: Sequence[dict[str, Any]], settings: Settings, is_empty: bool = True) -> None:
+    """Print the calendar, gaps between days included; where no day was looked at, whether the archive `is_empty`."""
     console.print(f"[bold]{shown(settings.archive)}[/]{' at ' + settings.endpoint if settings.endpoint else ''}")
     if not rows:
-        console.print(NO_CATALOGUE)
+        console.print(NO_CATALOGUE if is_empty else "no day was looked at yet: `opeds run --day 2026-06-01`")
         return
     print_calendar({date.fromisoformat(row["day"]): row["complete"] for row in rows})
     picked = [*[row for row in rows[:-LAST_DAYS] if row["complete"] is False][-LAST_DAYS:], *rows[-LAST_DAYS:]]

@@ -28,6 +28,7 @@ from pipelines.index.tables import (
     DAY,
     FORMERLY,
     INDEXED_TEXT,
+    LINK,
     MATCH,
     META,
     MISSED,
@@ -41,12 +42,13 @@ from pipelines.index.tables import (
 from pipelines.index.update import apply_manifest
 from pipelines.model import Match, Outcome, Overlap
 from pipelines.settings import Settings
+from pipelines.sources.addresses import numbering
 from pipelines.versions import SeenContent
 
 COMMON = 30  # groups; a shingle found in more of them is template
 MIN_SHARED_HASHES = 2
 CANDIDATE_GROUPS = 10
-INDEX_SCHEMA = "5"  # of the tables; raise it whenever they change, and every index is made anew when it is opened next
+INDEX_SCHEMA = "6"  # of the tables; raise it whenever they change, and every index is made anew when it is opened next
 LOCK = 6_170_531  # any number that nobody else takes: of the lock under which PostgreSQL is written
 SCRATCH = "sqlite://"  # an index in memory
 FOREIGN = "OPEDS_INDEX belongs to another archive; name an empty database, or the archive it was made for"
@@ -92,6 +94,14 @@ class ArticleState:
     aliases: tuple[str, ...]
     when: str
     matches: tuple[tuple[str, Match, str], ...]  # (own content16, the other, when that was published)
+
+
+@dataclass(frozen=True, slots=True)
+class Renumbered:
+    """The old numbers of a source that are known under a new one, each with that and why; and those that are not."""
+
+    found: tuple[tuple[str, str, tuple[str, ...]], ...]
+    not_found: tuple[str, ...]
 
 
 class Index:
@@ -373,6 +383,34 @@ class Index:
         with self._connection() as c:
             rows = c.execute(sa.select(ARTICLE.c.article_id, ARTICLE.c.source, PUBLISHED_OR_SEEN, ARTICLE.c.oped_id))
             return {row[0]: Grouped(*row) for row in rows}
+
+    def renumbered(self, source: str, current: str) -> Renumbered:
+        """Return which articles of a source are known under a number of the series `current` too, and which are not.
+
+        Those of one op-ed are: by their text, by a redirect, or by headline and day.
+        """
+        with self._connection() as c:
+            query = sa.select(ARTICLE.c.article_id, ARTICLE.c.oped_id).where(ARTICLE.c.source == source)
+            places = dict(c.execute(query.order_by(ARTICLE.c.article_id)).tuples().all())
+            linked = [(row.one, row.two, row.why) for row in c.execute(sa.select(LINK))]
+            matched = [(row.one, row.two, "text") for row in c.execute(sa.select(MATCH.c.one, MATCH.c.two))]
+        by_group: dict[str, list[str]] = {}
+        for article_id, oped_id in places.items():
+            by_group.setdefault(oped_id or article_id, []).append(article_id)
+        whys: dict[tuple[str, str], set[str]] = {}
+        for one, two, why in (*linked, *matched):
+            whys.setdefault((min(one, two), max(one, two)), set()).add(why)
+        found, not_found = [], []
+        for members in by_group.values():
+            new = [name for name in members if numbering(name) == current]
+            for old in (name for name in members if numbering(name) != current):
+                told = {name: whys.get((min(old, name), max(old, name)), set()) for name in new}
+                if new:
+                    best = max(new, key=lambda name: (len(told[name]), name))
+                    found.append((old, best, tuple(sorted(told[best])) or ("another place",)))
+                else:
+                    not_found.append(old)
+        return Renumbered(tuple(sorted(found)), tuple(sorted(not_found)))
 
     def pairs(self) -> Iterator[tuple[str, str, Overlap]]:
         """Yield every two articles that share text, with their overlap."""

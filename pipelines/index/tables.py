@@ -91,6 +91,19 @@ MATCH = sa.Table(
     sa.Column("two16", sa.Text, primary_key=True),
     sa.Column("overlap", sa.JSON, nullable=False),
 )
+TITLED = sa.Table(  # the newspaper's own articles by headline and day: versions.title16
+    "titled",
+    META,
+    sa.Column("article_id", sa.Text, primary_key=True),
+    sa.Column("title16", sa.Text, primary_key=True, index=True),
+)
+LINK = sa.Table(  # two of the newspaper's own numbers that are one op-ed, whatever their texts say
+    "link",
+    META,
+    sa.Column("one", sa.Text, primary_key=True),
+    sa.Column("two", sa.Text, primary_key=True, index=True),
+    sa.Column("why", sa.Text, primary_key=True),  # redirect or headline
+)
 PART = sa.Table(
     "part",
     META,

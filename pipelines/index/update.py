@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from itertools import combinations
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,16 +25,18 @@ from pipelines.index.tables import (
     DAY,
     FORMERLY,
     INDEXED_TEXT,
+    LINK,
     MATCH,
     MISSED,
     PART,
     SIGHTING,
     STATE,
+    TITLED,
     in_portions,
     insert,
 )
 from pipelines.model import CONTENT, MISLED, Match, Outcome, Overlap, Verdict
-from pipelines.sources.addresses import split_id
+from pipelines.sources.addresses import numbering, split_id
 
 Pair = tuple[str, str]
 SETTLING = timedelta(hours=20)  # between two looks that find nothing: a daily one an hour early counts
@@ -70,12 +73,12 @@ def apply_manifest(c: sa.Connection, seq: int, manifest: Manifest, own: Containe
     _apply_contents(c, seq, manifest, told, before, own)
     for outcome in manifest.outcomes:
         _apply_other(c, seq, outcome)
-    touched = {o.article_id for o in manifest.outcomes if o.article_id}
+    touched = {o.article_id for o in manifest.outcomes if o.article_id} | _link(c, manifest, own)
     _settle_gone(c, seq, touched)
     touched |= {match.article_id for o in manifest.outcomes for match in o.matches}
     _regroup(c, seq, touched)
     insert(c, CRAWL, [{"key": key, "sha256": digests.get(key)} for key in manifest.crawls])
-    if manifest.closing:
+    if manifest.closing and not manifest.period:
         said, unproved = closing_digest(manifest.closing), bool(manifest.closing.unproved)
         about = {"day": manifest.day, "sources": " ".join(sorted(manifest.closing.sources))}
         c.execute(sa.delete(DAY).where(DAY.c.day == about["day"], DAY.c.sources == about["sources"]))
@@ -254,6 +257,29 @@ def _apply_other(c: sa.Connection, seq: int, o: Outcome) -> None:
         insert(c, MISSED, [_look(o, gone=False)])
 
 
+def _link(c: sa.Connection, manifest: Manifest, own: Container[str]) -> set[str]:
+    """Note which of the newspaper's numbers are one op-ed by a redirect, or by headline and day; return those articles.
+
+    Only numbers of different kinds: the newspaper renumbered its pages, and one series has no op-ed twice.
+    """
+    titled = {(o.article_id, o.title16) for o in manifest.outcomes if o.title16 and split_id(o.article_id)[0] in own}
+    insert(c, TITLED, [{"article_id": article_id, "title16": title} for article_id, title in sorted(titled)])
+    by_title: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for some in in_portions({title for _, title in titled}):
+        for row in c.execute(sa.select(TITLED).where(TITLED.c.title16.in_(some))):
+            by_title[split_id(row.article_id)[0], row.title16].add(row.article_id)
+    pairs = {(one, two, "headline") for ids in by_title.values() for one, two in combinations(sorted(ids), 2)}
+    led = {(o.article_id, o.target) for o in manifest.outcomes if o.verdict is Verdict.ALIAS and o.article_id}
+    pairs |= {(min(pair), max(pair), "redirect") for pair in led if all(split_id(one)[0] in own for one in pair)}
+    linked = [
+        (one, two, why)
+        for one, two, why in pairs
+        if split_id(one)[0] == split_id(two)[0] and numbering(one) != numbering(two)
+    ]
+    insert(c, LINK, [{"one": one, "two": two, "why": why} for one, two, why in sorted(linked)])
+    return {name for one, two, _ in linked for name in (one, two)}
+
+
 def _look(o: Outcome, gone: bool) -> dict[str, Any]:
     return {"article_id": o.article_id, "seen_at": o.fetched_at, "gone": gone, "final": FINAL in o.reasons}
 
@@ -305,7 +331,8 @@ def _united(c: sa.Connection, touched: set[str]) -> tuple[dict[str, sa.Row[Any]]
     frontier = touched | _grouped(c, {row.oped_id for row in known.values() if row.oped_id})
     while frontier:
         matches = [row for some in in_portions(frontier) for row in c.execute(_matches_of(some))]
-        missing = (frontier | {a for m in matches for a in (m.one, m.two)}) - known.keys()
+        links = [row for some in in_portions(frontier) for row in c.execute(_links_of(some))]
+        missing = (frontier | {a for m in (*matches, *links) for a in (m.one, m.two)}) - known.keys()
         known |= {row.article_id: row for row in _articles(c, missing)}
         members |= {a: known[a] for a in frontier if a in known}
         for m in matches:
@@ -313,6 +340,10 @@ def _united(c: sa.Connection, touched: set[str]) -> tuple[dict[str, sa.Row[Any]]
             if one is not None and two is not None and unites(_side(one), _side(two), Overlap(**m.overlap)):
                 united[m.one].add(m.two)
                 united[m.two].add(m.one)
+        for link in links:
+            if link.one in known and link.two in known:
+                united[link.one].add(link.two)
+                united[link.two].add(link.one)
         frontier = {other for a in frontier for other in united[a]} - members.keys()
     return members, united
 
@@ -336,6 +367,10 @@ def _when(row: sa.Row[Any]) -> str:
 def _articles(c: sa.Connection, ids: Iterable[str]) -> Iterator[sa.Row[Any]]:
     for some in in_portions(ids):
         yield from c.execute(sa.select(ARTICLE).where(ARTICLE.c.article_id.in_(some)))
+
+
+def _links_of(ids: Sequence[str]) -> sa.Select[Any]:
+    return sa.select(LINK).where(sa.or_(LINK.c.one.in_(ids), LINK.c.two.in_(ids)))
 
 
 def _matches_of(ids: Sequence[str]) -> sa.Select[Any]:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from pipelines.clock import iso, iso_exact
+from pipelines.clock import day_in_seoul, iso, iso_exact
 from pipelines.extraction.quality import NOT_OPINION
 from pipelines.ingestion.load import known_content, outdated
 from pipelines.ingestion.read import ReadPage
 from pipelines.model import Article, Outcome, Sighting, Verdict
-from pipelines.versions import SeenContent, verdict
+from pipelines.versions import SeenContent, title16, verdict
 
 History = tuple[SeenContent, ...]  # the sightings of one article, in the order of capture
 
@@ -70,6 +70,7 @@ def _archived(outcome: Outcome, page: ReadPage, same_rules: Iterable[SeenContent
     """Return the decision for a page that is accepted; a text that is archived already creates nothing."""
     article = page.article
     outcome = replace(outcome, reasons=article.reasons, published_at=_published(article), listed=is_listed(article))
+    outcome = replace(outcome, title16=_title16(article))
     if any(step.content16 == page.content16 for step in same_rules):
         return Decision(outcome)
     return Decision(replace(outcome, record_key=page.object_key), page)
@@ -100,6 +101,7 @@ def re_extract(
             _published(page.article),
             is_listed(page.article),
             was=step.content16,
+            title16=_title16(page.article),
         )
         decisions.append(Decision(outcome, page))
     return decisions, history
@@ -136,8 +138,13 @@ def outcome_of(sighting: Sighting, verdict_: Verdict, **more: object) -> Outcome
         routes=sighting.routes,
         aliases=sighting.aliases,
         via=sighting.via,
+        obtained_at=sighting.obtained_at,
     )
     return replace(outcome, **more)  # type: ignore[arg-type]
+
+
+def _title16(article: Article) -> str:
+    return title16(article.headline, day_in_seoul(article.published_at, article.published_day))
 
 
 def _published(article: Article) -> str:

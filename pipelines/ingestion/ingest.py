@@ -43,6 +43,7 @@ class Part:
     logged_at: str
     crawls: tuple[str, ...] = ()
     files: tuple[manifests.SourceFile, ...] = ()
+    period: str = ""  # the month, of a part that came from a public archive; then there is no day
 
     @classmethod
     def of_today(cls, run: str, name: str) -> Self:
@@ -193,7 +194,7 @@ def log_part(archive: Archive, part: Part, outcomes: Iterable[Outcome]) -> None:
     came = tuple(sorted({o.capture_key for o in told if o.capture_key and o.via}))
     files = tuple(replace(file, captures=came) for file in part.files)
     made = manifests.Manifest(part.run, part.name, part.day, part.logged_at, part.crawls, told, files=files)
-    commit(archive, made)
+    commit(archive, replace(made, period=part.period))
 
 
 def ingest_orphans(archive: Archive, part: Part, keys: Iterable[str], on_outcome: OnOutcome) -> list[Outcome]:

@@ -75,13 +75,16 @@ def raise_if_failed(summary: Summary) -> Summary:
     return summary
 
 
-def sightings(addresses: Iterable[Tried]) -> tuple[list[Sighting], list[Outcome]]:
-    """Return the sightings of a crawl at these addresses, and the outcomes of the addresses that gave no page."""
+def sightings(addresses: Iterable[Tried], via: str = "") -> tuple[list[Sighting], list[Outcome]]:
+    """Return the sightings of a crawl at these addresses, and the outcomes of the addresses that gave no page.
+
+    `via` is the public archive that was asked, if any.
+    """
     tried = list(addresses)
-    return [_sighting(t) for t in tried if t.capture_key], [_outcome(t) for t in tried if not t.capture_key]
+    return [_sighting(t, via) for t in tried if t.capture_key], [_outcome(t, via) for t in tried if not t.capture_key]
 
 
-def _sighting(tried: Tried) -> Sighting:
+def _sighting(tried: Tried, via: str) -> Sighting:
     return Sighting(
         tried.article_id,
         tried.url,
@@ -89,10 +92,12 @@ def _sighting(tried: Tried) -> Sighting:
         tried.capture_key,
         tuple(tried.routes),
         tuple(tried.aliases),
+        via,
+        tried.obtained_at,
     )
 
 
-def _outcome(tried: Tried) -> Outcome:
+def _outcome(tried: Tried, via: str) -> Outcome:
     verdict = RESULTS.get(tried.result, Verdict.FAILED)
     reason = tried.reason or ("" if tried.result else "not asked for: the crawl ended before")
     return Outcome(
@@ -104,6 +109,8 @@ def _outcome(tried: Tried) -> Outcome:
         reasons=(*((reason,) if reason else ()), *((MISLED,) if tried.is_misled else ())),
         routes=tuple(tried.routes),
         aliases=tuple(tried.aliases),
+        via=via,
+        obtained_at=tried.obtained_at,
     )
 
 

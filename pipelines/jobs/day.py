@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
 from pipelines.archive import manifests
-from pipelines.archive.crawl_summary import Summary, Tried, parse_summary
-from pipelines.archive.keys import captures_prefix, crawl_key
+from pipelines.archive.crawl_summary import Summary, Tried, account_key, parse_summary
+from pipelines.archive.keys import captures_prefix, is_account
 from pipelines.archive.store import read_many, threads
 from pipelines.clock import SEOUL, iso, now, today
 from pipelines.errors import DamagedObject
@@ -27,6 +27,7 @@ WEEKS = 8  # the same weekdays before a day: they say what it usually brings
 USUAL = 4  # of those weeks must have brought something; fewer do not make it usual
 UNKNOWN_NAMED = 3  # addresses that a sentence names
 WHOLE = Shard()
+ABSENCE = "what it does not have proves nothing"
 NOT_DISCOVERABLE = "not discoverable: no route shows this day"
 LEFT_BEHIND = timedelta(days=1)  # a crawl that was not started by hand: its own run may still ingest it
 
@@ -38,7 +39,9 @@ def ingest_crawl(
     addresses = [tried for tried in summary.addresses if shard.holds(tried.article_id)]
     days = {tried.article_id: tried.day or summary.until for tried in addresses}
     seen, others = sightings(addresses)
-    crawl = crawl_key(summary.source, summary.until, summary.run)
+    if summary.archive:
+        return ingest_period(archive, summary, report)
+    crawl = account_key(summary)
     done: list[Outcome] = []
     for day in sorted({*days.values()}):
         part = Part(summary.run, f"{summary.source}-{day}{shard.suffix}", day, iso(now()), (crawl,))
@@ -52,6 +55,28 @@ def ingest_crawl(
         (key for keys in threads().map(lambda p: list(archive.store.keys(p)), of_these) for key in keys),
         report,
     )
+
+
+def ingest_period(archive: Archive, summary: Summary, report: Callable[[Outcome], None]) -> list[Outcome]:
+    """Log what was asked of a public archive about a month, and how the month stands; return the outcomes.
+
+    Its closing is never complete: what a public archive does not have proves nothing.
+    """
+    key, name = account_key(summary), f"{summary.source}-{summary.archive}-{summary.period}"
+    part = replace(Part(summary.run, name, "", iso(now()), (key,)), period=summary.period)
+    done = ingest(archive, part, *sightings(summary.addresses, summary.archive), report)
+    missing = (f"{summary.archive}: {ABSENCE}",)
+    closing = manifests.Closing((summary.source,), False, missing, counts=tuple(sorted(summary.counts.items())))
+    manifest = manifests.Manifest(
+        summary.run,
+        closing_of_period(summary.source, summary.archive, summary.period),
+        "",
+        iso(now()),
+        (key,),
+        closing=closing,
+    )
+    commit(archive, replace(manifest, period=summary.period))
+    return done
 
 
 def close(
@@ -92,7 +117,7 @@ def waiting_crawls(archive: Archive, at: datetime) -> Iterator[Summary]:
     A summary that cannot be read raises `DamagedObject` behind all others.
     """
     named, damaged = archive.index.crawls(), None
-    keys = [key for key in archive.store.keys("crawls/") if key.endswith(".json")]
+    keys = [key for key in archive.store.keys("crawls/") if is_account(key)]
     summaries = []
     for key, body in read_many(archive.store, keys):
         try:
@@ -100,7 +125,7 @@ def waiting_crawls(archive: Archive, at: datetime) -> Iterator[Summary]:
         except DamagedObject as error:
             damaged = error
             continue
-        by_hand = summary.started_by == "hand" and not archive.index.logged(summary.run, _done(summary))
+        by_hand = summary.started_by == "hand" and not _is_done(archive, summary, named)
         ended = datetime.fromisoformat(summary.finished_at or summary.started_at)
         left = summary.started_by != "hand" and key not in named and at - ended > LEFT_BEHIND
         if (by_hand or left) and not summary.failure and summary.source in archive.sources:
@@ -108,6 +133,21 @@ def waiting_crawls(archive: Archive, at: datetime) -> Iterator[Summary]:
     yield from sorted(summaries, key=lambda one: (one.started_at, one.source))
     if damaged is not None:
         raise damaged
+
+
+def _is_done(archive: Archive, summary: Summary, named: Container[str]) -> bool:
+    if summary.archive:
+        return (
+            account_key(summary) in named
+            and archive.index.logged(summary.run, closing_of_period(summary.source, summary.archive, summary.period))
+            is not None
+        )
+    return archive.index.logged(summary.run, _done(summary)) is not None
+
+
+def closing_of_period(source: str, archive: str, period: str) -> str:
+    """Return the part that closes a month of a public archive."""
+    return f"{manifests.CLOSING}-{source}-{archive}-{period}"
 
 
 def _done(summary: Summary) -> str:
@@ -119,12 +159,15 @@ def ingest_waiting(archive: Archive, at: datetime, report: Callable[[Outcome], N
     """Ingest every crawl that waits for it, close its days for its source, and prove earlier ones; yield what came."""
     for summary in waiting_crawls(archive, at):
         outcomes = ingest_crawl(archive, summary, report)
+        if summary.archive:
+            yield IngestedCrawl(summary, outcomes, {}, {})
+            continue
         by_source = {summary.source: summary}
         first = max(date.fromisoformat(summary.since), archive.sources[summary.source].first_day)
         asked = days_of(first, date.fromisoformat(summary.until)) if summary.routes else []
         closings = {d: close(archive, summary.run, d, [summary.source], by_source, {})[0] for d in asked}
         proved = prove_earlier_days(archive, summary.run, by_source)
-        key = crawl_key(summary.source, summary.until, summary.run)
+        key = account_key(summary)
         commit(archive, manifests.Manifest(summary.run, _done(summary), summary.until, iso(now()), (key,)))
         yield IngestedCrawl(summary, outcomes, {d.isoformat(): closing for d, closing in closings.items()}, proved)
 
@@ -145,7 +188,7 @@ def _log_closing(
     digest = manifests.closing_digest(closing)
     if said == digest:
         return seq
-    crawls = tuple(crawl_key(s.source, s.until, s.run) for s in summaries.values())
+    crawls = tuple(map(account_key, summaries.values()))
     part = f"{manifests.CLOSING}-{day}-{digest[:8]}-{seq}"  # it may say again what it said before the last one
     return commit(archive, manifests.Manifest(run, part, day.isoformat(), iso(now()), crawls, closing=closing))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -27,8 +27,9 @@ from pipelines.ingestion.read import Readers, StoredCapture
 from pipelines.jobs.report import Progress, Report, show_outcome
 from pipelines.jobs.web_archives import WebArchive, check_inputs, web_archives
 from pipelines.model import Capture, Sighting
+from pipelines.past.memento import CHANGED_PAGE, is_rewritten
 from pipelines.settings import Settings
-from pipelines.sources.addresses import Place, is_opinion, place_of, unwrapped
+from pipelines.sources.addresses import Place, archived_copy, is_opinion, place_of, unwrapped
 
 ANSWERS_AT_ONCE, BYTES_AT_ONCE = 50, 16_000_000  # of a file, looked up and copied together; whichever comes first
 PAGES = frozenset({"text/html", "application/xhtml+xml", ""})  # types of an answer that may be an article
@@ -167,7 +168,7 @@ class _Import:
 
     def _exchange(self, record: Record, software: str, request: Record | None) -> Iterator[Exchange]:
         try:
-            yield exchange_of_record(record, software, request)
+            yield as_captured(exchange_of_record(record, software, request), record.header("warc-source-uri"))
         except UnreadableWarc as error:
             self.report.leave_out("that cannot be read", record.url)
             self._damaged(record.offset, str(error))
@@ -194,7 +195,9 @@ class _Import:
         for place, answer in placed:
             reason = self._left_out(place, answer)
             page = _page(place, answer) if place and not reason and answer.kind != "revisit" else None
-            if page and (known.has(page.sighting) or page.sighting.capture_key in known.captures):
+            if page and page.is_changed:
+                reason = f"that are no pages as they were captured: {CHANGED_PAGE}"
+            elif page and (known.has(page.sighting) or page.sighting.capture_key in known.captures):
                 reason = "archived before"
                 self._remember(page.sighting, answer)
             if reason or place is None:
@@ -366,6 +369,23 @@ class _Page:
     answer: Exchange  # without bodies
     file: bytes
     size: int
+    is_changed: bool = False  # by a public archive
+
+
+def as_captured(answer: Exchange, source_uri: str = "") -> Exchange:
+    """Return an answer that somebody fetched from a public archive as what was captured: under its own address, at the
+    moment of its capture; any other answer as it is.
+
+    cdx_toolkit keeps the page's own address, writes the moment of the download, and names the copy in `source_uri`.
+    """
+    copy = archived_copy(answer.url) or archived_copy(source_uri)
+    if copy is None:
+        return answer
+    try:
+        moment = datetime.strptime(copy.stamp, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return answer
+    return replace(answer, url=unwrapped(answer.url), fetched_at=moment)
 
 
 def _page(place: Place, answer: Exchange) -> _Page:
@@ -373,7 +393,8 @@ def _page(place: Place, answer: Exchange) -> _Page:
     key = capture_key(place.article_id, capture)
     file = capture_file(place.article_id, answer, capture)
     sighting = Sighting(place.article_id, capture.url, capture.fetched_at, key, via=BY_FILE)
-    return _Page(sighting, replace(answer, body=b"", recorded=b"", request=b""), file, len(capture.payload))
+    light = replace(answer, body=b"", recorded=b"", request=b"")
+    return _Page(sighting, light, file, len(capture.payload), is_rewritten(capture.payload))
 
 
 def _copy(archive: Archive, wanted: tuple[str, list[_Page]]) -> list[tuple[_Page, Sighting, StoredCapture | None]]:

@@ -38,8 +38,17 @@ from pipelines.ingestion.ingest import Part, ingest_orphans
 from pipelines.ingestion.read import Readers
 from pipelines.jobs.connection import with_connection
 from pipelines.jobs.crawls import check, check_days, ending_with_us, start_crawl, unreachable
-from pipelines.jobs.day import NOT_DISCOVERABLE, addresses_due, close, ingest_crawl, ingest_waiting, prove_earlier_days
+from pipelines.jobs.day import (
+    NOT_DISCOVERABLE,
+    addresses_due,
+    close,
+    ingest_crawl,
+    ingest_period,
+    ingest_waiting,
+    prove_earlier_days,
+)
 from pipelines.jobs.notify import Notice, notices_of, notices_of_drift, notices_of_missed, notify, send_heartbeat
+from pipelines.jobs.past import AskedPast, ask_public, checked, waiting_accounts
 from pipelines.jobs.rederive import articles_to_re_extract, log_rereads
 from pipelines.jobs.verify import verify
 from pipelines.model import Outcome, Shard, Verdict
@@ -311,6 +320,25 @@ def compact_catalogue() -> dict[str, int]:
     """Write the catalogue's small files together and remove those that no reader of the last week needs."""
     settings = _settings()
     return compact_tables(open_store(settings), settings)
+
+
+def months_to_ask(source: str, archive: str, since: str, until: str) -> list[str]:
+    """Return the months to ask a public archive for; raise `WrongUsage`."""
+    return checked(read_settings(), AskedPast(source, archive, since, until))[1]
+
+
+def ask_archive(source: str, public: str, month: str, every: bool) -> None:
+    """Ask a public archive for a month. Raises `SiteBusy`, `SiteRefused` or `CrawlFailed`; what came stays."""
+    settings, asked = _settings(), AskedPast(source, public, month, month, every)
+    ask_public(settings, asked, crawling(settings), partial(logger.info, "%s %s"), started_by="dag")
+
+
+def ingest_asked(source: str, public: str, month: str, meter: Meter) -> dict[str, int]:
+    """Ingest what came of a month from a public archive, also of tries that were cut off; return the outcomes, counted
+    by verdict."""
+    archive = _archive()
+    waiting = waiting_accounts(archive, source, public, [month])
+    return _counted((o for summary in waiting for o in ingest_period(archive, summary, _tell)), meter)
 
 
 def shares_of_archive(of: int) -> list[Share]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from pipelines.clock import SEOUL
 from pipelines.errors import BadSourceFile, UnknownSource
-from pipelines.sources.checked import mistakes
+from pipelines.sources.checked import Mistake, mistakes
 
 SHIPPED = Path(__file__).parent
 BEGINNING, END = dt.date.min, dt.date.max
@@ -56,6 +56,22 @@ class Route:
     def serves(self, first: dt.date, last: dt.date) -> bool:
         """Whether the route can show a day of `first`…`last`; `valid_until` is the first day it cannot."""
         return self.valid_from <= last and first < self.valid_until
+
+
+@dataclass(frozen=True)
+class ArchivedPrefix:
+    """What addresses of op-eds begin with, for the index of a public archive. Where it holds `{y}` and `{m}`, these are
+    year and month of publication, and the days say for which months to ask; else they say for which months of capture.
+    """
+
+    prefix: str
+    valid_from: dt.date = BEGINNING
+    valid_until: dt.date = END
+
+    @property
+    def is_dated(self) -> bool:
+        """Whether addresses under it name the month of publication."""
+        return "{y}" in self.prefix
 
 
 @dataclass(frozen=True)
@@ -102,6 +118,7 @@ class Source:
     addresses: tuple[Address, ...]
     routes: tuple[Route, ...] = ()
     profiles: tuple[Profile, ...] = ()
+    archived: tuple[ArchivedPrefix, ...] = ()
     names: tuple[str, ...] = ()
     press: tuple[str, ...] = ()
     press_in: tuple[str, ...] = ("og:article:author", "og:site_name")
@@ -156,14 +173,19 @@ def source_named(sources: Mapping[str, Source], name: str) -> Source:
 
 def read_source(path: Path) -> Source:
     """Read one source file; raise `BadSourceFile` with the first mistake, its line, key and value."""
+    return _source({**checked_file(path, mistakes), "file": str(path)})
+
+
+def checked_file(path: Path, check: Callable[[Mapping[str, Any], str], Iterator[Mistake]]) -> dict[str, Any]:
+    """Return what a TOML file says; raise `BadSourceFile` with the first mistake that `check` finds."""
     try:
         text = path.read_text(encoding="utf-8")
         data = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, OSError) as error:
         raise BadSourceFile(f"{path}: cannot be read: {error}") from error
-    for mistake in mistakes(data, text):
+    for mistake in check(data, text):
         raise BadSourceFile(f"{path}{f', line {mistake.line}' if mistake.line else ''}: {mistake.said}")
-    return _source({**data, "file": str(path)})
+    return data
 
 
 def _source(data: dict[str, Any]) -> Source:
@@ -173,6 +195,7 @@ def _source(data: dict[str, Any]) -> Source:
         "addresses": tuple(_address(rank, item) for rank, item in enumerate(data.pop("address"))),
         "routes": tuple(Route(**_dated({**began, **item})) for item in data.pop("route", [])),
         "profiles": tuple(_profile(item) for item in data.pop("profile", [])),
+        "archived": tuple(ArchivedPrefix(**_dated(item)) for item in data.pop("archived", [])),
         "timezone": ZoneInfo(data.pop("timezone")),
         "opinion": re.compile(data.pop("opinion")) if "opinion" in data else None,
     }

@@ -11,7 +11,12 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from pipelines.sources import Address, Source
 
-ARCHIVED_COPY = re.compile(r"https?://web\.archive\.org/web/\d{14}(?:[a-z]{2}_)?/(https?://.+)", re.IGNORECASE)
+# of any archive that plays back under `…/<14 digits>[id_]/<address>`: the Wayback Machine, pywb, OpenWayback
+ARCHIVED_COPY = re.compile(
+    r"https?://[^/?#]+/(?:[\w.~-]+/){0,3}(?P<stamp>\d{14})(?P<way>[a-z]{2}_)?/(?P<url>https?:/{1,2}[^/].*)",
+    re.IGNORECASE,
+)
+AS_CAPTURED = "id_"  # of a copy's address: as it was captured, neither toolbar nor changed links
 
 
 @dataclass(frozen=True)
@@ -68,8 +73,31 @@ def unwrapped(url: str) -> str:
     >>> unwrapped("https://web.archive.org/web/20160101000000id_/http://example.org/a?b=1")
     'http://example.org/a?b=1'
     """
+    found = archived_copy(url)
+    return found.url if found else url
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedCopy:
+    """What an address of a public archive names: the moment of a capture (14 digits, UTC), its address, and whether it
+    is served as it was captured."""
+
+    stamp: str
+    url: str
+    is_as_captured: bool
+
+
+def archived_copy(url: str) -> ArchivedCopy | None:
+    """Return what a public archive's address names, or None for any other address.
+
+    >>> archived_copy("https://web.archive.org/web/20160101000000id_/http://example.org/a?b=1")
+    ArchivedCopy(stamp='20160101000000', url='http://example.org/a?b=1', is_as_captured=True)
+    """
     found = ARCHIVED_COPY.match(url.strip())
-    return found[1] if found else url
+    if found is None:
+        return None
+    inner = re.sub(r"^(https?):/+", r"\1://", found["url"])
+    return ArchivedCopy(found["stamp"], inner, (found["way"] or "").lower() == AS_CAPTURED)
 
 
 def place_naming(url: str, article_id: str, sources: Iterable[Source]) -> Place | None:
@@ -96,6 +124,15 @@ def split_id(article_id: str) -> tuple[str, str]:
     """
     source, _, native = article_id.partition("-")
     return source, native
+
+
+def numbering(article_id: str) -> str:
+    """Return of which series of the site's numbers an article's is: what stands before its digits.
+
+    >>> numbering("kjd-c2068163")
+    'c'
+    """
+    return re.split(r"\d", split_id(article_id)[1], maxsplit=1)[0]
 
 
 def time_in(place: Place) -> datetime | None:

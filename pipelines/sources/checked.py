@@ -20,7 +20,9 @@ ValueKind = Callable[[Any], None]
 SLOWEST = 3600  # seconds between two requests
 VALUE_SHOWN = 60  # characters of a wrong value
 KINDS_OF_ROUTE = ("feed", "json", "list", "news-sitemap")
+KINDS_OF_ARCHIVE = ("cdx", "commoncrawl")
 LANGUAGES = ("en", "ko", "split")
+MOST_A_MINUTE, MOST_ROWS = 100_000, 150_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,40 @@ def url(value: Any) -> None:
         raise ValueError("must be a web address, https://…")
 
 
+def prefix(value: Any) -> None:
+    """The beginning of addresses, without scheme; `{y}` and `{m}` stand for year and month."""
+    text(value)
+    try:
+        filled = value.format(y="2004", m="12")
+    except (KeyError, IndexError, ValueError) as error:
+        raise ValueError(f"may hold {{y}} and {{m}}, and no other braces ({error!r})") from error
+    if not re.match(r"[a-z0-9.-]+/\S*$", filled):
+        raise ValueError('must begin with a host and a slash, without https://: "example.org/{y}/{m}/"')
+    if ("{y}" in value) != ("{m}" in value):
+        raise ValueError("must hold both {y} and {m}, or neither")
+
+
+def pattern_of_address(value: Any) -> None:
+    """A web address in which braces stand for what is asked for."""
+    text(value)
+    try:
+        url(value.format(stamp="20041230000000", url="http://example.org/", file="a.warc.gz", collection="C"))
+    except (KeyError, IndexError) as error:
+        raise ValueError(f"may hold {{stamp}}, {{url}}, {{file}} or {{collection}} ({error!r})") from error
+
+
+def per_minute(value: Any) -> None:
+    """How often in a minute."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= MOST_A_MINUTE:
+        raise ValueError(f"must be a number above 0, {MOST_A_MINUTE} at most")
+
+
+def count(value: Any) -> None:
+    """A whole number."""
+    if type(value) is not int or not 0 < value <= MOST_ROWS:
+        raise ValueError(f"must be a whole number, 1 to {MOST_ROWS}")
+
+
 _dates: dict[str, ValueKind] = {"valid_from": iso_day, "valid_until": iso_day}
 _selectors = "body headline deck byline bio section date modified caption related drop wall copyright".split()
 TABLES: dict[str, dict[str, ValueKind]] = {
@@ -182,6 +218,7 @@ TABLES: dict[str, dict[str, ValueKind]] = {
         **dict.fromkeys(("expected", "carries_text"), flag),
         **_dates,
     },
+    "archived": {"prefix": prefix, **_dates},
     "profile": {
         "name": text,
         "deck_meta": each(text),
@@ -197,8 +234,37 @@ REQUIRED = {
     "": ("name", "publisher", "hosts", "timezone", "address"),
     "address": ("prefix", "pattern"),
     "route": ("name", "kind", "url"),
+    "archived": ("prefix",),
     "profile": ("name", "body"),
 }
+ARCHIVE_FILE: dict[str, ValueKind] = {
+    "name": source_name,
+    "title": text,
+    "kind": one_of(*KINDS_OF_ARCHIVE),
+    "collections": url,
+    "index": pattern_of_address,
+    "playback": pattern_of_address,
+    "hosts": some(text),
+    "index_per_minute": per_minute,
+    "pages_per_minute": per_minute,
+    "rows": count,
+    "wait": number,
+    "terms": text,
+    "loopback": flag,
+}
+NEEDED_OF_ARCHIVE = tuple("name title kind index playback hosts index_per_minute pages_per_minute terms".split())
+
+
+def mistakes_of_archive(data: Mapping[str, Any], source: str) -> Iterator[Mistake]:
+    """Yield what is wrong in the file of a public archive: `data` as parsed, `source` its text."""
+    for name in data:
+        if name not in ARCHIVE_FILE:
+            known = f"there are {', '.join(sorted(ARCHIVE_FILE))}"
+            yield Mistake(_line_of(source, "", 0, name), f"unknown: {name}; {known}")
+    needed = (*NEEDED_OF_ARCHIVE, *(("collections",) if data.get("kind") == "commoncrawl" else ()))
+    yield from (Mistake(0, f"{name} is missing") for name in needed if name not in data)
+    for name in data.keys() & ARCHIVE_FILE.keys():
+        yield from _judged(ARCHIVE_FILE[name], data[name], name, _line_of(source, "", 0, name))
 
 
 def mistakes(data: Mapping[str, Any], source: str) -> Iterator[Mistake]:
@@ -244,11 +310,15 @@ def _in_table(item: Mapping[str, Any], source: str, table: str, at: int) -> Iter
             if table:
                 yield Mistake(where, f"{named}{key} is unknown; there are: {', '.join(sorted(kinds))}")
             continue
-        try:
-            kinds[key](value)
-        except ValueError as error:
-            shown = repr(value) if len(repr(value)) <= VALUE_SHOWN else f"{repr(value)[:VALUE_SHOWN]}…"
-            yield Mistake(where, f"{named}{key} = {shown}: {error}")
+        yield from _judged(kinds[key], value, f"{named}{key}", where)
+
+
+def _judged(kind: ValueKind, value: Any, named: str, line: int) -> Iterator[Mistake]:
+    try:
+        kind(value)
+    except ValueError as error:
+        shown = repr(value) if len(repr(value)) <= VALUE_SHOWN else f"{repr(value)[:VALUE_SHOWN]}…"
+        yield Mistake(line, f"{named} = {shown}: {error}")
 
 
 def _line_of(source: str, table: str, at: int, key: str) -> int:
