@@ -79,4 +79,4 @@ $(VENV)/others.installed: requirements-others.lock $(VENV)/run.installed
 	@$(VENV)/others/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements-others.lock
 	@touch $@
 
-.PHONY: help install run down airflow airflow-down debian test test-long faults test-backfill test-others test-image lint bench lock clean
+.PHONY: help install run down airflow airflow-down debian test test-long faults test-past test-backfill test-others test-image lint bench lock clean

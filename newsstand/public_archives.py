@@ -58,6 +58,8 @@ def _cdx(request: SiteRequest, past: Past, until: str) -> Answer:
     limit = min(int(told.get("limit") or MOST_LINES), MOST_LINES)
     if "resumeKey" in told:
         found = [c for c in found if _resume_key(c) > unquote(told["resumeKey"])]
+    if "page" in told:  # the other way to page: one page holds all
+        found, limit = (found if told["page"] == "0" else []), len(found)
     some, more = found[:limit], len(found) > limit
     fields = told.get("fl", ",".join(COLUMNS)).split(",")
     rows = [[_values(c)[name] for name in fields] for c in some]
@@ -65,7 +67,8 @@ def _cdx(request: SiteRequest, past: Past, until: str) -> Answer:
         text = "".join(f"{' '.join(row)}\n" for row in rows)
         return Answer(200, text.encode(), "text/plain")
     tail = [[], [_resume_key(some[-1])]] if more and told.get("showResumeKey") == "true" else []
-    return Answer(200, json.dumps([fields, *rows, *tail] if rows else []).encode(), "application/json")
+    text = json.dumps([fields, *rows, *tail]) if rows else "" if "page" in told else "[]"
+    return Answer(200, text.encode(), "application/json")
 
 
 def _matching(past: Past, url: str, way: str) -> list[PublicCapture]:
@@ -99,7 +102,7 @@ def _playback(request: SiteRequest, past: Past, until: str) -> Answer:
     found = PLAYBACK.match(request.target)
     if found is None:
         return ABSENT
-    stamp, way, url = found[1].ljust(14, "0"), found[2] or "", re.sub(r"^(https?):/+", r"\1://", found[3])
+    stamp, way, url = found[1].ljust(14, "0"), found[2] or "", re.sub(r"^(https?)(?::|%3A)/+", r"\1://", found[3])
     captures = [c for c in past.by_address.get(sorted_address(url), []) if c.stamp <= until]
     if not captures:
         return ABSENT

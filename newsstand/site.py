@@ -370,6 +370,14 @@ FAULTS: dict[str, tuple[str, PageFault]] = {
     ),
     "archive-half": ("an archive's pages break off", _of_playback(lambda r: replace(r, cut=len(r.body) // 2))),
     "archive-dateless": ("an archive's pages do not say their moment", _of_playback(_without_memento)),
+    "archive-circle": (
+        "an archive's index never comes to its end",
+        lambda q, r, w: (
+            replace(r, body=r.body.rstrip(b"]") + b'], [], ["again"]]')
+            if q.path == "/cdx/search/cdx" and b"[[" in r.body
+            else r
+        ),
+    ),
     "archive-robots": (
         "an archive's robots.txt forbids what we would ask for",
         lambda q, r, w: (

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
@@ -22,7 +21,7 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import IgnoreRequest
 
 from pipelines.archive.captures import capture_file, store_capture
-from pipelines.archive.crawl_summary import Summary, Tried, account_key, summary_body
+from pipelines.archive.crawl_summary import Summary, Tried, account_key, read_summary, summary_body
 from pipelines.archive.identity import identify
 from pipelines.archive.keys import capture_key, captures_prefix, date_in, past_folder
 from pipelines.archive.store import Store, open_store
@@ -87,9 +86,9 @@ class Archived(Spider):
     name = "archived"
     custom_settings = {
         "ITEM_PIPELINES": {},
-        "AUTOTHROTTLE_ENABLED": False,  # the archive's file says how often we may ask, and `_turn` waits for that
+        "AUTOTHROTTLE_ENABLED": False,  # the archive's file says how often we may ask: spiders/asking.py
         "CLOSESPIDER_TIMEOUT": 0,  # it may run for a week
-        "RETRY_ENABLED": False,  # `_asked` decides what is asked again
+        "RETRY_ENABLED": False,  # the same module decides what is asked again
         "DOWNLOAD_MAXSIZE": 60_000_000,  # bytes; an answer of an index
     }
 
@@ -188,7 +187,7 @@ class Archived(Spider):
             again = self.refresh and f"{span.name} {span.since}" not in self.asked_in_run
             self.asked_in_run.add(f"{span.name} {span.since}")
             state = next_state(answers, first, iso(self.began) if again else self._stale(span))
-            page = len(answers)
+            page, states = len(answers), {state}
             while state != ASKED_WHOLE:
                 address = question(self.archive, span, state)
                 text, read = await self._ask_index(address, state, collections)
@@ -199,6 +198,9 @@ class Archived(Spider):
                 self.counts["index answers"] += 1
                 self.say("index", f"{month} {len(read.rows)}")
                 state = read.next
+                if state in states:
+                    raise Ended("other_answer", f"the index of {self.archive.name} goes round in a circle: {address}")
+                states.add(state)
 
     def _needs_collections(self, answers: Sequence[IndexAnswer]) -> bool:
         return self.archive.kind == "commoncrawl" and (not answers or answers[-1].next != ASKED_WHOLE or self.refresh)
@@ -411,7 +413,7 @@ class Archived(Spider):
         folder = past_folder(self.place_source.name, self.archive.name, month)
         found: set[str] = set()
         for key in self.store.keys(folder):
-            found |= json.loads(self.store.read(key)).get("objects", {}).keys()
+            found |= read_summary(self.store, key).objects.keys()
         return found
 
     def _month_counts(self, work: StoredMonth) -> dict[str, int]:

@@ -80,7 +80,7 @@ class Asking:
                 raise Ended("slow_down", f"{self.archive.name} asked us {SLOW_DOWNS} times to slow down; {LATER}")
         seconds = retry_after(asked, datetime.now(UTC))
         if seconds >= MAX_WAIT:
-            raise Ended("slow_down", f"{self.archive.name} asks us to come back in {asked.decode()} s; {LATER}")
+            raise Ended("slow_down", f"{self.archive.name} asks us to wait for more than {MAX_WAIT:.0f} s; {LATER}")
         if status == 429 or not is_last:
             await self.sleep(seconds or (self.archive.wait if status >= 400 else 0.0))
 

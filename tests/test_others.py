@@ -26,13 +26,16 @@ import pytest
 from backports import zstd
 
 from newsstand import pages
-from newsstand.server import Newsstand
+from newsstand.past import build_past
+from newsstand.server import Newsstand, parse_clock, running
 from pipelines.archive.records import Record, records
 from pipelines.archive.store import open_store
 from pipelines.archive.warc import read_capture
 from pipelines.jobs.import_warc import ingest_files
 from pipelines.jobs.report import Report
 from pipelines.settings import Settings
+from pipelines.sources import load_sources
+from pipelines.sources.addresses import place_of
 from tests.conftest import ROOT, Command, World, state
 
 OTHERS = ROOT / ".venv" / "others" / "bin"
@@ -355,3 +358,62 @@ def test_one_fault_costs_itself_and_is_named(
         assert report.damage or report.failures or aside or not lost, way
         if fault is with_br:
             assert (lost, report.complete) == (set(), True), way
+
+
+# -- what others fetched from public archives ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def archives(tmp_path: Path) -> Iterator[tuple[Newsstand, dict[str, str]]]:
+    """The replicas of public archives, with a year of the past."""
+    past = build_past(9, "2011-03", "2012-02", a_month=3)
+    with running(tmp_path, parse_clock("2026-06-30T23:59"), past=past) as stand:
+        environment = {**os.environ, **stand.environment(tmp_path), "CDXT_IA_MIN_RETRY_INTERVAL": "0.01"}
+        environment["REQUESTS_CA_BUNDLE"] = environment["SSL_CERT_FILE"]
+        yield stand, environment
+
+
+def moments(stand: Newsstand) -> set[tuple[str, str]]:
+    """Return each article and moment that the archives captured a page of."""
+    assert stand.stand.past
+    sources = load_sources().values()
+    found = ((place_of(c.url, sources), c.stamp) for c in stand.stand.past.captures if c.status == 200 and not c.cut)
+    return {(place.article_id, stamp) for place, stamp in found if place}
+
+
+def told_moments(report: Report) -> set[tuple[str, str]]:
+    seen = ((o.article_id, o.fetched_at) for o in report.outcomes if o.content16)
+    return {(article_id, re.sub(r"\D", "", when)) for article_id, when in seen}
+
+
+def test_cdx_toolkit_brings_captures_at_their_moments(
+    archives: tuple[Newsstand, dict[str, str]], folder: Settings, tmp_path: Path
+) -> None:
+    stand, environment = archives
+    run(OTHERS / "cdxt", "--ia", "warc", "koreajoongangdaily.joins.com/2011/*", env=environment, cwd=tmp_path)
+    files = sorted(tmp_path.glob("*.warc.gz"))
+    report, _ = take(folder, tmp_path / "taken", *files)
+    told = told_moments(report)
+    assert len(told) > 20
+    assert told <= moments(stand)
+
+
+def test_wget_brings_captures_at_their_moments(
+    archives: tuple[Newsstand, dict[str, str]], folder: Settings, tmp_path: Path
+) -> None:
+    stand, environment = archives
+    assert stand.stand.past
+    captures = [c for c in stand.stand.past.captures if c.status == 200 and not c.cut and "/national/" not in c.url]
+    for way in ("id_", ""):
+        urls = [f"https://web.archive.org/web/{c.stamp}{way}/{c.url}" for c in captures]
+        (tmp_path / "urls").write_text("\n".join(urls))
+        out = ["--no-verbose", "-i", "urls", "-O", os.devnull, f"--warc-file=wget{way}", "--no-warc-keep-log"]
+        authority = f"--ca-certificate={environment['SSL_CERT_FILE']}"
+        subprocess.run(["wget", authority, *out], env=environment, cwd=tmp_path, check=False, capture_output=True)
+    report, _ = take(folder, tmp_path / "taken", tmp_path / "wgetid_.warc.gz")
+    told = told_moments(report)
+    assert len(told) > 20
+    assert told <= moments(stand)
+    changed, _ = take(folder, tmp_path / "changed", tmp_path / "wget.warc.gz")
+    assert changed.outcomes == []
+    assert any("the archive changed the page" in reason for reason in changed.skipped)

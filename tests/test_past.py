@@ -6,13 +6,14 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -158,9 +159,16 @@ def killed(bench: Bench, seconds: float, settings: Settings, *arguments: str) ->
 
 
 def children(pid: int) -> list[int]:
-    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
-    direct = [int(line) for line in found.stdout.split()]
-    return [one for child in direct for one in (*children(child), child)]
+    """Return all processes below one, the deepest first."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(") ")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid:
+            found += [*children(int(stat.parent.name)), int(stat.parent.name)]
+    return found
 
 
 @pytest.mark.long
@@ -412,6 +420,43 @@ def test_what_was_seen_long_ago_is_the_older_version_in_either_order(
     assert {name: then[name] for name in now} == now, "an archived capture makes no newer version"
     assert all(content16 != now[name] for name, content16, _ in extra), "only what stood there before"
     assert list(verify(one.settings).faults) == []
+
+
+@pytest.mark.parametrize("kind", ["????????/*/*.json.gz", "asked/*/*.json", "????-??/*.json"])
+@pytest.mark.parametrize("way", ["a byte flipped", "cut short", "gone", "emptied", "another's"])
+def test_what_was_altered_of_it_is_named(year: Settings, copied: Path, kind: str, way: str) -> None:
+    """Answers of the index, notes of what was asked for, accounts of months."""
+    paths = sorted((copied / "crawls" / "kjd" / "past" / "wayback").glob(kind))
+    path, other, body = paths[0], paths[1].read_bytes(), bytearray(paths[0].read_bytes())
+    body[len(body) // 2] ^= 1
+    new = {"a byte flipped": bytes(body), "cut short": bytes(body[:40]), "emptied": b"", "another's": other}
+    path.unlink() if way == "gone" else path.write_bytes(new[way])
+    found = verify(replace(year, archive=f"file://{copied}")).faults
+    assert {one.key for one in found} == {path.relative_to(copied).as_posix()}, found
+
+
+@pytest.fixture(scope="module")
+def year(tmp_path_factory: pytest.TempPathFactory, quick_archives: Path) -> Settings:
+    """An archive of a year of the past."""
+    folder = tmp_path_factory.mktemp("year")
+    settings = fresh(folder, "archive")
+    with running(folder, parse_clock(CLOCK), past=build_past(9, "2011-03", "2011-08", a_month=3)) as stand:
+        more = {**stand.environment(folder), "OPEDS_SOURCES": str(quick_archives), "OPEDS_CONTACT": "t@example.org"}
+        ran = Bench(stand, more, settings).run("past", "kjd", "--since", "2011-03", "--until", "2011-08")
+        assert ran.code == 0, ran.err
+    return settings
+
+
+@pytest.fixture
+def copied(year: Settings, tmp_path: Path) -> Path:
+    """A copy of it, to be altered."""
+    return Path(shutil.copytree(year.archive.removeprefix("file://"), tmp_path / "copy"))
+
+
+def test_an_index_that_goes_round_in_a_circle_ends_the_run(small: Bench) -> None:
+    small.stand.stand.fault("archive-circle")
+    ran = small.run("past", "kjd", *RANGE)
+    assert (ran.code, "goes round in a circle" in ran.out) == (1, True), ran
 
 
 @minutes

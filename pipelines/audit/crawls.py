@@ -37,12 +37,14 @@ class Crawls:
     waiting_captures: set[str] = field(default_factory=set)
     digests: dict[str, str] = field(default_factory=dict)  # of answers and notes, by key
 
-    def examine(self, chosen: Callable[[str], bool]) -> None:
-        """Examine the chosen ones; those that no manifest names are read in any case."""
+    def examine(self, chosen: Callable[[str], bool], of_past: Callable[[str], bool] = lambda _: True) -> None:
+        """Examine the chosen ones; accounts that no manifest names are read in any case. `of_past` chooses among the
+        answers and notes of public archives, of which there may be many."""
         self.findings.there["crawls"] += len(self.keys)
         for key in sorted(self.keys, key=lambda key: (PAST_SHAPE.fullmatch(key) is None, key)):  # accounts behind them
             if PAST_SHAPE.fullmatch(key):
-                self.findings.guarded("crawl", key, lambda k=key: self._examine_past(k))  # type: ignore[misc]
+                if of_past(key):
+                    self.findings.guarded("crawl", key, lambda k=key: self._examine_past(k))  # type: ignore[misc]
             elif not CRAWL_SHAPE.fullmatch(key):
                 self.findings.fault("foreign", key, "is no crawl's account and no crawl's WARC")
             elif key.endswith(".json"):

@@ -342,7 +342,8 @@ def _verify_crawls_and_orphans(audit: _Audit) -> None:
         return audit.log.trusted(key) if key in named else None
 
     crawls = Crawls(audit.store, keys, told, audit.findings)  # type: ignore[arg-type]
-    crawls.examine(lambda key: key in audit.wanted_crawls or key not in named)
+    wanted = audit.wanted_crawls
+    crawls.examine(lambda key: key in wanted or key not in named, lambda key: audit.chosen(key, ""))
     is_sound = audit.log.is_whole and not audit.log.altered
     for key in (key for folder in ("captures", "articles", "quarantine") for key in audit.under(folder)):
         if not is_object(key):

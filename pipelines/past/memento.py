@@ -33,10 +33,11 @@ from pipelines.sources.public import PublicArchive
 ORIGINAL = "x-archive-orig-"  # begins the name of a header of then
 HIDE_DIGEST = frozenset({"content-encoding", "transfer-encoding"})
 OF_CODING = HIDE_DIGEST | {"content-length", "connection"}
-# what a public archive adds to a page that it changes: its toolbar, the scripts that rewrite links
+# what a public archive adds to a page that it changes: its toolbar, scripts that rewrite links, links below itself
+# (with its host in front they may be the page's own: people quote archives)
 REWRITTEN = re.compile(
     rb"BEGIN WAYBACK TOOLBAR INSERT|FILE ARCHIVED ON \d|/_static/js/(?:bundle-playback|wombat)|wombat\.js"
-    rb"|__wm\.(?:init|wombat)|wbinfo\.(?:url|timestamp)|(?:href|src)=[\"']?(?:https?:)?(?://[\w.-]+)?/(?:[\w-]+/)?\d{14}(?:[a-z]{2}_)?/https?:/"
+    rb"|__wm\.(?:init|wombat)|wbinfo\.(?:url|timestamp)|(?:href|src)=[\"']?/(?:[\w-]{1,40}/)?\d{14}(?:[a-z]{2}_)?/https?:/"
 )
 CHANGED_PAGE = "the archive changed the page (toolbar or links); ask it for the page as it was captured"
 
@@ -83,7 +84,7 @@ def judge_answer(
     if cut:
         return Judged("failed", f"truncated: {cut}")
     told = Retrieved(archive.name, asked, answer.url, iso(answer.fetched_at), row.digest)
-    found = _record_in(row, answer, told) if archive.kind == "commoncrawl" else _memento(row, answer, told)
+    found = _record_in(source, row, answer, told) if archive.kind == "commoncrawl" else _memento(row, answer, told)
     wrong = _wrong(found.page, source, row, answer) if found.page else ""
     return Judged("failed", wrong) if wrong else found
 
@@ -147,7 +148,7 @@ def _memento(row: ArchivedRow, answer: Exchange, told: Retrieved) -> Judged:
     return Judged(page=page)
 
 
-def _record_in(row: ArchivedRow, answer: Exchange, told: Retrieved) -> Judged:
+def _record_in(source: Source, row: ArchivedRow, answer: Exchange, told: Retrieved) -> Judged:
     """Return the page of the WARC record that a range of a file is."""
     found = next(iter(records(BytesIO(answer.body), lambda kind, url: MOST_BLOCK)), None)
     if found is None or isinstance(found, Trouble) or found.kind != "response":
@@ -157,6 +158,8 @@ def _record_in(row: ArchivedRow, answer: Exchange, told: Retrieved) -> Judged:
         page = exchange_of_record(found)
     except UnreadableWarc as error:
         return Judged("failed", f"the record cannot be read: {error}")
+    if page.status in MOVED:
+        return _led(source, row, page)
     if page.status != 200:
         return Judged("failed", f"it was answered {page.status} then")
     is_hidden = any(name.lower() in HIDE_DIGEST for name, _ in page.headers)

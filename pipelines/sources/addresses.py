@@ -13,7 +13,7 @@ from pipelines.sources import Address, Source
 
 # of any archive that plays back under `…/<14 digits>[id_]/<address>`: the Wayback Machine, pywb, OpenWayback
 ARCHIVED_COPY = re.compile(
-    r"https?://[^/?#]+/(?:[\w.~-]+/){0,3}(?P<stamp>\d{14})(?P<way>[a-z]{2}_)?/(?P<url>https?:/{1,2}[^/].*)",
+    r"https?://[^/?#]+/(?:[\w.~-]+/){0,3}(?P<stamp>\d{14})(?P<way>[a-z]{2}_)?/(?P<url>https?(?::|%3a)/{1,2}[^/].*)",
     re.IGNORECASE,
 )
 AS_CAPTURED = "id_"  # of a copy's address: as it was captured, neither toolbar nor changed links
@@ -96,7 +96,7 @@ def archived_copy(url: str) -> ArchivedCopy | None:
     found = ARCHIVED_COPY.match(url.strip())
     if found is None:
         return None
-    inner = re.sub(r"^(https?):/+", r"\1://", found["url"])
+    inner = re.sub(r"^(https?)(?::|%3a)/+", r"\1://", found["url"], flags=re.IGNORECASE)
     return ArchivedCopy(found["stamp"], inner, (found["way"] or "").lower() == AS_CAPTURED)
 
 
