@@ -78,7 +78,7 @@ MISTAKES = [
     (('headline = ["h1.title"]', 'headlines = ["h1.title"]'), "headlines is unknown; there are: "),
     (('headline = ["h1.title"]', 'headline = "h1.title"'), "headline = 'h1.title': must be a list"),
     (('headline = ["h1.title"]', "headline = [1]"), "headline = [1]: must be a text in quotes"),
-    (("[[profile]]", "[[profiles]]"), "unknown: profiles; there are the tables address, route, profile"),
+    (("[[profile]]", "[[profiles]]"), "unknown: profiles; there are the tables address, route, archived, profile"),
     (("[[profile]]", "[profile]"), "profile must be written as [[profile]]"),
     (("delay = 5.0", "delay = true"), "delay = True: must be a number"),
     (("delay = 5.0", "delay = -1"), "delay = -1: must be a number, 0 to 3600"),

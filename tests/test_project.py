@@ -59,7 +59,7 @@ def test_the_wheel_works_in_an_empty_environment_elsewhere(wheel: Path, tmp_path
         text=True,
         check=True,
     )
-    assert spiders.stdout.split() == ["daum", "kjd", "naver", "yna"]
+    assert spiders.stdout.split() == ["archived", "daum", "kjd", "naver", "yna"]
 
 
 def test_every_command_stands_in_the_readme_and_explains_itself() -> None:

@@ -41,7 +41,7 @@ def captures(settings: Settings) -> list[str]:
 
 
 def test_the_spiders_are_listed(scrapy: Command, folder: Settings) -> None:
-    assert scrapy("list", settings=folder).out.split() == ["daum", "kjd", "naver", "yna"]
+    assert scrapy("list", settings=folder).out.split() == ["archived", "daum", "kjd", "naver", "yna"]
     no_lists = scrapy("crawl", "naver", settings=folder)
     assert (no_lists.code, "naver has no lists; give addresses: -a url=" in no_lists.err) == (2, True)
 
@@ -458,7 +458,7 @@ def test_a_crawl_that_was_ingested_in_part_is_ingested_to_its_end(
 def test_an_unknown_spider_is_one_sentence(scrapy: Command, folder: Settings) -> None:
     ran = scrapy("crawl", "nope", settings=folder)
     assert ran.code == 2
-    assert ran.err.splitlines()[-1] == "scrapy: unknown source 'nope'; there are: daum, kjd, naver, yna"
+    assert ran.err.splitlines()[-1] == "scrapy: unknown source 'nope'; there are: archived, daum, kjd, naver, yna"
     assert "Traceback" not in ran.err
 
 
