@@ -86,10 +86,11 @@ def opeds_command(*arguments: str) -> list[str]:
 
 def demo_sources(home: Path) -> dict[str, str]:
     """Return settings for a site of our own on loopback: no need to wait between requests."""
-    folder = home / "demo-sources"
-    folder.mkdir(exist_ok=True)
-    for file in (ROOT / "pipelines" / "sources").glob("*.toml"):
-        (folder / file.name).write_text(re.sub(r"(?m)^delay = .*", "delay = 0", file.read_text()))
+    folder, shipped = home / "demo-sources", ROOT / "pipelines" / "sources"
+    (folder / "archives").mkdir(parents=True, exist_ok=True)
+    for file in (*shipped.glob("*.toml"), *shipped.glob("archives/*.toml")):
+        text = re.sub(r"(?m)^delay = .*", "delay = 0", file.read_text())
+        (folder / file.relative_to(shipped)).write_text(re.sub(r"(?m)^(\w+_per_minute) = .*", r"\1 = 3000", text))
     return {"OPEDS_SOURCES": str(folder), "OPEDS_CONTACT": "demo@localhost"}
 
 
@@ -166,12 +167,13 @@ def print_commands(environment: dict[str, str]) -> None:
         (f"opeds show {carried}", "one op-ed in two places"),
         (f"opeds show {corrected} --diff", "what the paper corrected in one"),
         ("opeds status", "which days are whole"),
+        ("opeds past kjd --since 2011-01 --until 2011-06", "the past, from a public archive's replica"),
         ('eval "$(opeds store key)"', "the reader's key"),
         ("python docs/examples/duckdb_read.py", "SQL with it"),
         ("make down", "stops store and newsstand; the archive stays in .demo/"),
     ]
     for line, why in lines:
-        print(f"   {line:36} # {why}")
+        print(f"   {line:48} # {why}")
 
 
 if __name__ == "__main__":

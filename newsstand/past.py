@@ -213,8 +213,10 @@ def _captures_of(rng: Random, one: PastOped) -> Iterator[PublicCapture]:
         page = PublicCapture(_stamp(moment), url, body=one.page(url))
         if luck < 0.11 and at == 0:
             yield replace(page, cut=True)
-            moment = min(moment + timedelta(days=30), latest)
+            moment += timedelta(days=30)
             page = replace(page, stamp=_stamp(moment))
+            if moment >= latest:
+                continue
         yield page
         yield from _later_captures(rng, one, page, moment, latest)
     if one.new_address and luck > 0.3:

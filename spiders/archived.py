@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, Self
 
 from scrapy import Request, Spider
@@ -25,9 +26,9 @@ from pipelines.archive.crawl_summary import Summary, Tried, account_key, read_su
 from pipelines.archive.identity import identify
 from pipelines.archive.keys import capture_key, captures_prefix, date_in, past_folder
 from pipelines.archive.store import Store, open_store
-from pipelines.archive.warc import Exchange, capture_of, retrieval_of
+from pipelines.archive.warc import Exchange, capture_of, read_capture, retrieval_of
 from pipelines.clock import iso, new_run_id, now, today
-from pipelines.errors import AlreadyArchived, OpedsError, UnreadableWarc, WrongUsage
+from pipelines.errors import AlreadyArchived, NotArchived, OpedsError, UnreadableWarc, WrongUsage
 from pipelines.extraction.extract import extract
 from pipelines.extraction.quality import NOT_OPINION
 from pipelines.model import ARCHIVED_STATUS, Capture
@@ -124,6 +125,7 @@ class Archived(Spider):
         self.ended_because = ""
         self.invented: bool | None = None
         self.busy_in_a_row = 0
+        self.readable: dict[str, bool] = {}  # captures in the bucket, by key
         self.collections_told = ""
         self.asked_in_run: set[str] = set()
         self.counts: Counter[str] = Counter()
@@ -286,7 +288,8 @@ class Archived(Spider):
             await asyncio.to_thread(self._note, work, lacking, note)
 
     def _held(self, work: StoredMonth, article: ArchivedArticle) -> tuple[str, ...]:
-        """Return the moments of the captures of an article that are in the bucket, oldest first.
+        """Return the moments of the captures of an article that are in the bucket and spare us others: of all of them
+        where every digest is wanted, else of one that is older than what is wanted, and can be read.
 
         One that a killed run stored and had no time to note is noted now.
         """
@@ -301,7 +304,22 @@ class Archived(Spider):
                     note.result, note.capture_key, note.fetched_at = "captured", key, date_in(key)
                     note.reason = told.fault
                     self._note(work, row, note)
-        return tuple(re.sub("[TZ]", "", key.rpartition("/")[2][:16]) for key in keys)
+        stamps = {key: re.sub("[TZ]", "", key.rpartition("/")[2][:16]) for key in keys}
+        if self.every:
+            return tuple(stamps.values())
+        wanted = next_row(article, work.notes, (), self.every, work.waiting)
+        older = (key for key in keys if not (wanted and article.pages) or stamps[key] <= wanted.stamp)
+        return tuple(stamps[key] for key in islice(filter(self._is_readable, older), 1))
+
+    def _is_readable(self, key: str) -> bool:
+        """Whether a capture in the bucket is a page that can be relied on; each is looked at once."""
+        if key not in self.readable:
+            try:
+                capture = read_capture(self.store.read(key), key)
+                self.readable[key] = not capture.doubt and not self._unreadable(capture)
+            except (UnreadableWarc, NotArchived):
+                self.readable[key] = False
+        return self.readable[key]
 
     def _tried(self, row: ArchivedRow, article: ArchivedArticle, asked: str, obtained_at: str) -> Tried:
         place = place_of(row.url, [self.place_source])
@@ -352,12 +370,14 @@ class Archived(Spider):
             note.result = "captured" if note.capture_key == fresh else "kept"
             note.fetched_at, note.status = iso(capture.fetched_at), capture.status
             note.reason = capture.doubt or self._unreadable(capture)
+            self.readable[note.capture_key] = not note.reason
         return note
 
     def _unreadable(self, capture: Capture) -> str:
         """Return why the page of a capture would be set aside: then the next capture of the article is asked for."""
         place = place_of(capture.url, [self.place_source])
-        assert place is not None
+        if place is None:
+            return "set aside: its address names no article"
         article = extract(capture, place)
         if article.status in ARCHIVED_STATUS or NOT_OPINION & set(article.reasons):
             return ""
