@@ -32,7 +32,7 @@ from pipelines.settings import Settings
 from pipelines.sources import load_sources
 from pipelines.sources.addresses import place_of
 from pipelines.sources.public import load_archives
-from tests.conftest import ROOT, Ran, command, environment_of, minutes, state
+from tests.conftest import LONG, ROOT, Ran, command, environment_of, minutes, state
 
 CLOCK = "2026-06-30T23:59"
 PAST = "PAST" in os.environ  # `make test-past`: four thousand op-eds, twenty kills
@@ -308,6 +308,7 @@ def test_all_captures_bring_corrections_as_versions(small: Bench) -> None:
     assert list(verify(small.settings).faults) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("fault", "code", "said"),
     [
@@ -317,7 +318,7 @@ def test_all_captures_bring_corrections_as_versions(small: Bench) -> None:
         ("archive-html", 1, "the index answered something else"),
         ("archive-robots", 1, "robots.txt of web.archive.org keeps us from asking"),
         ("robots-503@web.archive", 1, "robots.txt of web.archive.org keeps us from asking"),
-    ],
+    ][: None if LONG else 2],
 )
 def test_an_archive_that_sends_us_away_ends_the_run_with_its_place_kept(
     small: Bench, fault: str, code: int, said: str
@@ -422,8 +423,9 @@ def test_what_was_seen_long_ago_is_the_older_version_in_either_order(
     assert list(verify(one.settings).faults) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["????????/*/*.json.gz", "asked/*/*.json", "????-??/*.json"])
-@pytest.mark.parametrize("way", ["a byte flipped", "cut short", "gone", "emptied", "another's"])
+@pytest.mark.parametrize("way", ["a byte flipped", "gone", "cut short", "emptied", "another's"][: None if LONG else 2])
 def test_what_was_altered_of_it_is_named(year: Settings, copied: Path, kind: str, way: str) -> None:
     """Answers of the index, notes of what was asked for, accounts of months."""
     paths = sorted((copied / "crawls" / "kjd" / "past" / "wayback").glob(kind))

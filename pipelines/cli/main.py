@@ -110,21 +110,24 @@ def ingest_command(
         raise SystemExit(1)
 
 
-Month = Annotated[str, typer.Option(help="A month: 2004-12.")]
+FirstMonth = Annotated[str, typer.Option(help="First month, as 2004-01; needed.")]
+LastMonth = Annotated[str, typer.Option(help="Last month, included.  [default: the first]")]
 
 
 @app.command("past")
 def past_command(
     source: Annotated[str, typer.Argument(help="The source: kjd.")],
-    since: Month = "",
-    until: Month = "",
+    since: FirstMonth = "",
+    until: LastMonth = "",
     archive: Annotated[str, typer.Option("--from", help="The public archive: wayback or commoncrawl.")] = "wayback",
     plan: Annotated[bool, typer.Option("--plan", help="Ask the index alone; say what would be fetched.")] = False,
     every: Annotated[
         bool, typer.Option("--all-captures", help="One capture for each digest: corrections too.  [default: the first]")
     ] = False,
     refresh: Annotated[bool, typer.Option("--refresh", help="Ask the index anew for these months.")] = False,
-    limit: Annotated[int, typer.Option("--limit", min=0, help="Fetch so many pages at most.  [default: all]")] = 0,
+    limit: Annotated[
+        int, typer.Option("--limit", help="Fetch so many pages at most.  [default: all]", show_default=False)
+    ] = 0,
     as_json: Json = False,
 ) -> None:
     """Archive the past from a public web archive, month by month.
@@ -139,8 +142,10 @@ def past_command(
     from pipelines.cli.show_past import print_past, print_plan
     from pipelines.jobs.past import AskedPast, checked, plan_past, run_past
 
-    if not since:
-        raise WrongUsage("--since is needed: the first month, as 2004-01")
+    if not since or limit < 0:
+        raise WrongUsage(
+            "--since is needed: the first month, as 2004-01" if not since else "--limit is a number of pages"
+        )
     asked = AskedPast(source, archive, since, until or since, every, refresh, limit)
     settings = read_settings()
     public, _ = checked(settings, asked)
