@@ -66,7 +66,7 @@ from pipelines.settings import check_contact, read_settings
 from pipelines.sources import load_sources, source_named
 from pipelines.sources.addresses import archived_copy, place_of
 from pipelines.sources.public import load_archives, public_named
-from spiders.asking import ASKED_AT_MOST, Asking, Busy, Ended
+from spiders.asking import ASKED_AT_MOST, MOST_BYTES, Asking, Busy, Ended
 from spiders.source import SourceSpider, refuse
 
 OF_PROGRAMS = frozenset({"run", "attended", "started_by"})
@@ -90,7 +90,6 @@ class Archived(Spider):
         "AUTOTHROTTLE_ENABLED": False,  # the archive's file says how often we may ask: spiders/asking.py
         "CLOSESPIDER_TIMEOUT": 0,  # it may run for a week
         "RETRY_ENABLED": False,  # the same module decides what is asked again
-        "DOWNLOAD_MAXSIZE": 60_000_000,  # bytes; an answer of an index
     }
 
     def __init__(self, **told: str) -> None:
@@ -152,6 +151,8 @@ class Archived(Spider):
             said, reason = str(ended), ended.reason
         except (Busy, OpedsError) as error:
             said, reason = str(error), "busy"
+        except IgnoreRequest as error:
+            said, reason = f"{self.archive.name}: {error}", "failed"
         except Exception as error:
             self.logger.exception("the run ended by a fault of ours")
             reason = "fault"
@@ -332,13 +333,18 @@ class Archived(Spider):
     async def _page(self, work: StoredMonth, article: ArchivedArticle, row: ArchivedRow) -> Tried | None:
         """Ask for a capture and store its page; return what came of it, or None where another run should ask again."""
         first = address = playback_address(self.archive, row)
-        ranged = {"Range": f"bytes={row.offset}-{row.offset + row.length - 1}"} if row.file else {}
+        part = None
+        if self.archive.kind == "commoncrawl":
+            part = (row.offset, row.offset + row.length - 1)
+            if not row.file or not 0 < row.length <= MOST_BYTES["pages"]:
+                judged = Judged("failed", "the index does not say where it lies")
+                return self._finished(row, article, first, judged, iso(now()))
         judged, moment = Judged("failed", "led in a circle"), iso(now())
         for _ in range(HOPS):
             try:
-                answered = await self.asking.ask("pages", address, ranged)
+                answered = await self.asking.ask("pages", address, part)
             except IgnoreRequest as error:
-                return self._finished(row, article, first, Judged("disallowed", str(error)), moment)
+                return self._finished(row, article, first, Judged("failed", str(error)), moment)
             except Busy:
                 return None
             moment = iso(answered.exchange.fetched_at)

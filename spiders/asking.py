@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from scrapy import Request
 from scrapy.crawler import Crawler
-from scrapy.exceptions import IgnoreRequest
+from scrapy.exceptions import DownloadCancelledError, IgnoreRequest
 
 from pipelines.archive.identity import MISPLACED
 from pipelines.archive.warc import Exchange
@@ -19,6 +19,7 @@ from spiders.politeness import MAX_WAIT, ForbiddenByRobots, Refused, RobotsUnrea
 from spiders.wire import exchange_of
 
 ASKED_AT_MOST = 3  # of one address that is busy or breaks off
+MOST_BYTES = {"index": 60_000_000, "pages": 15_000_000}  # of one answer
 SLOW_DOWNS = 3  # answers 429 that end the run
 LATER = "run it again later: it goes on where it was"
 
@@ -52,15 +53,16 @@ class Asking:
         self.next_at = {"index": 0.0, "pages": 0.0}
         self.slow_downs = 0
 
-    async def ask(self, kind: str, url: str, headers: dict[str, str] | None = None) -> Answered:
+    async def ask(self, kind: str, url: str, part: tuple[int, int] | None = None) -> Answered:
         """Return the answer to a request of a kind, `index` or `pages`; wait and ask again where the archive is busy.
 
-        Raises `IgnoreRequest` for an address that must not be asked.
+        `part` are the first and the last byte of a file that are wanted. Raises `IgnoreRequest` for an address that
+        must not be asked, or whose answer is too long.
         """
         for attempt in range(ASKED_AT_MOST):
             await self._turn(kind)
             try:
-                answered = await self._download(url, headers or {})
+                answered = await self._download(kind, url, part)
             except OSError:
                 await self.sleep(self.archive.wait if attempt + 1 < ASKED_AT_MOST else 0.0)
                 continue
@@ -103,10 +105,12 @@ class Asking:
         if slot is None or slot.closing is not None:
             raise Ended("shutdown")
 
-    async def _download(self, url: str, headers: dict[str, str]) -> Answered:
+    async def _download(self, kind: str, url: str, part: tuple[int, int] | None) -> Answered:
         self._go_on()
+        most = part[1] - part[0] + 1 if part else MOST_BYTES[kind]  # of one who sends all of a file instead
         meta = {"dont_redirect": True, "page": True, "carries_text": True, "download_fail_on_dataloss": False}
-        request = Request(url, headers=headers, meta=meta)
+        headers = {"Range": f"bytes={part[0]}-{part[1]}"} if part else {}
+        request = Request(url, headers=headers, meta={**meta, "download_maxsize": most})
         assert self.crawler.engine is not None
         try:
             response = await self.crawler.engine.download_async(request)
@@ -121,6 +125,8 @@ class Asking:
             raise
         except OSError:
             raise
+        except DownloadCancelledError as error:
+            raise IgnoreRequest(f"the answer is longer than {most:,} bytes") from error
         except Exception as error:  # a connection has many ways to end
             raise OSError(f"{type(error).__name__}: {error}"[:200]) from error
         capture: Capture = response.meta["capture"]

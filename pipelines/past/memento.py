@@ -5,14 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from http.client import responses
 from io import BytesIO
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from pipelines.archive.records import Trouble, records
 from pipelines.archive.warc import (
@@ -27,7 +27,7 @@ from pipelines.errors import UnreadableWarc
 from pipelines.past.choice import MOVED
 from pipelines.past.questions import ArchivedRow
 from pipelines.sources import Source
-from pipelines.sources.addresses import archived_copy, place_of
+from pipelines.sources.addresses import archived_copy, day_in, place_of, time_in
 from pipelines.sources.public import PublicArchive
 
 ORIGINAL = "x-archive-orig-"  # begins the name of a header of then
@@ -76,7 +76,7 @@ def judge_answer(
     """Return what an answer to the request for a row is. `asked` is the first address asked for the row, `cut` why the
     answer is not whole."""
     if answer.status in MOVED:
-        return _led(source, row, answer)
+        return _led(source, row, answer, archive.hosts)
     if answer.status in {401, 403, 451}:
         return Judged("disallowed", f"the archive refuses it (HTTP {answer.status})")
     if answer.status not in {200, 206}:
@@ -97,6 +97,9 @@ def _wrong(page: Exchange, source: Source, row: ArchivedRow, answer: Exchange) -
         return f"it is another page: {page.url}"
     if page.fetched_at.date() < OLDEST_PAGE or page.fetched_at > answer.fetched_at:
         return f"it says that it was captured on {page.fetched_at.date()}"
+    published = day_in(place) or (f"{moment:%Y-%m-%d}" if (moment := time_in(place)) else "")
+    if published and f"{page.fetched_at + timedelta(days=1):%Y-%m-%d}" < published:
+        return f"it says that it was captured on {page.fetched_at.date()}, before it was published"
     capture = capture_of(page)
     if capture.truncated:
         return f"truncated: {capture.truncated}"
@@ -105,9 +108,13 @@ def _wrong(page: Exchange, source: Source, row: ArchivedRow, answer: Exchange) -
     return CHANGED_PAGE if is_rewritten(capture.payload) else ""
 
 
-def _led(source: Source, row: ArchivedRow, answer: Exchange) -> Judged:
-    """Return where a redirect leads: to another moment of the article, or as the site itself led then."""
-    to = urljoin(answer.url, answer.header("location"))
+def _led(source: Source, row: ArchivedRow, answer: Exchange, hosts: Container[str] = ()) -> Judged:
+    """Return where a redirect leads: to another moment of the article at one of the archive's `hosts`, or as the site
+    itself led then."""
+    try:
+        to = urljoin(answer.url, answer.header("location"))
+    except ValueError:
+        return Judged("failed", "led to an address that is none")
     copy = archived_copy(to)
     url = copy.url if copy else to
     place, wanted = place_of(url, [source]), place_of(row.url, [source])
@@ -115,7 +122,7 @@ def _led(source: Source, row: ArchivedRow, answer: Exchange) -> Judged:
         return Judged("failed", f"led to {url[:300]}, which is no article")
     if place.article_id != wanted.article_id:
         return Judged("alias", target=place.article_id)
-    if copy is None or to == answer.url:
+    if copy is None or to == answer.url or (urlsplit(to).hostname or "") not in hosts:
         return Judged("failed", "led to itself")
     return Judged(follow=to)
 

@@ -85,6 +85,8 @@ def read_answer(archive: PublicArchive, state: str, text: str, collections: Sequ
 def _read_cdx(text: str) -> Read:
     """Read a table of rows under a row of names; behind an empty row stands the key of what follows."""
     lines: list[list[str]] = json.loads(text) if text.strip() else []
+    if not isinstance(lines, list):
+        raise TypeError("no table")
     resume = ""
     if len(lines) >= 2 and lines[-2] == [] and len(lines[-1]) == 1:
         resume = lines[-1][0]
@@ -158,6 +160,6 @@ def collections_in(text: str, first: str, last: str) -> list[str]:
     """
     try:
         told = [(str(one["id"]), str(one.get("from", ""))[:10]) for one in json.loads(text)]
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise OtherAnswer("the list of collections cannot be read") from error
     return sorted(name for name, began in told if first <= began <= last and " " not in name)
