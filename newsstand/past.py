@@ -75,6 +75,7 @@ class PublicCapture:
     is_revisit: bool = False
     states: str = ""  # another digest than its body has
     cut: bool = False  # the archive has the beginning alone
+    leads: str = ""  # the moment that the archive leads to instead of serving this one
 
     @property
     def digest(self) -> str:
@@ -217,6 +218,12 @@ def _captures_of(rng: Random, one: PastOped) -> Iterator[PublicCapture]:
             page = replace(page, stamp=_stamp(moment))
             if moment >= latest:
                 continue
+        elif luck < 0.17 and at == 0:
+            yield from _unlike_their_row(page, moment + timedelta(days=30), is_led=luck < 0.14)
+            moment += timedelta(days=30)
+            page = replace(page, stamp=_stamp(moment))
+            if moment >= latest:
+                continue
         yield page
         yield from _later_captures(rng, one, page, moment, latest)
     if one.new_address and luck > 0.3:
@@ -225,6 +232,11 @@ def _captures_of(rng: Random, one: PastOped) -> Iterator[PublicCapture]:
     if one.new_address and luck > 0.6:
         moment = MOVE + timedelta(days=rng.randrange(2, 12))
         yield PublicCapture(_stamp(moment), one.addresses[0], 301, "text/html", b"", one.new_address)
+
+
+def _unlike_their_row(page: PublicCapture, later: datetime, is_led: bool) -> Iterator[PublicCapture]:
+    """Yield a capture that is not served as its row of the index says: at another moment, or with another digest."""
+    yield replace(page, leads=_stamp(later)) if is_led else replace(page, states="A" * 32)
 
 
 def _later_captures(

@@ -111,7 +111,10 @@ def _playback(request: SiteRequest, past: Past, until: str) -> Answer:
         nearest = min(captures, key=lambda c: (abs(int(c.stamp) - int(stamp)), c.stamp))
         to = f"https://{WAYBACK}/web/{nearest.stamp}{way}/{nearest.url}"
         return Answer(302, headers=(("Location", to),))
-    return _memento(next((c for c in exact if c.url == url), exact[0]), way)
+    capture = next((c for c in exact if c.url == url), exact[0])
+    if capture.leads:
+        return Answer(302, headers=(("Location", f"https://{WAYBACK}/web/{capture.leads}{way}/{capture.url}"),))
+    return _memento(capture, way)
 
 
 def _memento(capture: PublicCapture, way: str) -> Answer:
@@ -184,7 +187,7 @@ def _files(past: Past) -> dict[str, tuple[bytes, list[dict[str, str]]]]:
     """Return each collection's file and index: a record of every third capture, of other pages too."""
     found: dict[str, tuple[bytearray, list[dict[str, str]]]] = {}
     for number, capture in enumerate(past.captures):
-        if number % 3 or capture.is_revisit or capture.location or capture.cut:
+        if number % 3 or capture.is_revisit or capture.location or capture.cut or capture.leads:
             continue
         name = _name(capture.stamp)
         file, rows = found.setdefault(name, (bytearray(), []))

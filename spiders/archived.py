@@ -21,7 +21,7 @@ from scrapy import Request, Spider
 from scrapy.crawler import Crawler
 from scrapy.exceptions import IgnoreRequest
 
-from pipelines.archive.captures import capture_file, store_capture
+from pipelines.archive.captures import capture_file, enough_for, store_capture
 from pipelines.archive.crawl_summary import Summary, Tried, account_key, read_summary, summary_body
 from pipelines.archive.identity import identify
 from pipelines.archive.keys import capture_key, captures_prefix, date_in, past_folder
@@ -372,7 +372,7 @@ class Archived(Spider):
             capture = capture_of(judged.page)
             fresh = capture_key(article.article_id, capture)
             file = capture_file(article.article_id, judged.page, capture)
-            note.capture_key, _ = store_capture(self.store, fresh, file)
+            note.capture_key, _ = store_capture(self.store, fresh, file, enough_for(self.store, capture.doubt))
             note.result = "captured" if note.capture_key == fresh else "kept"
             note.fetched_at, note.status = iso(capture.fetched_at), capture.status
             note.reason = capture.doubt or self._unreadable(capture)

@@ -13,7 +13,7 @@ from typing import Self
 from scrapy import signals
 from scrapy.crawler import Crawler
 
-from pipelines.archive.captures import capture_file, store_capture
+from pipelines.archive.captures import capture_file, enough_for, store_capture
 from pipelines.archive.crawl_summary import Summary, account_key, summary_body
 from pipelines.archive.identity import identify
 from pipelines.archive.keys import capture_key, date_in
@@ -87,7 +87,7 @@ class Deposit:
                 warc.write(body)
             page.tried.result, page.tried.capture_key = "captured", fresh
             return
-        key, _ = store_capture(self.store, fresh, body)
+        key, _ = store_capture(self.store, fresh, body, enough_for(self.store, capture.doubt))
         if key != fresh:
             self.revisits.append(SeenAgain(page.exchange, date_in(key), payload_digest(page.exchange.body)))
         page.tried.result, page.tried.capture_key = "captured" if key == fresh else "kept", key

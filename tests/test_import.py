@@ -261,6 +261,17 @@ def test_a_page_that_a_public_archive_changed_is_refused_with_that_reason(
     assert "the archive changed the page" in reason
 
 
+def test_a_doubtful_copy_does_not_hide_a_sound_one_of_the_same_bytes(folder: Settings, tmp_path: Path) -> None:
+    recorder = Recorder()
+    http = StatusAndHeaders("200 OK", [HTML, ("X-Invented", "tests")], protocol="HTTP/1.1")
+    wrong = {"WARC-Payload-Digest": f"sha1:{'A' * 32}"}
+    recorder.write("response", C_URL, page(prose(1)), "2024-06-14T00:00:00Z", http=http, headers=wrong)
+    recorder.page(C_URL, page(prose(1)), "2024-06-15T00:00:00Z")
+    report = take(folder, saved(tmp_path, "a.warc.gz", recorder.bytes()))
+    assert verdicts(report) == ["REJECTED", "NEW"]
+    assert verify(folder).faults == []
+
+
 def test_a_page_recorded_without_http_is_taken_as_it_is(folder: Settings, tmp_path: Path) -> None:
     recorder = Recorder()
     recorder.write("resource", C_URL, page(prose(1)), content_type="text/html")

@@ -101,7 +101,8 @@ def good_and_other(past: Past, clock: str = CLOCK) -> tuple[set[str], set[str]]:
         if place is None or capture.stamp > until or "/national/" in capture.url:
             continue
         every.add(place.article_id)
-        if capture.status == 200 and not capture.cut and "amparticle" not in capture.url:
+        is_good = capture.status == 200 and not (capture.cut or capture.leads or capture.states)
+        if is_good and "amparticle" not in capture.url:
             good.add(place.article_id)
     return good, every - good
 
@@ -109,9 +110,8 @@ def good_and_other(past: Past, clock: str = CLOCK) -> tuple[set[str], set[str]]:
 def wrong_moments(past: Past, settings: Settings) -> list[str]:
     """Return sightings under a moment at which no archive captured that article."""
     sources = load_sources().values()
-    known = {
-        (place.article_id, capture.stamp) for capture in past.captures if (place := place_of(capture.url, sources))
-    }
+    served = (capture for capture in past.captures if not capture.leads)
+    known = {(place.article_id, capture.stamp) for capture in served if (place := place_of(capture.url, sources))}
     rows = query(location(settings, "sightings"), "SELECT article_id, fetched_at, obtained_at, via FROM t")
     assert {row["via"] for row in rows} <= {"wayback", "commoncrawl"}
     assert all(row["obtained_at"] > datetime(2026, 6, 30, tzinfo=UTC) for row in rows)
@@ -267,6 +267,18 @@ def test_status_tells_it_apart_from_lists_that_were_read(small: Bench) -> None:
     assert "known from public archives" in said
     assert "what they do not have proves nothing" in said
     assert not any(row["complete"] for row in query(location(small.settings, "runs"), "SELECT complete FROM t"))
+
+
+def test_a_page_is_filed_at_the_moment_that_the_archive_served(bench: Benches) -> None:
+    """And one whose index states another digest is set aside, and the next capture asked for."""
+    past = build_past(21, "2011-03", "2012-02", a_month=3)
+    assert all(any(getattr(capture, what) for capture in past.captures) for what in ("leads", "states", "cut"))
+    one = bench(past)
+    assert one.run("past", "kjd", *RANGE).code == 0
+    assert wrong_moments(past, one.settings) == []
+    good, _ = good_and_other(past)
+    assert good == articles(one.settings)
+    assert list(verify(one.settings).faults) == []
 
 
 def test_a_limit_ends_it_and_the_next_run_goes_on(small: Bench, tmp_path: Path) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 
 from pipelines.archive.store import Store
-from pipelines.archive.warc import Exchange, page_file
-from pipelines.errors import AlreadyArchived
+from pipelines.archive.warc import Exchange, page_file, read_capture
+from pipelines.errors import AlreadyArchived, NotArchived, UnreadableWarc
 from pipelines.model import Capture
 
 
@@ -15,15 +16,17 @@ def capture_file(article_id: str, exchange: Exchange, capture: Capture) -> bytes
     return page_file(exchange, _notes(article_id, exchange, capture))
 
 
-def store_capture(store: Store, key: str, file: bytes) -> tuple[str, bool]:
+def store_capture(
+    store: Store, key: str, file: bytes, is_enough: Callable[[str], bool] = lambda _: True
+) -> tuple[str, bool]:
     """Store a page's file under its key unless its payload is stored already; return the key, and whether it is new.
 
-    A key of another moment names an earlier capture of the same payload.
+    A key of another moment names an earlier capture of the same payload, if that `is_enough`.
     """
     folder, _, name = key.rpartition("/")
     payload = name.rpartition("-")[2]
     stored = (other for other in store.keys(f"{folder}/") if other.endswith(f"-{payload}"))
-    earlier = next(stored, "")
+    earlier = next(filter(is_enough, stored), "")
     if earlier:
         return earlier, False
     try:
@@ -31,6 +34,19 @@ def store_capture(store: Store, key: str, file: bytes) -> tuple[str, bool]:
     except AlreadyArchived:  # another worker, the same second, other headers: the first stands
         return key, False
     return key, True
+
+
+def enough_for(store: Store, doubt: str) -> Callable[[str], bool]:
+    """Return what says whether a stored capture stands for another of its payload: one that is doubtful, or cannot be
+    read, does not stand for a sound one."""
+
+    def is_enough(key: str) -> bool:
+        try:
+            return bool(doubt) or not read_capture(store.read(key), key).doubt
+        except (NotArchived, UnreadableWarc):
+            return False
+
+    return is_enough
 
 
 def _notes(article_id: str, exchange: Exchange, capture: Capture) -> dict[str, str]:

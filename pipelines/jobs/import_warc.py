@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
@@ -11,12 +11,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from pipelines.archive import manifests
-from pipelines.archive.captures import capture_file, store_capture
+from pipelines.archive.captures import capture_file, enough_for, store_capture
 from pipelines.archive.identity import MISPLACED, misplaced
 from pipelines.archive.keys import capture_key
 from pipelines.archive.manifests import SourceFile
 from pipelines.archive.records import Record, Trouble, records
-from pipelines.archive.store import threads
+from pipelines.archive.store import Store, threads
 from pipelines.archive.warc import BY_FILE, HTTP, MOST_BLOCK, WARC_FIELDS, Exchange, capture_of, exchange_of_record
 from pipelines.catalogue.publish import publish
 from pipelines.clock import OLDEST_PAGE, iso_exact, new_run_id, now
@@ -370,6 +370,11 @@ class _Page:
     file: bytes
     size: int
     is_changed: bool = False  # by a public archive
+    doubt: str = ""  # which digest does not fit
+
+    def is_enough(self, store: Store) -> Callable[[str], bool]:
+        """Return what says whether a stored capture of the same payload stands for this one."""
+        return enough_for(store, self.doubt)
 
 
 def as_captured(answer: Exchange, source_uri: str = "") -> Exchange:
@@ -394,7 +399,7 @@ def _page(place: Place, answer: Exchange) -> _Page:
     file = capture_file(place.article_id, answer, capture)
     sighting = Sighting(place.article_id, capture.url, capture.fetched_at, key, via=BY_FILE)
     light = replace(answer, body=b"", recorded=b"", request=b"")
-    return _Page(sighting, light, file, len(capture.payload), is_rewritten(capture.payload))
+    return _Page(sighting, light, file, len(capture.payload), is_rewritten(capture.payload), capture.doubt)
 
 
 def _copy(archive: Archive, wanted: tuple[str, list[_Page]]) -> list[tuple[_Page, Sighting, StoredCapture | None]]:
@@ -402,7 +407,7 @@ def _copy(archive: Archive, wanted: tuple[str, list[_Page]]) -> list[tuple[_Page
     article_id, pages = wanted
     done = []
     for page in pages:
-        key, is_new = store_capture(archive.store, page.sighting.capture_key, page.file)
+        key, is_new = store_capture(archive.store, page.sighting.capture_key, page.file, page.is_enough(archive.store))
         stored = StoredCapture(article_id, key, page.sighting.url, page.file) if is_new else None
         done.append((page, replace(page.sighting, capture_key=key), stored))
     return done
