@@ -35,6 +35,7 @@ from pipelines.model import ARCHIVED_STATUS, Capture
 from pipelines.past.choice import (
     NO_GOOD,
     ArchivedArticle,
+    is_good,
     lacks_good_page,
     next_row,
     note_name,
@@ -281,6 +282,8 @@ class Archived(Spider):
                 continue
             self.busy_in_a_row = 0
             await asyncio.to_thread(self._note, work, row, note)
+        if held and not any(is_good(work.notes[name]) for name in map(note_name, article.pages) if name in work.notes):
+            work.spared.add(article.article_id)
         lacking = lacks_good_page(article, work.notes, held)
         if lacking is not None:
             note = Tried(lacking.url, article.article_id, [self.archive.name], result="failed", reason=NO_GOOD)
@@ -450,7 +453,10 @@ class Archived(Spider):
             "rows": work.sorted.rows,
             "articles": len(articles),
             "had": len(had),
-            "without a good capture": len(tried - had - {n.article_id for n in notes if n.result == "alias"}),
+            "held before": len(work.spared - had),
+            "without a good capture": len(
+                tried - had - work.spared - {n.article_id for n in notes if n.result == "alias"}
+            ),
             "waiting": len(work.waiting),
             **{f"left out: {why}": count for why, count in sorted(work.sorted.left_out.items())},
         }

@@ -25,7 +25,7 @@ from newsstand.server import Newsstand, parse_clock, running
 from pipelines.archive.store import open_store
 from pipelines.archive.warc import retrieval_of
 from pipelines.catalogue.delta import location, query
-from pipelines.catalogue.queries import periods
+from pipelines.catalogue.queries import drifted, periods
 from pipelines.jobs.past import AskedPast, planned
 from pipelines.jobs.verify import verify
 from pipelines.settings import Settings
@@ -196,6 +196,7 @@ def test_killed_and_continued_it_is_equal_to_an_undisturbed_run(
     assert wrong_moments(past, one.settings) == []
     assert too_fast(one.stand, quick_archives) == []
     assert list(verify(one.settings).faults) == []
+    assert drifted(one.settings) == [], "layouts of other years are no change of today's"
 
     again = fresh(tmp_path, "killed")
     kills, rng = 0, random.Random(11)

@@ -149,15 +149,23 @@ def before_and_after(settings: Settings, article_id: str, versions: Sequence[Row
 
 
 def drifted(settings: Settings) -> list[Drift]:
-    """Return what the last pages of each source lack that earlier ones had: a layout may have changed."""
-    archived = query_table(settings, "articles", "SELECT source, canonical_url, first_seen, witnesses, captions FROM t")
+    """Return what the last pages of each source lack that earlier ones had: a layout may have changed.
+
+    What came from public archives is left out: layouts of other years say nothing about that of today.
+    """
+    archived = query_table(
+        settings, "articles", "SELECT article_id, source, canonical_url, first_seen, witnesses, captions FROM t"
+    )
+    past = query_table(settings, "sightings", "SELECT article_id, fetched_at FROM t WHERE via NOT IN ('crawl', 'file')")
+    of_past = {(row["article_id"], row["fetched_at"]) for row in past}
     seen = [
         Observation(row["source"], row["canonical_url"], row["first_seen"].isoformat(), _witnessed(row))
         for row in archived
+        if (row["article_id"], row["first_seen"]) not in of_past
     ]
     known = {one.url for one in seen}
-    for row in query_table(settings, "runs", "SELECT set_aside FROM t"):
-        for one in row["set_aside"] or ():
+    for row in query_table(settings, "runs", "SELECT * FROM t"):
+        for one in (row["set_aside"] or ()) if not row.get("period") else ():
             if one["url"] not in known:  # once set aside, however often it was looked at
                 known.add(one["url"])
                 when, reasons = one["fetched_at"].isoformat(), tuple(one["reasons"])

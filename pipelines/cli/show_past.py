@@ -17,7 +17,7 @@ from pipelines.settings import Settings
 from pipelines.sources.public import PublicArchive
 
 LISTED = 12  # of a list that people read
-BAR_WIDTH = 20
+BAR_WIDTH = 10
 
 
 def print_plan(plan: PastPlan, archive: PublicArchive, as_json: bool) -> None:
@@ -36,7 +36,7 @@ def print_plan(plan: PastPlan, archive: PublicArchive, as_json: bool) -> None:
     for why, count in sorted(plan.left_out.items()):
         console.print(f"  [dim]left out: {count:,} rows {shown(why)}[/]")
     console.print(
-        f"to fetch: {sums[-1]:,} pages from {shown(archive.title)}, one every {60 / archive.pages_per_minute:.1f} s: "
+        f"to fetch: {sums[-1]:,} pages from {shown(archive.title)}, one every {60 / archive.pages_per_minute:.2g} s: "
         f"[bold]about {_time(plan.seconds)}[/]"
     )
     console.print(
@@ -91,11 +91,11 @@ def print_periods(rows: Sequence[Row]) -> None:
     if not rows:
         return
     console.print("[bold]known from public archives[/]  (what they do not have proves nothing)")
-    table = _table("year", "source", "archive", "months", "articles", "had", "no good one", "")
+    table = _table("year", "source", "archive", "months", "articles", "had", "before", "none good", "")
     for row in rows:
-        had, articles = row.get("had", 0), row.get("articles", 0)
-        filled = BAR_WIDTH * had // articles if articles else 0
-        numbers = (row["months"], articles, had, row.get("without a good capture", 0))
+        had, before, articles = row.get("had", 0), row.get("held before", 0), row.get("articles", 0)
+        filled = BAR_WIDTH * min(had + before, articles) // articles if articles else 0
+        numbers = (row["months"], articles, had, before, row.get("without a good capture", 0))
         bar = f"[green]{'▓' * filled}[/][dim]{'░' * (BAR_WIDTH - filled)}[/]"
         cells = [f"{number:,}" if number else "·" for number in numbers]
         table.add_row(row["year"], shown(row["source"]), shown(row["archive"]), *cells, bar)

@@ -150,6 +150,7 @@ class StoredMonth:
     digests: dict[str, str]
     answers: dict[str, str]
     waiting: set[str] = field(default_factory=set)
+    spared: set[str] = field(default_factory=set)  # articles of which the bucket has an older page already
 
 
 def month_in(store: Store, source: Source, archive: PublicArchive, month: str) -> StoredMonth:
