@@ -32,6 +32,7 @@ def test_three_months_are_mapped_and_survive_a_killed_scheduler(
             tmp_path / "airflow",
             {**world, **environment_of(folder)},
             AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY="2",
+            AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL="10",
             AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT="20",
             AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL="5",
         )
@@ -40,13 +41,13 @@ def test_three_months_are_mapped_and_survive_a_killed_scheduler(
             airflow.unpause("opeds_past")
             asked = {"source": "kjd", "archive": "wayback", "since": MONTHS[0], "until": MONTHS[1]}
             run = airflow.trigger("opeds_past", conf=asked)
-            until = time.monotonic() + 180
+            until = time.monotonic() + 400
             while not any("/web/" in entry["url"] for entry in stand.stand.log) and time.monotonic() < until:
                 time.sleep(0.2)
             pid = int((airflow.home / "scheduler.pid").read_text().split()[0])
             os.killpg(pid, signal.SIGKILL)
             airflow.launch("scheduler", COMPONENTS["scheduler"])
-            until = time.monotonic() + 400
+            until = time.monotonic() + 900
             while (ended := airflow.runs("opeds_past")[0]["state"]) not in {"success", "failed"}:
                 assert time.monotonic() < until, [(t["task_id"], t["state"]) for t in airflow.tasks("opeds_past", run)]
                 time.sleep(1)
