@@ -372,6 +372,26 @@ def show_command(
     print_oped(versions, places)
 
 
+@app.command("changes")
+def changes_command(
+    since: Annotated[int, typer.Option("--since", help="Behind this number of the log; 0: from the beginning.")],
+    as_json: Json = False,
+) -> None:
+    """List what is new behind a number of the log: added, revised, copied, renamed, gone, withdrawn.
+
+    From the log alone, in its order; --json gives a line for each change. Keep the last number, and give it next time.
+    """
+    from pipelines.archive.identity import reach_existing
+    from pipelines.archive.store import open_store
+    from pipelines.catalogue.changes import changes_since
+    from pipelines.cli.show import print_changes
+
+    if since < 0:
+        raise WrongUsage("--since is a number of the log: 0 or more")
+    found = changes_since(open_store(reach_existing(read_settings())), since)
+    print_json(found) if as_json else print_changes(found)
+
+
 @app.command("status")
 def status_command(as_json: Json = False) -> None:
     """Show the calendar, what is missing, which layouts drifted, and when the archive was verified.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -268,3 +268,14 @@ def print_audits(audits: Sequence[AuditReport]) -> None:
         since = f", {len(shares)} shares since the last time that all of it was" if one.share and whole else ""
         fits = f"[red]{do_not_fit(one.faults)}[/]" if one.faults else "[green]it fits[/]"
         console.print(f"verified {when} in Seoul: {what}, log at {one.last}: {fits}{since}")
+
+
+def print_changes(found: Iterable[dict[str, Any]]) -> None:
+    """Print a line for each change, and which number of the log to go on from."""
+    last = 0
+    for row in found:
+        last = row["seq"]
+        version = f"@{row['content16']}" if row["content16"] else ""
+        waits = "" if row["listed"] else "  [dim]waits for review[/]"
+        console.print(f"{last:>6}  {row['change']:9} {shown(row['article_id'] + version)}{waits}", soft_wrap=True)
+    console.print(f"go on with: opeds changes --since {last}" if last else "nothing is new")
