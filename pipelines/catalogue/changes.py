@@ -9,7 +9,7 @@ from pipelines.archive.store import Store
 from pipelines.catalogue.rows import Row
 from pipelines.model import Verdict
 
-CHANGED = {
+CHANGE_OF = {
     Verdict.NEW: "added",
     Verdict.REVISED: "revised",
     Verdict.COPY: "copied",
@@ -17,7 +17,7 @@ CHANGED = {
     Verdict.WITHDRAWN: "withdrawn",
     Verdict.REREAD: "renamed",
 }
-TOLD = ("article_id", "content16", "was", "url", "fetched_at", "published_at", "record_key", "listed")
+OF_A_CHANGE = ("article_id", "content16", "was", "url", "fetched_at", "published_at", "record_key", "listed")
 
 
 def changes_since(store: Store, seq: int) -> Iterator[Row]:
@@ -34,6 +34,6 @@ def changes_in(seq: int, manifest: Manifest) -> Iterator[Row]:
     is the old one, which stays valid. docs/examples/poll_changes.py does the same without our code.
     """
     for outcome in manifest.outcomes:
-        if outcome.verdict in CHANGED and (outcome.verdict is not Verdict.REREAD or outcome.was != outcome.content16):
-            told = {name: getattr(outcome, name) for name in TOLD}
-            yield {"seq": seq, "change": CHANGED[outcome.verdict], "logged_at": manifest.logged_at, **told}
+        if outcome.verdict in CHANGE_OF and (outcome.verdict is not Verdict.REREAD or outcome.was != outcome.content16):
+            told = {name: getattr(outcome, name) for name in OF_A_CHANGE}
+            yield {"seq": seq, "change": CHANGE_OF[outcome.verdict], "logged_at": manifest.logged_at, **told}
