@@ -282,6 +282,8 @@ def test_a_page_is_filed_at_the_moment_that_the_archive_served(bench: Benches) -
     assert list(verify(one.settings).faults) == []
 
 
+@pytest.mark.long
+@minutes
 def test_a_limit_ends_it_and_the_next_run_goes_on(small: Bench, tmp_path: Path) -> None:
     for _ in range(3):
         ran = small.run("past", "kjd", *RANGE, "--limit", "5")
@@ -293,6 +295,8 @@ def test_a_limit_ends_it_and_the_next_run_goes_on(small: Bench, tmp_path: Path) 
     assert state(small.settings) == state(other)
 
 
+@pytest.mark.long
+@minutes
 def test_by_hand_the_plain_spider_brings_the_same(small: Bench, tmp_path: Path) -> None:
     told = ("-a", "source=kjd", "-a", "archive=wayback", "-a", "since=2011-03", "-a", "until=2012-12")
     settings = fresh(tmp_path, "by-hand")
@@ -321,6 +325,7 @@ def test_all_captures_bring_corrections_as_versions(small: Bench) -> None:
     assert list(verify(small.settings).faults) == []
 
 
+@minutes
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("fault", "code", "said"),
@@ -331,7 +336,7 @@ def test_all_captures_bring_corrections_as_versions(small: Bench) -> None:
         ("archive-html", 1, "the index answered something else"),
         ("archive-robots", 1, "robots.txt of web.archive.org keeps us from asking"),
         ("robots-503@web.archive", 1, "robots.txt of web.archive.org keeps us from asking"),
-    ][: None if LONG else 2],
+    ],
 )
 def test_an_archive_that_sends_us_away_ends_the_run_with_its_place_kept(
     small: Bench, fault: str, code: int, said: str
@@ -346,6 +351,8 @@ def test_an_archive_that_sends_us_away_ends_the_run_with_its_place_kept(
     assert good == articles(small.settings)
 
 
+@pytest.mark.long
+@minutes
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
@@ -376,6 +383,8 @@ def test_pages_that_are_no_good_are_told_and_never_archived(small: Bench, fault:
     assert max(count.values()) <= (3 if "half" in fault else 1), "a refused address is not asked again"
 
 
+@pytest.mark.long
+@minutes
 def test_a_moment_that_the_archive_does_not_tell_is_that_of_its_address(small: Bench) -> None:
     small.stand.stand.fault("archive-dateless")
     assert small.run("past", "kjd", "--since", "2011-03", "--until", "2011-06").code == 0
@@ -395,6 +404,8 @@ def test_the_real_pace_is_kept(small: Bench) -> None:
         assert min(gaps) > gap - 0.1
 
 
+@pytest.mark.long
+@minutes
 def test_common_crawl_brings_records_as_they_were_finished(bench: Benches) -> None:
     past = build_past(9, "2024-01", "2024-12", a_month=6)
     one = bench(past)
