@@ -28,7 +28,7 @@ from pipelines.sources.public import PublicArchive, load_archives, public_named
 REFUSED = frozenset({"robots", "refused"})  # how a run ends that must not be tried again before a person has looked
 BUSY = frozenset({"busy", "slow_down", "other_answer"})
 Told = Callable[[str, str], None]  # what happened, to what
-PUBLISHED_EVERY = 1000  # outcomes: the rows of one publishing are in memory together
+PUBLISHED_EVERY = 300  # outcomes: the rows of one publishing are in memory together
 SECTION = re.compile(r"/(editorials|columns|fountain|letters|cartoons|bilingualNews)/")
 UNTOLD = "not told by the address"
 
