@@ -1,4 +1,4 @@
-"""Weekly maintenance: ingest crawls and captures that were left behind, compact the catalogue.
+"""Weekly maintenance: ingest crawls and captures that were left behind, compact the catalogue, write the exports.
 
 It runs every Sunday at 03:00 in Seoul. An orphaned capture is one that no manifest lists, because a run was killed. The
 daily runs ingest those of the articles that they fetch; this DAG ingests all, and is the only one that lists the whole
@@ -10,6 +10,7 @@ removed. Time travel of a Delta reader ends there; the versions of an op-ed are 
 | `ingest_orphans` | ingests crawls that wait for it (started by hand, or left by a run a day ago), then every capture that no manifest lists | retried |
 | `publish` | brings the table up to the log (pool `catalogue`) | retried |
 | `compact` | joins files, removes old ones (pool `catalogue`, so that nobody publishes meanwhile) | retried |
+| `export` | writes the plain files of `exports/` anew where they differ, and freezes the month's release | retried; the files of the last time stay |
 
 Run it again at any time. By hand: `opeds upkeep`, `opeds upkeep --dry-run`.
 """
@@ -61,7 +62,13 @@ def opeds_upkeep():
 
         return compact_catalogue()
 
-    ingest_orphans() >> publish() >> compact()
+    @task
+    def export():
+        from pipelines.jobs.tasks import export_files
+
+        return export_files()
+
+    ingest_orphans() >> publish() >> compact() >> export()
 
 
 opeds_upkeep()

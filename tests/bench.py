@@ -461,11 +461,11 @@ def publishing() -> list[Row]:
     import pyarrow as pa
     from deltalake import write_deltalake
 
-    from pipelines.index.opened import open_archive
+    from pipelines.index.opened import open_to_write
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        archive = open_archive(Settings(archive=f"file://{folder}/archive", home=folder / "home"))
+        archive = open_to_write(Settings(archive=f"file://{folder}/archive", home=folder / "home"))
         take_in(archive, capture(page(prose(1, 12)), "2024-06-14T00:00:00"))
         (row,) = rows_of(archive.store, [archive.index.state_of("kjd-c2068163")])
         where = Location(str(folder / "table"), {})
@@ -490,7 +490,7 @@ def foreign_records() -> list[Row]:
     """20,000 pages of other sites in somebody's WARC file: ours, which goes on behind damage, and warcio reading it."""
     from warcio.archiveiterator import ArchiveIterator
 
-    from pipelines.index.opened import open_archive
+    from pipelines.index.opened import open_to_write
     from pipelines.jobs.import_warc import ingest_files
 
     count = 20_000
@@ -502,7 +502,7 @@ def foreign_records() -> list[Row]:
             for n in range(count):
                 body = dice.randbytes(600).hex().encode()
                 into.write(page_file(Exchange(f"https://example.org/{n}", when, 200, "OK", (), body), {}))
-        open_archive(settings)
+        open_to_write(settings)
         ingest_files(settings, [str(file)], lambda *_: None)  # which imports what it needs
         before = _resident()
         ours = _cpu(lambda: ingest_files(settings, [str(file)], lambda *_: None))

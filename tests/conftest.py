@@ -9,8 +9,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -22,7 +23,9 @@ from pipelines.archive.keys import capture_key
 from pipelines.archive.store import FolderStore, MemoryStore, Store, open_store
 from pipelines.archive.warc import Exchange
 from pipelines.catalogue.delta import location, open_table
-from pipelines.index.opened import Archive, open_archive
+from pipelines.cli.show_reading import as_listed
+from pipelines.client import open_archive
+from pipelines.index.opened import Archive, open_to_write
 from pipelines.ingestion.ingest import Part, ingest
 from pipelines.model import Capture, Outcome, Sighting
 from pipelines.settings import Settings, reaching
@@ -102,7 +105,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
 @pytest.fixture
 def archive(folder: Settings) -> Archive:
     """An empty archive in a folder, opened."""
-    return open_archive(folder)
+    return open_to_write(folder)
 
 
 @pytest.fixture(scope="session")
@@ -213,6 +216,21 @@ def environment_of(settings: Settings | None) -> dict[str, str]:
         "OPEDS_INVENTED": "1" if settings.invented else "",
         **reaching(settings),
     }
+
+
+def listed(settings: Settings) -> list[dict[str, Any]]:
+    """Return what `opeds list` shows."""
+    with open_archive(settings=settings) as archive:
+        return [as_listed(version) for version in archive.opeds()]
+
+
+def versions_of(
+    settings: Settings, name: str, as_of: date | None = None
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the rows of an article's versions, the one asked for last, and those of its op-ed's places."""
+    with open_archive(settings=settings) as archive:
+        versions = archive.versions(name, as_of)
+        return [version.row for version in versions], [place.row for place in archive.places(name)]
 
 
 SOURCES = load_sources()

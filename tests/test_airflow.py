@@ -32,7 +32,7 @@ from newsstand.server import Newsstand, parse_clock, running
 from pipelines.archive import manifests
 from pipelines.archive.crawl_summary import parse_summary
 from pipelines.archive.store import open_store
-from pipelines.index.opened import open_archive
+from pipelines.index.opened import open_to_write
 from pipelines.model import CONTENT, Verdict
 from pipelines.settings import Settings
 from tests.conftest import C_URL, ROOT, World, command, environment_of, minutes, page, prose, state, take_in
@@ -471,7 +471,7 @@ def test_eight_shards_over_two_workers_come_to_what_one_process_makes(cluster: C
 
 def fill(settings: Settings, count: int) -> None:
     """Archive so many op-eds more, so that the work of a shard outweighs the starting of its task."""
-    archive = open_archive(settings)
+    archive = open_to_write(settings)
     for number in range(count):
         url = C_URL.replace("2068163", f"{1_000_000 + number}")
         take_in(archive, captured(page(prose(number, 12)), "2024-06-13T12:00:00", url), run=f"fill-{number}")

@@ -21,7 +21,7 @@ from newsstand.server import parse_clock, running
 from pipelines.archive.keys import manifest_key
 from pipelines.catalogue.publish import publish
 from pipelines.index.index import index_file
-from pipelines.index.opened import open_archive, rebuild_index
+from pipelines.index.opened import open_to_write, rebuild_index
 from pipelines.jobs.verify import Verified, verify
 from pipelines.settings import Settings
 from tests.altering import (
@@ -58,7 +58,7 @@ def honest(tmp_path_factory: pytest.TempPathFactory, fast_sources: Path) -> Sett
             stand.stand.advance(parse_clock(moment))
             ran = command([sys.executable, *OPEDS, "run", *days], settings, more)
             assert ran.code == 0, ran.err
-    archive = open_archive(settings)
+    archive = open_to_write(settings)
     for n, (name, coded) in enumerate({"br": brotli.compress, "gzip": gzip.compress}.items()):
         plain = capture(page(prose(n)), "2024-06-14T00:00:00", C_URL.replace("2068163", f"206900{n}"))
         headers = (*plain.headers, ("Content-Encoding", name))
@@ -218,11 +218,11 @@ def test_the_catalogue_missing_or_behind(honest: Settings, copied: Settings) -> 
     commit.unlink()
     assert {f[1] for f in faults_of(copied)} == {"catalogue/runs", commit.relative_to(root(copied)).as_posix()}
     restored(honest, copied)
-    take_in(open_archive(copied), capture(page(prose(9)), "2024-06-15T12:00:00"))
+    take_in(open_to_write(copied), capture(page(prose(9)), "2024-06-15T12:00:00"))
     found = {f[1]: f[2] for f in faults_of(copied)}
     assert set(found) == {"catalogue/articles", "catalogue/runs", "catalogue/sightings"}
     assert all("`opeds upkeep` publishes the rest" in said for said in found.values())
-    publish(open_archive(copied), copied)
+    publish(open_to_write(copied), copied)
     assert faults_of(copied) == []
 
 
@@ -262,9 +262,9 @@ def test_a_signed_log_cannot_be_written_anew_without_the_key(folder: Settings, t
         ["openssl", "pkey", "-in", str(tmp_path / "key"), "-pubout"], capture_output=True, check=True
     ).stdout.decode()
     signed = replace(folder, signing_key=pem.decode())
-    take_in(open_archive(signed), capture(page(prose(1)), "2024-06-13T12:00:00"))
-    take_in(open_archive(signed), capture(page(prose(2)), "2024-06-14T12:00:00", C_URL.replace("163", "164")))
-    publish(open_archive(signed), signed)
+    take_in(open_to_write(signed), capture(page(prose(1)), "2024-06-13T12:00:00"))
+    take_in(open_to_write(signed), capture(page(prose(2)), "2024-06-14T12:00:00", C_URL.replace("163", "164")))
+    publish(open_to_write(signed), signed)
     trusting = replace(folder, signing_public=public)
     assert list(verify(trusting).faults) == []
     assert list(verify(folder).faults) == [], "who has no key sees the chain alone"
@@ -276,7 +276,7 @@ def test_a_signed_log_cannot_be_written_anew_without_the_key(folder: Settings, t
     shutil.rmtree(folder.home)
     shutil.rmtree(root(folder) / "catalogue")
     shutil.rmtree(root(folder) / "verified")
-    publish(open_archive(folder), folder)
+    publish(open_to_write(folder), folder)
     assert list(verify(folder).faults) == [], "a forger who writes the rest anew"
     assert [(f[1], f[2]) for f in faults_of(trusting)] == [(manifest_key(2), "is not what was signed")]
     told.pop("signature")

@@ -13,13 +13,13 @@ import pytest
 from pipelines.archive.manifests import anchor_of, manifest_at
 from pipelines.catalogue.delta import SCHEMA_PROPERTY, location, open_table
 from pipelines.catalogue.publish import publish
-from pipelines.catalogue.queries import Wanted, days, list_opeds, versions_of
-from pipelines.index.opened import open_archive, rebuild_index
+from pipelines.catalogue.queries import days
+from pipelines.index.opened import open_to_write, rebuild_index
 from pipelines.jobs.rederive import rederive
 from pipelines.jobs.verify import verify
 from pipelines.model import Verdict
 from pipelines.settings import Settings
-from tests.conftest import ROOT, Command, capture, page, prose, state, take_in
+from tests.conftest import ROOT, Command, capture, listed, page, prose, state, take_in, versions_of
 
 ARCHIVES = sorted((ROOT / "tests" / "archives").glob("*.tar.gz"))
 CORRECTED, CARRIED, SET_ASIDE = "kjd-c2595609", "kjd-c2595183", "kjd-c2595325"
@@ -33,7 +33,7 @@ def old(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
 
 
 def test_it_is_listed_and_shown(old: Settings) -> None:
-    assert len(list_opeds(old, Wanted())) == 6
+    assert len(listed(old)) == 6
     versions, places = versions_of(old, CORRECTED)
     assert versions[0]["kind_of_change"] == ""
     assert len(versions) == 2
@@ -50,7 +50,7 @@ def test_all_of_it_fits(old: Settings) -> None:
 
 def test_publishing_changes_no_row_and_names_the_schema(old: Settings) -> None:
     before = state(old)
-    publish(open_archive(old), old)
+    publish(open_to_write(old), old)
     assert state(old) == before
     for name, schema in (("articles", "opeds/article/2"), ("runs", "opeds/run/2")):
         table = open_table(location(old, name))
@@ -61,7 +61,7 @@ def test_publishing_changes_no_row_and_names_the_schema(old: Settings) -> None:
 def test_an_index_made_anew_gives_the_same_rows(old: Settings) -> None:
     before = state(old)
     assert rebuild_index(old, lambda *_: None) == (16, None)
-    publish(open_archive(old), old)
+    publish(open_to_write(old), old)
     assert state(old) == before
 
 
@@ -99,7 +99,7 @@ def test_a_run_goes_on_from_it(old: Settings, opeds: Command) -> None:
 
 
 def test_the_log_goes_on_as_a_chain_behind_an_anchor(old: Settings) -> None:
-    archive = open_archive(old)
+    archive = open_to_write(old)
     last = archive.index.seq()
     for day in ("2024-06-14", "2024-06-15"):
         take_in(archive, capture(page(prose(1)), f"{day}T12:00:00"))

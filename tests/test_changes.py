@@ -8,7 +8,7 @@ import sys
 from pipelines.archive.store import open_store
 from pipelines.catalogue.changes import changes_since
 from pipelines.catalogue.publish import publish
-from pipelines.index.opened import open_archive
+from pipelines.index.opened import open_to_write
 from pipelines.settings import Settings
 from tests.conftest import DAUM_URL, ROOT, Command, capture, command, environment_of, page, prose, take_in
 from tests.test_ingest import daum_page
@@ -16,7 +16,7 @@ from tests.test_ingest import daum_page
 
 def filled(settings: Settings) -> int:
     """Fill an archive; return the number of the log before the last changes."""
-    archive = open_archive(settings)
+    archive = open_to_write(settings)
     take_in(archive, capture(page(prose(1)), "2024-06-14T00:00:00"))
     before = archive.index.seq()
     take_in(archive, capture(page(prose(1)), "2024-06-15T00:00:00"))

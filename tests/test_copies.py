@@ -10,11 +10,11 @@ from newsstand.server import parse_clock
 from newsstand.world import build
 from pipelines.archive.store import open_store
 from pipelines.catalogue.publish import publish
-from pipelines.catalogue.queries import Wanted, list_opeds, query_table, versions_of
+from pipelines.catalogue.queries import query_table
 from pipelines.index.opened import Archive
 from pipelines.model import Capture, Verdict
 from pipelines.settings import Settings
-from tests.conftest import C_URL, Command, World, capture, minutes, page, prose, take_in
+from tests.conftest import C_URL, Command, World, capture, listed, minutes, page, prose, take_in, versions_of
 from tests.test_ingest import daum_page
 
 JOINS = "https://koreajoongangdaily.joins.com"
@@ -77,7 +77,7 @@ def test_one_oped_in_six_places_is_one_oped(archive: Archive, folder: Settings) 
     for made in PLACES.values():
         take_in(archive, made())
     publish(archive, folder)
-    (oped,) = list_opeds(folder, Wanted())
+    (oped,) = listed(folder)
     assert oped["oped_id"] == "kjd-c2068163", "the newspaper's own earliest"
     assert len(oped["places"]) == len(PLACES)
     assert all(versions_of(folder, article_id)[1][0]["article_id"] == "kjd-c2068163" for article_id in PLACES)
@@ -91,7 +91,7 @@ def test_a_new_primary_takes_over_and_the_old_id_goes_on_resolving(archive: Arch
     for name in reversed(PLACES):
         take_in(archive, PLACES[name]())
         publish(archive, folder)
-    (oped,) = list_opeds(folder, Wanted())
+    (oped,) = listed(folder)
     assert oped["oped_id"] == "kjd-c2068163"
     for former in PLACES:
         assert versions_of(folder, former)[1][0]["article_id"] == "kjd-c2068163"
@@ -109,7 +109,7 @@ def test_what_only_looks_like_a_copy_stays_apart(archive: Archive, folder: Setti
         capture(page(letter, date="21 Jun. 2024, 20:09"), "2024-06-22T00:00:00", f"{C_URL[:-1]}4"),
     )
     publish(archive, folder)
-    assert len(list_opeds(folder, Wanted())) == 4
+    assert len(listed(folder)) == 4
     rows = query_table(folder, "articles", "SELECT article_id, matches FROM t")
     told = {row["article_id"][-1]: {m["article_id"][-1]: m["relation"] for m in row["matches"] or ()} for row in rows}
     assert told["3"]["1"] == "contains"
@@ -125,7 +125,7 @@ def test_korean_is_compared_with_korean(archive: Archive, folder: Settings) -> N
     )
     publish(archive, folder)
     assert [outcome.verdict for outcome in told] == [Verdict.NEW, Verdict.NEW]
-    assert len(list_opeds(folder, Wanted())) == 2, "the English text decides where both have one"
+    assert len(listed(folder)) == 2, "the English text decides where both have one"
 
 
 @pytest.mark.parametrize("words", [30, 60, 95])

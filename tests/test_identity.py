@@ -10,7 +10,7 @@ from pipelines.archive.identity import IDENTITY, Identity, identify, misplaced, 
 from pipelines.archive.store import MemoryStore, open_store
 from pipelines.archive.warc import page_file
 from pipelines.errors import NoArchive
-from pipelines.index.opened import open_archive
+from pipelines.index.opened import open_to_write
 from pipelines.settings import Settings
 from tests.conftest import Command, World, capture, exchange, page, prose, take_in
 
@@ -35,7 +35,7 @@ def test_the_first_writer_says_whether_it_is_invented() -> None:
 
 @pytest.mark.parametrize("invented", [True, False])
 def test_an_archive_that_does_not_say_so_is_what_its_first_page_is(folder: Settings, invented: bool) -> None:
-    archive = open_archive(folder)
+    archive = open_to_write(folder)
     one = capture(page(prose(1)), "2024-06-14T00:00:00")
     take_in(archive, one if invented else replace(one, headers=PLAIN))
     file = Path(folder.archive.removeprefix("file://")) / IDENTITY
@@ -55,7 +55,7 @@ def test_a_crawl_of_invented_pages_adds_nothing_to_a_real_archive(
     opeds: Command, scrapy: Command, newsstand: World, folder: Settings
 ) -> None:
     real = replace(folder, invented=False)
-    open_archive(real)
+    open_to_write(real)
     before = sorted(open_store(real).keys(""))
     ran = opeds("run", "--day", "2026-06-02", settings=real)
     assert (ran.code, len(ran.err.splitlines())) == (1, 1)
@@ -76,7 +76,7 @@ def test_a_warc_file_of_the_other_kind_adds_nothing(opeds: Command, newsstand: W
         ("invented", invented, replace(folder, invented=False)),
         ("real", replace(invented, headers=PLAIN), replace(folder, archive=f"{folder.archive}-other")),
     ):
-        open_archive(settings)
+        open_to_write(settings)
         file = folder.home / f"{kind}.warc.gz"
         file.write_bytes(page_file(exchange(of), {}))
         ran = opeds("ingest", str(file), settings=settings)
@@ -108,5 +108,5 @@ def test_looking_at_no_archive_makes_none(
 def test_a_bucket_without_an_archive_is_none(bucket: Settings) -> None:
     with pytest.raises(NoArchive):
         reach_existing(bucket)
-    open_archive(bucket)
+    open_to_write(bucket)
     assert reach_existing(bucket) == bucket

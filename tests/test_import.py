@@ -27,7 +27,7 @@ from pipelines.archive.warc import _without_secrets, read_capture
 from pipelines.catalogue.delta import location, query
 from pipelines.catalogue.publish import publish
 from pipelines.errors import WrongUsage
-from pipelines.index.opened import open_archive
+from pipelines.index.opened import open_to_write
 from pipelines.jobs.import_warc import ingest_files
 from pipelines.jobs.report import Report
 from pipelines.jobs.verify import verify
@@ -430,7 +430,7 @@ def test_a_report_adds_up(folder: Settings, tmp_path: Path) -> None:
     assert dict(report.statuses) == {200: 3, 404: 1, 0: 1}
     assert sum(report.statuses.values()) == len(report.outcomes) + sum(report.skipped.values())
     assert report.examples["answered 404"] == [kjd(7)]
-    publish(open_archive(folder), folder)
+    publish(open_to_write(folder), folder)
 
 
 def test_answers_without_ids_are_all_taken_and_no_foreign_request_is_theirs(folder: Settings, tmp_path: Path) -> None:

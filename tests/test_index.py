@@ -18,7 +18,7 @@ from pipelines.archive.store import MemoryStore
 from pipelines.catalogue.publish import publish
 from pipelines.copies.fingerprint import hashes_of
 from pipelines.index.index import open_anew, open_index
-from pipelines.index.opened import Archive, catch_up, dry_run, open_archive, rebuild_index
+from pipelines.index.opened import Archive, catch_up, dry_run, open_to_write, rebuild_index
 from pipelines.model import Capture, Outcome, Verdict
 from pipelines.settings import Settings
 from tests.conftest import (
@@ -55,7 +55,7 @@ def daum(number: int) -> str:
 
 
 def test_copies_are_found_and_grouped_whatever_the_database(shared: Settings) -> None:
-    archive = open_archive(shared)
+    archive = open_to_write(shared)
     for n in (1, 2):
         take_in(archive, capture(page(prose(n)), DAYS[0], kjd(n)), capture(daum_page(prose(n)), DAYS[1], daum(n)))
     publish(archive, shared)
@@ -65,7 +65,7 @@ def test_copies_are_found_and_grouped_whatever_the_database(shared: Settings) ->
 
 
 def test_an_index_made_anew_is_the_same(shared: Settings) -> None:
-    archive = open_archive(shared)
+    archive = open_to_write(shared)
     for n in range(3):
         take_in(archive, capture(page(prose(n)), DAYS[0], kjd(n)), capture(daum_page(prose(n)), DAYS[1], daum(n)))
     take_in(archive, capture(page([*prose(1)[:-1], "An end of its own."]), DAYS[3], kjd(1)))
@@ -74,7 +74,7 @@ def test_an_index_made_anew_is_the_same(shared: Settings) -> None:
     told: list[tuple[int, int]] = []
     assert rebuild_index(shared, lambda *done: told.append(done)) == (archive.index.seq(), None)
     assert told[-1] == (4, 4)
-    anew = open_archive(shared).index
+    anew = open_to_write(shared).index
 
     def derived(state_: object) -> object:
         readings = [{k: v for k, v in row.items() if k != "id"} for row in state_.indexed_texts]  # type: ignore[attr-defined]
@@ -85,14 +85,14 @@ def test_an_index_made_anew_is_the_same(shared: Settings) -> None:
 
 
 def test_an_index_of_another_version_is_made_anew_by_itself(shared: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    take_in(open_archive(shared), capture(page(prose(1)), DAYS[0], kjd(1)))
+    take_in(open_to_write(shared), capture(page(prose(1)), DAYS[0], kjd(1)))
     monkeypatch.setattr("pipelines.index.index.INDEX_SCHEMA", "other")
-    assert open_archive(shared).index.changed_since(0) == ["kjd-c2068164"]
-    assert open_archive(shared).index.seq() == 1
+    assert open_to_write(shared).index.changed_since(0) == ["kjd-c2068164"]
+    assert open_to_write(shared).index.seq() == 1
 
 
 def test_a_rebuild_that_is_cut_off_goes_on(shared: Settings) -> None:
-    archive = open_archive(shared)
+    archive = open_to_write(shared)
     for n in range(4):
         take_in(archive, capture(page(prose(n)), DAYS[0], kjd(n)))
 
@@ -102,11 +102,11 @@ def test_a_rebuild_that_is_cut_off_goes_on(shared: Settings) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         rebuild_index(shared, cut)
-    assert len(open_archive(shared).index.changed_since(0)) == 4
+    assert len(open_to_write(shared).index.changed_since(0)) == 4
 
 
 def test_template_is_counted_by_group_and_ten_groups_are_asked(shared: Settings) -> None:
-    index = open_archive(shared).index
+    index = open_to_write(shared).index
     common = "every morning the harbor office reads the same notice to the same people in the same voice as ever before"
     texts = [f"{common} {' '.join(prose(n))}" for n in range(40)]
     outcomes = [
@@ -121,12 +121,12 @@ def test_template_is_counted_by_group_and_ten_groups_are_asked(shared: Settings)
 
 WORKER = """
 import json, sys
-from pipelines.index.opened import open_archive
+from pipelines.index.opened import open_to_write
 from pipelines.settings import read_settings
 settings = read_settings()  # before conftest clears the environment
 from tests.conftest import capture, take_in
 order = json.loads(sys.stdin.readline())
-archive = open_archive(settings)
+archive = open_to_write(settings)
 print("ready", flush=True)
 for name, pages in order:
     sys.stdin.readline()  # all workers at the same instant
@@ -142,7 +142,7 @@ def test_four_workers_at_the_same_instant_lose_no_pair(postgres: str, bucket: Se
     with sa.create_engine(postgres.format("postgres"), isolation_level="AUTOCOMMIT").connect() as connection:
         connection.execute(sa.text("CREATE DATABASE race"))
     settings = replace(bucket, index=postgres.format("race"))
-    open_archive(settings)
+    open_to_write(settings)
     rounds = [range(start, start + 10) for start in range(0, 200, 10)]
     orders: list[list[tuple[str, list[tuple[str, str, str]]]]] = [[], [], [], []]
     for n, numbers in enumerate(rounds):
@@ -181,7 +181,7 @@ def test_four_workers_at_the_same_instant_lose_no_pair(postgres: str, bucket: Se
             for pipe in (worker.stdin, worker.stdout):
                 if pipe:
                     pipe.close()
-    archive = open_archive(settings)
+    archive = open_to_write(settings)
     publish(archive, settings)
     rows, orphans = state(settings)
     assert not orphans
@@ -232,7 +232,7 @@ def test_groups_do_not_know_the_order_of_arrival(order: list[int], folder: Setti
         capture(daum_page(three), DAYS[4], daum(6)),
         capture(page([*two, "A last word."], date="1 Jan. 2025, 00:10"), "2025-01-01T00:00:00", kjd(7)),
     ]
-    archive = open_archive(folder)
+    archive = open_to_write(folder)
     for at in order:
         take_in(archive, pages[at])
     found = {a: archive.index.state_of(a).oped_id for a in archive.index.changed_since(0)}
@@ -291,7 +291,7 @@ def test_ten_orders_of_two_months_give_the_same_groups_and_a_lost_index_too(
 
 
 def test_a_dry_run_leaves_an_index_of_another_version_alone(folder: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    archive = open_archive(folder)
+    archive = open_to_write(folder)
     take_in(archive, capture(page(prose(1)), "2024-06-14T00:00:00"))
     monkeypatch.setattr("pipelines.index.index.INDEX_SCHEMA", "other")
     with dry_run(folder) as rehearsed:
@@ -301,7 +301,7 @@ def test_a_dry_run_leaves_an_index_of_another_version_alone(folder: Settings, mo
 
 
 def test_an_index_made_anew_meanwhile_is_brought_up_from_the_first_manifest(shared: Settings) -> None:
-    archive = open_archive(shared)
+    archive = open_to_write(shared)
     take_in(archive, capture(page(prose(1)), "2024-06-14T00:00:00"))
     open_anew(shared, identify(archive.store).archive_id, ["kjd"])
     take_in(archive, capture(page(prose(2)), "2024-06-14T00:00:00", C_URL.replace("2068163", "2068164")))

@@ -18,17 +18,17 @@ from pipelines.archive.keys import capture_key
 from pipelines.archive.store import MemoryStore
 from pipelines.archive.warc import exchanges, page_file
 from pipelines.catalogue.publish import publish
-from pipelines.catalogue.queries import query_table, versions_of
+from pipelines.catalogue.queries import query_table
 from pipelines.extraction import extract as extract_module
 from pipelines.extraction import fields
 from pipelines.index.index import open_index
-from pipelines.index.opened import Archive, catch_up, dry_run, open_archive
+from pipelines.index.opened import Archive, catch_up, dry_run, open_to_write
 from pipelines.ingestion.ingest import Part, ingest, ingest_orphans
 from pipelines.jobs.crawls import sightings
 from pipelines.jobs.upkeep import upkeep
 from pipelines.model import Outcome, Sighting, Verdict
 from pipelines.settings import Settings
-from tests.conftest import C_URL, DAUM_URL, LONG, SOURCES, capture, exchange, page, prose, state, take_in
+from tests.conftest import C_URL, DAUM_URL, LONG, SOURCES, capture, exchange, page, prose, state, take_in, versions_of
 
 A, B = page(prose(1)), page([*prose(1)[:-1], "The ministry has since found the money."])
 DAYS = [f"2024-06-{day}T00:00:00" for day in range(14, 20)]
@@ -97,7 +97,7 @@ def test_the_catalogue_does_not_know_the_order_of_arrival(
     for arrival in ([0, 1, 2, 3], order):
         home = tmp_path_factory.mktemp("order")
         where = Settings(archive=f"file://{home}/archive", home=home)
-        archive = open_archive(where)
+        archive = open_to_write(where)
         for n in arrival:
             take_in(archive, made[n])
         publish(archive, where)

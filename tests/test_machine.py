@@ -20,10 +20,9 @@ from pipelines.archive import embedded
 from pipelines.archive.embedded import running_pid
 from pipelines.archive.store import open_store
 from pipelines.archive.warc import page_file
-from pipelines.catalogue.queries import Wanted, list_opeds
 from pipelines.jobs.verify import verify
 from pipelines.settings import Settings
-from tests.conftest import Ran, capture, command, exchange, minutes, page, prose, state
+from tests.conftest import Ran, capture, command, exchange, listed, minutes, page, prose, state
 
 OPEDS = ["-c", "from pipelines.cli.main import main; main()"]
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
@@ -150,7 +149,7 @@ def test_a_clock_set_back_an_hour_makes_no_version_and_loses_none(folder: Settin
         assert ran.code == 0, ran.err
     rows, orphans = state(folder)
     assert (len(rows), orphans) == (2, set())
-    assert [row["versions"] for row in list_opeds(folder, Wanted())] == [1]
+    assert [row["versions"] for row in listed(folder)] == [1]
     assert verify(folder).faults == []
 
 

@@ -11,7 +11,7 @@ from pipelines.archive.crawl_summary import Summary, Tried, Unknown
 from pipelines.archive.manifests import Closing, RouteReport, manifest_at, read_log
 from pipelines.archive.store import open_store
 from pipelines.clock import iso, now
-from pipelines.index.opened import Archive, open_archive
+from pipelines.index.opened import Archive, open_to_write
 from pipelines.jobs.day import close, ingest_crawl, prove_earlier_days
 from pipelines.jobs.proof import stale_since
 from pipelines.settings import Settings
@@ -33,7 +33,7 @@ def crawled(*routes: RouteReport, day: date = DAY, run: str = "r", **more: objec
 
 @pytest.fixture
 def archive(folder: Settings) -> Archive:
-    return open_archive(folder)
+    return open_to_write(folder)
 
 
 def closed(archive: Archive, summaries: dict[str, Summary], run: str = "r") -> Closing:

@@ -19,7 +19,7 @@ from pipelines.archive.warc import page_file
 from pipelines.catalogue.delta import location, open_table, query
 from pipelines.catalogue.publish import compact_tables, publish
 from pipelines.catalogue.rows import sighting_rows
-from pipelines.index.opened import open_archive
+from pipelines.index.opened import open_to_write
 from pipelines.model import CONTENT
 from pipelines.settings import Settings
 from tests.conftest import LONG, ROOT, capture, environment_of, exchange, page, prose, state, take_in
@@ -29,8 +29,8 @@ from tests.test_ingest import daum_page
 WRITERS, PUBLISHERS, ROUNDS = 8, 2, 3 if LONG else 1
 COMBINED = [("sqlite", "folder"), ("postgresql", "bucket"), *[("sqlite", "bucket"), ("postgresql", "folder")] * LONG]
 PAGES = 6  # of each writer, half of them copies of another writer's
-PUBLISHING = "from pipelines.catalogue.publish import publish; from pipelines.index.opened import open_archive; \
-from pipelines.settings import read_settings as s; [publish(open_archive(s()), s()) for _ in range(8)]"
+PUBLISHING = "from pipelines.catalogue.publish import publish; from pipelines.index.opened import open_to_write; \
+from pipelines.settings import read_settings as s; [publish(open_to_write(s()), s()) for _ in range(8)]"
 COMPACTING = "from pipelines.catalogue.publish import compact_tables; \
 from pipelines.archive.store import open_store; from pipelines.settings import read_settings as s; \
 [compact_tables(open_store(s()), s()) for _ in range(4)]"
@@ -94,7 +94,7 @@ def test_writers_and_publishers_at_once_all_end_well(
     place: str, request: pytest.FixtureRequest, database: str, tmp_path: Path
 ) -> None:
     settings = replace(request.getfixturevalue(place), index=database)
-    open_archive(settings)
+    open_to_write(settings)
     for round_ in range(ROUNDS):
         commands = []
         for writer in range(WRITERS):
@@ -118,7 +118,7 @@ def test_writers_and_publishers_at_once_all_end_well(
         assert [text for process, text in zip(running, said, strict=True) if process.returncode] == []
         assert reader.wrong == []
         assert reader.looks > 3
-    publish(open_archive(settings), settings)
+    publish(open_to_write(settings), settings)
     rows, orphans = state(settings)
     assert len(rows) == ROUNDS * WRITERS * PAGES
     assert not orphans
@@ -128,7 +128,7 @@ def test_writers_and_publishers_at_once_all_end_well(
 
 
 def test_a_second_look_writes_the_rows_of_what_changed_and_nothing_else(folder: Settings) -> None:
-    archive = open_archive(folder)
+    archive = open_to_write(folder)
     first = [capture(page(prose(n)), "2024-06-14T00:00:00", kjd(n)) for n in range(12)]
     take_in(archive, *first)
     publish(archive, folder)
@@ -154,7 +154,7 @@ def test_a_second_look_writes_the_rows_of_what_changed_and_nothing_else(folder: 
 
 
 def test_a_match_stands_in_both_rows_whichever_was_published_first(folder: Settings) -> None:
-    archive = open_archive(folder)
+    archive = open_to_write(folder)
     for one in (capture(page(prose(1)), "2024-06-14T00:00:00", kjd(0)),
                 capture(daum_page(prose(1)), "2024-06-14T01:00:00", daum(0))):  # fmt: skip
         take_in(archive, one)
@@ -170,7 +170,7 @@ def test_files_hold_plain_strings_and_compaction_says_no_data_changed(folder: Se
     from pyarrow import parquet
     from pyarrow import table as table_of
 
-    archive = open_archive(folder)
+    archive = open_to_write(folder)
     for n in range(5):
         take_in(archive, capture(page(prose(n)), "2024-06-14T00:00:00", kjd(n)))
         publish(archive, folder)

@@ -5,13 +5,14 @@ from datetime import date
 import pytest
 
 from pipelines.catalogue.publish import publish
-from pipelines.catalogue.queries import before_and_after, never_run, versions_of
+from pipelines.catalogue.queries import never_run
 from pipelines.cli.progress import console
 from pipelines.cli.show import print_calendar
+from pipelines.client import open_archive
 from pipelines.errors import NotArchived
 from pipelines.index.opened import Archive
 from pipelines.settings import Settings
-from tests.conftest import capture, page, prose, take_in
+from tests.conftest import capture, page, prose, take_in, versions_of
 
 
 def test_versions_as_they_stood_on_a_day(archive: Archive, folder: Settings) -> None:
@@ -30,9 +31,10 @@ def test_versions_as_they_stood_on_a_day(archive: Archive, folder: Settings) -> 
     assert "found the money" not in text(18)
     with pytest.raises(NotArchived, match="had not been seen by 2024-06-13"):
         text(13)
-    before, after = before_and_after(folder, "kjd-c2068163", versions_of(folder, "kjd-c2068163")[0])
-    assert "found the money" in before["text"]
-    assert after["kind_of_change"] == "text_changed"
+    with open_archive(settings=folder) as reading:
+        after = reading.oped("kjd-c2068163")
+        assert "found the money" in reading.before(after).text
+        assert after.kind_of_change == "text_changed"
 
 
 def test_stretches_never_run_lie_between_closed_days() -> None:

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from pipelines.catalogue.publish import publish
-from pipelines.catalogue.queries import query_table, versions_of
+from pipelines.catalogue.queries import query_table
 from pipelines.extraction import extract as extract_module
 from pipelines.extraction import fields
-from pipelines.index.opened import Archive, open_archive
+from pipelines.index.opened import Archive, open_to_write
 from pipelines.jobs.rederive import rederive, retry
 from pipelines.model import Verdict
 from pipelines.settings import Settings
-from tests.conftest import C_URL, Command, World, capture, page, prose, state, take_in
+from tests.conftest import C_URL, Command, World, capture, page, prose, state, take_in, versions_of
 
 DAYS = [f"2024-06-{day}T00:00:00" for day in range(14, 20)]
 QUIET = lambda *_: None  # noqa: E731
@@ -114,7 +114,7 @@ def test_the_commands_say_what_they_did(opeds: Command, newsstand: World, folder
 
 
 def test_what_was_read_by_other_rules_is_found_in_either_database(database: str, folder: Settings) -> None:
-    archive = open_archive(replace(folder, index=database))
+    archive = open_to_write(replace(folder, index=database))
     take_in(archive, capture(page(prose(1)), "2024-06-13T12:00:00"))
     take_in(archive, capture(page(prose(2)), "2024-06-13T12:00:00", C_URL.replace("2068163", "2068162")))
     assert archive.index.to_re_extract("kjd", "00000000") == ["kjd-c2068162", "kjd-c2068163"]
@@ -135,5 +135,5 @@ def test_two_captures_of_one_second_that_are_one_content_now_leave_the_archive_s
     monkeypatch.setattr(extract_module, "_read", one_headline)
     _, report = rederive(folder, "", [], write=True, progress=QUIET)
     assert len(report.outcomes) == 2
-    assert len(open_archive(folder).index.history("kjd-c2068163")) == 1
+    assert len(open_to_write(folder).index.history("kjd-c2068163")) == 1
     assert state(folder)[1] == set()

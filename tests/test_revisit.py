@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.archive.store import open_store
 from pipelines.clock import SEOUL, iso
-from pipelines.index.opened import Archive, open_archive
+from pipelines.index.opened import Archive, open_to_write
 from pipelines.ingestion.ingest import Part, ingest
 from pipelines.jobs.day import addresses_due
 from pipelines.jobs.revisit import AGES, is_due
@@ -38,7 +38,7 @@ def two_days_old(newsstand: World, folder: Settings) -> tuple[Settings, dict[str
     then = NOW - timedelta(days=2)
     stamp = f"{then.astimezone(SEOUL):%d %b. %Y, %H:%M}"
     newsstand.stand.stand.given[C_URL.removeprefix("https://")] = page(prose(1), date=stamp)
-    take_in(open_archive(folder), capture(page(prose(1), date=stamp), then.isoformat()[:19]))
+    take_in(open_to_write(folder), capture(page(prose(1), date=stamp), then.isoformat()[:19]))
     return folder, newsstand.environment | environment_of(folder)
 
 
@@ -53,7 +53,7 @@ def test_an_unchanged_page_costs_one_request_and_writes_nothing(
     assert not [
         key for key in set(open_store(settings).keys("")) - before if key.startswith(("captures/", "articles/"))
     ]
-    assert addresses_due(open_archive(settings), NOW) == {}, "nothing is owed any more"
+    assert addresses_due(open_to_write(settings), NOW) == {}, "nothing is owed any more"
     assert revisit_due(settings, environment, QUIET, NOW).outcomes == []
 
 

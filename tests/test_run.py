@@ -13,7 +13,7 @@ from pipelines.archive import embedded
 from pipelines.archive.store import open_store
 from pipelines.cli.progress import console
 from pipelines.clock import today
-from pipelines.index.opened import open_archive
+from pipelines.index.opened import open_to_write
 from pipelines.settings import Settings
 from tests.conftest import ROOT, Command, World, command, environment_of, state
 
@@ -111,7 +111,7 @@ def test_a_run_by_hand_of_one_source(opeds: Command, newsstand: World, folder: S
 def test_mistakes_get_one_clear_sentence(
     arguments: tuple[str, ...], code: int, sentence: str, opeds: Command, newsstand: World, folder: Settings
 ) -> None:
-    open_archive(folder)
+    open_to_write(folder)
     ran = opeds(*arguments, settings=folder)
     assert (ran.code, len(ran.err.strip().splitlines())) == (code, 1)
     assert ran.err.startswith("opeds: ")

@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.catalogue.publish import publish
 from pipelines.cli.progress import plain, print_json, shown
-from pipelines.index.opened import open_archive
+from pipelines.index.opened import open_to_write
 from pipelines.settings import Settings
 from tests.conftest import C_URL, DAUM_URL, Command, World, capture, page, prose, take_in
 
@@ -17,7 +17,7 @@ HOSTILE = "Evil \x1b]0;owned\x07\x9b31m\u202egnp.exe [bold]x[/] :x:"
 
 @pytest.fixture
 def filled(folder: Settings) -> Settings:
-    archive = open_archive(folder)
+    archive = open_to_write(folder)
     text = prose(1)
     take_in(archive, capture(page(text, HEADLINE, "Seo Ha-neul"), "2024-06-13T12:00:00"))
     take_in(archive, capture(page([*text, *prose(2, 1)], HEADLINE, "Seo Ha-neul"), "2024-06-14T12:00:00"))
@@ -44,7 +44,7 @@ def test_the_list_cuts_no_id_and_no_headline_at_any_width(
 
 
 def test_text_is_wrapped_without_breaking_words_at_hyphens(opeds: Command, newsstand: World, folder: Settings) -> None:
-    archive = open_archive(folder)
+    archive = open_to_write(folder)
     text = ["The twenty-four-hour harbor-master " * 20 + "sleeps.", *prose(1)]
     take_in(archive, capture(page(text), "2024-06-13T12:00:00"))
     publish(archive, folder)

@@ -18,7 +18,7 @@ from pipelines.archive.manifests import read_log
 from pipelines.archive.store import open_store
 from pipelines.archive.warc import exchanges, read_capture
 from pipelines.clock import now
-from pipelines.index.opened import open_archive
+from pipelines.index.opened import open_to_write
 from pipelines.jobs.crawls import start_crawl
 from pipelines.jobs.day import ingest_crawl, waiting_crawls
 from pipelines.settings import Settings
@@ -437,14 +437,14 @@ def test_crawls_of_two_sources_are_closed_each_for_itself_and_an_empty_one_waits
     for _ in range(2):  # nothing comes, and the day stands as before
         scrapy("crawl", "daum", "-a", "since=2026-05-03", settings=folder)
     assert opeds("ingest", "--crawls", settings=folder).code == 0
-    assert list(waiting_crawls(open_archive(folder), now())) == []
+    assert list(waiting_crawls(open_to_write(folder), now())) == []
 
 
 def test_a_crawl_that_was_ingested_in_part_is_ingested_to_its_end(
     scrapy: Command, opeds: Command, newsstand: World, folder: Settings
 ) -> None:
     scrapy("crawl", "kjd", "-a", "since=2026-06-02", "-a", "until=2026-06-05", settings=folder)
-    archive = open_archive(folder)
+    archive = open_to_write(folder)
     (summary,) = waiting_crawls(archive, now())
     first = replace(summary, addresses=[t for t in summary.addresses if t.day == "2026-06-02"])
     ingest_crawl(archive, first, lambda _: None)  # as if it had been killed behind its first day
@@ -465,7 +465,7 @@ def test_an_unknown_spider_is_one_sentence(scrapy: Command, folder: Settings) ->
 def test_crawls_of_runs_are_left_to_their_runs_for_a_day(scrapy: Command, newsstand: World, folder: Settings) -> None:
     for by in ("hand", "run", "dag"):
         scrapy("crawl", "kjd", "-a", "since=2026-06-02", "-a", f"started_by={by}", settings=folder)
-    archive = open_archive(folder)
+    archive = open_to_write(folder)
     assert [one.started_by for one in waiting_crawls(archive, now())] == ["hand"]
     later = {one.started_by for one in waiting_crawls(archive, now() + timedelta(days=2))}
     assert later == {"hand", "run", "dag"}

@@ -31,7 +31,7 @@ from pipelines.errors import (
     SiteRefused,
     WrongUsage,
 )
-from pipelines.index.opened import open_archive
+from pipelines.index.opened import open_to_write
 from pipelines.jobs import tasks
 from pipelines.jobs.connection import with_connection
 from pipelines.jobs.day import close
@@ -278,7 +278,7 @@ def test_a_second_look_may_be_taken_after_midnight(archive_of: Settings, newssta
     then = moment - timedelta(days=2)
     body = page(prose(1), date=f"{then.astimezone(SEOUL):%d %b. %Y, %H:%M}")
     newsstand.stand.stand.given[C_URL.removeprefix("https://")] = body
-    take_in(open_archive(archive_of), captured(body, then.isoformat()[:19]))
+    take_in(open_to_write(archive_of), captured(body, then.isoformat()[:19]))
     run = run_of("again", str(today() - timedelta(days=1)), iso(moment), "kjd")
     assert tasks.revisit_source(run, "kjd", meter) == {"kept": 1}
     (share,) = all_shares(run)
@@ -302,7 +302,7 @@ def test_a_crawl_told_to_end_leaves_its_summary(archive_of: Settings, newsstand:
 
 def test_a_part_logged_twice_at_once_is_logged_once(archive_of: Settings) -> None:
     """Two processes at the same task: the slower finds the faster's manifest where it wanted to write."""
-    archive = open_archive(archive_of)
+    archive = open_to_write(archive_of)
     manifest = manifests.Manifest("r", "part", DAY, "2026-06-03T00:00:00Z")
     twice = [manifests.append(archive.store, manifest, 0) for _ in range(2)]
     assert twice == [(1, manifests.manifest_at(archive.store, 1))] * 2
@@ -349,7 +349,7 @@ def test_a_day_that_no_list_shows_is_not_discoverable(
 
 
 def test_a_weekday_that_brings_nothing_is_told_when_such_days_bring_some(archive_of: Settings, meter: Meter) -> None:
-    archive = open_archive(archive_of)
+    archive = open_to_write(archive_of)
     for weeks in range(1, 6):
         day = f"2026-0{5 if weeks < 5 else 4}-{[0, 26, 19, 12, 5, 28][weeks]:02d}"
         url = f"https://koreajoongangdaily.joins.com/news/{day}/opinion/editorials/A/206{weeks:04d}"
@@ -366,7 +366,7 @@ def test_a_weekday_that_brings_nothing_is_told_when_such_days_bring_some(archive
 def test_a_large_crawl_is_taken_in_by_several_tasks(archive_of: Settings) -> None:
     tried = [Tried(f"https://example.org/{n}", f"kjd-c{n:07d}", day=DAY, result="gone") for n in range(600)]
     told = Summary("r", "kjd", DAY, DAY, "", finish_reason="finished", addresses=tried)
-    open_archive(archive_of).store.create(crawl_key("kjd", DAY, "r"), summary_body(told))
+    open_to_write(archive_of).store.create(crawl_key("kjd", DAY, "r"), summary_body(told))
     work = all_shares(run_of("r", DAY, "", "kjd"))
     assert len(work) == 3
     counts = [tasks.ingest_share(share, Meter())["GONE"] for share in work]
@@ -506,7 +506,7 @@ def test_the_watch_names_days_that_never_ran_or_stayed_incomplete(
 ) -> None:
     with pytest.raises(NoArchive):
         tasks.watch_calendar()
-    archive = open_archive(archive_of)
+    archive = open_to_write(archive_of)
     assert tasks.watch_calendar() == {"open": 0}, "nothing was closed yet"
     whole = [Summary("r", name, "", "", "2026-06-03T00:00:00Z", finish_reason="finished") for name in ("kjd", "daum")]
     for one, route in zip(whole, ("opinion", "channel"), strict=True):

@@ -13,7 +13,7 @@ from pipelines.archive import embedded
 from pipelines.archive.manifests import read_log
 from pipelines.archive.store import open_store
 from pipelines.catalogue.publish import publish
-from pipelines.index.opened import open_archive
+from pipelines.index.opened import open_to_write
 from pipelines.settings import Settings, read_settings
 from tests.conftest import ROOT, Command, Ran, World, capture, environment_of, page, prose, take_in
 
@@ -30,7 +30,7 @@ def one_sentence(ran: Ran, code: int = 1) -> str:
 
 @pytest.fixture
 def filled(bucket: Settings) -> Settings:
-    archive = open_archive(bucket)
+    archive = open_to_write(bucket)
     take_in(archive, capture(page(prose(1)), "2024-06-14T00:00:00"))
     publish(archive, bucket)
     return bucket
@@ -131,7 +131,7 @@ def run_with(folder: Settings, *arguments: str, **more: object) -> subprocess.Co
 
 @pytest.fixture
 def small(folder: Settings) -> Settings:
-    archive = open_archive(folder)
+    archive = open_to_write(folder)
     take_in(archive, capture(page(prose(1), headline="‘Temporary’ workers — a day"), "2024-06-14T00:00:00"))
     publish(archive, folder)
     return folder

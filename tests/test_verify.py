@@ -14,7 +14,7 @@ from pipelines.archive import manifests
 from pipelines.archive.record import to_json
 from pipelines.catalogue.delta import location, open_table
 from pipelines.catalogue.publish import publish
-from pipelines.index.opened import commit, open_archive
+from pipelines.index.opened import commit, open_to_write
 from pipelines.ingestion.ingest import Part
 from pipelines.jobs.verify import verify
 from pipelines.settings import Settings
@@ -24,7 +24,7 @@ from tests.conftest import C_URL, DAUM_URL, Command, capture, page, prose, take_
 @pytest.fixture
 def filled(folder: Settings) -> Settings:
     """An archive with two versions of one op-ed and another one."""
-    archive = open_archive(folder)
+    archive = open_to_write(folder)
     take_in(archive, capture(page(prose(1)), "2024-06-13T12:00:00"))
     take_in(archive, capture(page([*prose(1), *prose(2, 1)]), "2024-06-14T12:00:00"))
     take_in(archive, capture(page(prose(3)), "2024-06-13T12:00:00", C_URL.replace("2068163", "2068164")))
@@ -139,7 +139,7 @@ def a_digest_forged_with_its_record(settings: Settings) -> None:
 
 
 def a_forged_crawl(settings: Settings) -> None:
-    archive = open_archive(settings)
+    archive = open_to_write(settings)
     key = "crawls/kjd/2024-06-13/r.json"
     archive.store.create(key, b"{}")  # of which no WARC lies beside it
     commit(archive, manifests.Manifest("r", "part", "2024-06-13", "2024-06-14T00:00:00Z", (key,)))
@@ -222,7 +222,7 @@ def test_the_command_ends_with_one_when_something_does_not_fit(filled: Settings,
 
 
 def test_copies_that_were_joined_fit_too(folder: Settings) -> None:
-    archive = open_archive(folder)
+    archive = open_to_write(folder)
     take_in(archive, capture(page(prose(1)), "2024-06-13T12:00:00"))
     body = page(prose(1)).replace(b"id='article_body'", b"class='article_view'")
     take_in(archive, capture(body, "2024-06-14T12:00:00", DAUM_URL))
@@ -231,10 +231,10 @@ def test_copies_that_were_joined_fit_too(folder: Settings) -> None:
 
 
 def test_what_is_not_published_yet_is_told_and_somebody_may_be_at_work(filled: Settings) -> None:
-    take_in(open_archive(filled), capture(page(prose(4)), "2024-06-15T12:00:00"))
+    take_in(open_to_write(filled), capture(page(prose(4)), "2024-06-15T12:00:00"))
     assert {key for key, _ in found(filled)} == {"catalogue"}
     part = Part.of_today("recent", "part")
-    archive = open_archive(filled)
+    archive = open_to_write(filled)
     publish(archive, filled)
     commit(archive, manifests.Manifest(part.run, part.name, part.day, part.logged_at))
     assert verify(filled, grace=timedelta(days=1)).faults == []

@@ -86,6 +86,20 @@ def report_key(moment: datetime, token: str) -> str:
     return f"verified/{stamp(moment)}-{token}.json"
 
 
+README_KEY = "README.md"
+RECORD_SCHEMA_KEY = "schema/article.schema.json"
+VIEW_FOLDERS = ("catalogue", "exports", "feeds", "schema")
+
+
+def is_view(key: str) -> bool:
+    """Whether an object at a key is made from the log and the records, and may be replaced at any time.
+
+    >>> [is_view(key) for key in ("README.md", "feeds/opeds.atom", "runs/0000000001.json", "exports")]
+    [True, True, False, False]
+    """
+    return key == README_KEY or key.startswith(tuple(f"{folder}/" for folder in VIEW_FOLDERS))
+
+
 def number_in(key: str) -> int:
     """Return the number of the manifest that lies at a key, or 0 for any other key.
 

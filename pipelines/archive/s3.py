@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from functools import cache, partial
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from pipelines.archive.store import refuse_impossible
+from pipelines.archive.store import refuse_all_but_views, refuse_impossible
 from pipelines.errors import (
     AlreadyArchived,
     NotArchived,
@@ -34,7 +35,16 @@ NO_KEYS = "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or A
 DEFAULT_REGION = "us-east-1"
 ATTEMPTS, ATTEMPTS_REFUSED, ATTEMPTS_SLOW = 8, 6, 4  # of one request, with jitter in between
 LONGEST_WAIT_S3 = 3.0  # seconds between two of them
-TYPES = {".json": "application/json", ".warc.gz": "application/warc+gzip"}  # of objects, by the end of their keys
+TYPES = {  # of objects, by the end of their keys
+    ".json": "application/json",
+    ".warc.gz": "application/warc+gzip",
+    ".md": "text/markdown; charset=utf-8",
+    ".atom": "application/atom+xml",
+    ".csv": "text/csv; charset=utf-8",
+    ".parquet": "application/vnd.apache.parquet",
+    ".sqlite": "application/vnd.sqlite3",
+    ".wacz": "application/wacz",
+}
 PASSING = frozenset({408, 409, 425, 429})  # answers that another try may not meet, as all of 500 and above but 501
 UNREACHED = frozenset({"EndpointConnectionError", "ConnectTimeoutError", "ProxyConnectionError"})
 SLOW = "ReadTimeoutError"
@@ -88,6 +98,33 @@ class S3Store:
             raise
         _must_be_of_s3("ETag" in answer)
         return True
+
+    def replace(self, key: str, body: bytes | Path) -> None:
+        """See `Store.replace`. A file goes in parts where it is large."""
+        refuse_all_but_views(key)
+        put = self._overwrite if isinstance(body, bytes) else self._upload
+        self._until_answered(key, partial(put, key, body))  # type: ignore[arg-type]
+
+    def _overwrite(self, key: str, body: bytes) -> None:
+        checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
+        answer = self.client.put_object(
+            Bucket=self.bucket,
+            Key=self.prefix + key,
+            Body=body,
+            ChecksumSHA256=checksum,
+            ContentType=content_type(key),
+        )
+        _must_be_of_s3("ETag" in answer)
+
+    def _upload(self, key: str, path: Path) -> None:
+        from boto3.exceptions import S3UploadFailedError
+
+        try:
+            self.client.upload_file(
+                str(path), self.bucket, self.prefix + key, ExtraArgs={"ContentType": content_type(key)}
+            )
+        except S3UploadFailedError as error:
+            raise error.__context__ or error from error  # what botocore said, by which we judge
 
     def read(self, key: str) -> bytes:
         """See `Store.read`."""

@@ -1,9 +1,11 @@
-"""The port to the bucket: four verbs, nothing ever overwritten. Adapters: memory and folder here, S3 in s3.py."""
+"""The port to the bucket: five verbs, of which one overwrites, and only views. Adapters: memory and folder here, S3 in
+s3.py."""
 
 from __future__ import annotations
 
 import errno
 import os
+import shutil
 import threading
 import uuid
 from bisect import bisect_left, insort
@@ -18,6 +20,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
+from pipelines.archive.keys import is_view
 from pipelines.clock import now
 from pipelines.errors import AlreadyArchived, NotArchived, StoreUnavailable, WrongUsage
 from pipelines.settings import Settings
@@ -28,13 +31,17 @@ THREADS = 8  # requests to the bucket at a time
 
 
 class Store(Protocol):
-    """A bucket in which nothing is ever overwritten.
+    """A bucket in which nothing is ever overwritten but views, which can be made again.
 
-    All four verbs raise `StoreUnavailable` when the bucket cannot be reached.
+    All verbs raise `StoreUnavailable` when the bucket cannot be reached.
     """
 
     def create(self, key: str, body: bytes) -> None:
         """Store `body`; equal bytes already there is success, other bytes raise `AlreadyArchived`."""
+
+    def replace(self, key: str, body: bytes | Path) -> None:
+        """Put a view's bytes, or those of a file, in the place of whatever lies there; raise `WrongUsage` for a key
+        that is no view's."""
 
     def read(self, key: str) -> bytes:
         """Return the object's bytes; raise `NotArchived` when there is none."""
@@ -61,6 +68,14 @@ class MemoryStore:
                 insort(self._sorted, key)
             if self.objects.setdefault(key, body) != body:
                 raise AlreadyArchived(f"{key} exists with other bytes")
+
+    def replace(self, key: str, body: bytes | Path) -> None:
+        """See `Store.replace`."""
+        refuse_all_but_views(key)
+        with self._lock:
+            if key not in self.objects:
+                insort(self._sorted, key)
+            self.objects[key] = body if isinstance(body, bytes) else body.read_bytes()
 
     def read(self, key: str) -> bytes:
         """See `Store.read`."""
@@ -106,6 +121,23 @@ class FolderStore:
         finally:
             temporary.unlink(missing_ok=True)
 
+    def replace(self, key: str, body: bytes | Path) -> None:
+        """See `Store.replace`."""
+        refuse_all_but_views(key)
+        target = self._path(key)
+        temporary = self.root / f".writing-{uuid.uuid4().hex}"
+        try:
+            if isinstance(body, bytes):
+                temporary.write_bytes(body)
+            else:
+                shutil.copyfile(body, temporary)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary.replace(target)
+        except OSError as error:
+            raise StoreUnavailable(f"cannot write {key} below {self.root}: {error.strerror}") from error
+        finally:
+            temporary.unlink(missing_ok=True)
+
     def read(self, key: str) -> bytes:
         """See `Store.read`."""
         refuse_impossible(key)
@@ -142,6 +174,12 @@ def refuse_impossible(key: str) -> None:
         raise NotArchived(f"{ascii(key)[:80]} is not in the archive")
 
 
+def refuse_all_but_views(key: str) -> None:
+    """Raise `WrongUsage` for a key at which nothing may be replaced."""
+    if not is_view(key):
+        raise WrongUsage(f"{key} is no view: what lies there is never replaced")
+
+
 def _link(temporary: Path, target: Path) -> None:
     """Link a file that is written whole under its key; the folder is made where it is missing."""
     try:
@@ -164,6 +202,10 @@ class Overlay:
                 raise AlreadyArchived(f"{key} exists with other bytes")
         except NotArchived:
             self.above.create(key, body)
+
+    def replace(self, key: str, body: bytes | Path) -> None:
+        """See `Store.replace`."""
+        self.above.replace(key, body)
 
     def read(self, key: str) -> bytes:
         """See `Store.read`."""

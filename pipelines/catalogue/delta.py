@@ -36,6 +36,7 @@ OF_BUCKET = re.compile(  # in what the library says
     re.IGNORECASE,
 )
 DIGITS = 18  # of a version
+ROWS_YIELDED = 500
 SAID = 200  # characters of what the library says
 LONGEST_WAIT = 2.0  # seconds between two of them
 PRECISION = timedelta(milliseconds=1)
@@ -193,7 +194,7 @@ def replace_rows(
 
     Not by MERGE: its files hold `string_view`, which older readers refuse.
     """
-    quoted = ", ".join("'" + article_id.replace("'", "''") + "'" for article_id in ids)
+    quoted = ", ".join(map(_quoted, ids))
     where = f"year IN ({', '.join(map(str, years))}) AND article_id IN ({quoted})"
     _write(table, rows, columns, seq, mode="overwrite", predicate=where)
 
@@ -434,6 +435,46 @@ def _below(one: Any, other: Any) -> bool:
 def published(where: Location) -> int:
     """Return the number of the last manifest that a table holds; 0 when there is none."""
     return applied(until_done(partial(open_table, where)))
+
+
+def table_rows(opened: DeltaTable, only: Sequence[str] | None = None) -> Iterator[list[dict[str, Any]]]:
+    """Yield the rows of a table, of these articles where `only` names some, a few hundred at a time."""
+    import pyarrow as pa
+    from deltalake import QueryBuilder
+
+    columns = CATALOGUE[opened.metadata().name or "articles"].columns()
+    nulls = "".join(f", NULL AS {name}" for name in columns.names if name not in column_names(opened))
+    wanted = "" if only is None else f" WHERE article_id IN ({', '.join(map(_quoted, only))})"
+    with _explained():
+        found = QueryBuilder().register("stored", opened).execute(f"SELECT *{nulls} FROM stored{wanted}")  # noqa: S608
+        for batch in map(pa.record_batch, found):
+            for start in range(0, batch.num_rows, ROWS_YIELDED):
+                yield batch.slice(start, ROWS_YIELDED).to_pylist()
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def changed_articles(opened: DeltaTable, since: int) -> set[str] | None:
+    """Return the articles whose rows differ between a version of a table and this one, by its change feed; None where
+    the feed does not reach back so far."""
+    import pyarrow as pa
+
+    if opened.version() <= since:
+        return set()
+    try:
+        with _explained():
+            feed = opened.load_cdf(since + 1, opened.version(), columns=["article_id", "_change_type"])
+            return {name for batch in map(pa.record_batch, feed) for name in batch.column("article_id").to_pylist()}
+    except StoreUnavailable:
+        return None
+
+
+def count_rows(opened: DeltaTable) -> int:
+    """Return how many rows a table has, by its log alone."""
+    with _explained():
+        return int(opened.count())
 
 
 def query(where: Location, sql: str) -> list[dict[str, Any]]:

@@ -26,6 +26,7 @@ from pipelines.catalogue.delta import (
     until_done,
     write_anew,
 )
+from pipelines.catalogue.described import describe
 from pipelines.catalogue.digests import take_down
 from pipelines.catalogue.rows import Row, partitions_of, rows_of, run_row, sighting_rows
 from pipelines.catalogue.schema import ARTICLES, CATALOGUE, RUNS, SIGHTINGS, Table
@@ -60,7 +61,9 @@ def publish(archive: Archive, settings: Settings) -> Published:
     articles, runs: a manifest that stands in the table of runs is whole in the others.
     """
     catch_up(archive)
-    return until_done(partial(_publish, archive, settings))
+    done = until_done(partial(_publish, archive, settings))
+    describe(archive.store, settings, done.seq)
+    return done
 
 
 def _publish(archive: Archive, settings: Settings) -> Published:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import chain, pairwise
 
 from pipelines.archive import manifests
@@ -14,138 +12,17 @@ from pipelines.catalogue import delta
 from pipelines.catalogue.delta import location
 from pipelines.catalogue.drift import Drift, Observation, drift
 from pipelines.catalogue.rows import Row, run_row
-from pipelines.clock import SEOUL, published_key
-from pipelines.errors import NotArchived, WrongUsage
 from pipelines.settings import Settings
 from pipelines.sources import load_sources
-from pipelines.sources.addresses import place_of, split_id
+from pipelines.sources.addresses import split_id
 
 NO_DATE = datetime.min.replace(tzinfo=UTC)
 NO_CATALOGUE = "nothing is published yet: `opeds run --day 2026-06-01` or `opeds ingest FILE.warc.gz` comes first"
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """Which op-eds to list; empty means all."""
-
-    since: date | None = None
-    until: date | None = None
-    source: str = ""
-    kind: str = ""
-    author: str = ""
-
-
 def query_table(settings: Settings, table: str, sql: str) -> list[Row]:
     """Run SQL over one of the archive's tables, which it calls `t`; an empty archive gives no rows."""
     return delta.query(location(settings, table), sql)
-
-
-def list_opeds(settings: Settings, wanted: Wanted) -> list[Row]:
-    """Return the op-eds, newest first: each one's primary place, with `places`, the addresses of all."""
-    latest = query_table(
-        settings,
-        "articles",
-        "SELECT oped_id, article_id, content16, headline, kind, authors, published_at, published_day, word_count, "
-        "status, role, source, canonical_url, listed, steps FROM t WHERE is_latest ORDER BY article_id",
-    )
-    latest.sort(key=lambda row: published_key(row["published_at"], row["published_day"]) or NO_DATE, reverse=True)
-    versions = query_table(settings, "articles", "SELECT article_id, count(*) AS n FROM t GROUP BY article_id")
-    counts = {row["article_id"]: row["n"] for row in versions}
-    places: dict[str, list[Row]] = {}
-    for row in latest:
-        places.setdefault(row["oped_id"], []).append(row)
-    found = [
-        {
-            **row,
-            "versions": counts[row["article_id"]],
-            "places": [p["canonical_url"] for p in _primary_first(places[row["oped_id"]])],
-        }
-        for row in latest
-        if row["role"] == "primary" and any(place["listed"] for place in places[row["oped_id"]])
-    ]
-    return [row for row in found if _fits(row, wanted, places[row["oped_id"]])]
-
-
-def _primary_first(rows: list[Row]) -> list[Row]:
-    return sorted(rows, key=lambda row: (row["role"] != "primary", row["article_id"]))
-
-
-def _fits(row: Row, wanted: Wanted, places: Sequence[Row]) -> bool:
-    day = row["published_day"] or (row["published_at"].astimezone(SEOUL).date() if row["published_at"] else None)
-    names = " ".join(author["name"] for author in row["authors"] or ()).casefold()
-    return (
-        (wanted.since is None or (day is not None and day >= wanted.since))
-        and (wanted.until is None or (day is not None and day <= wanted.until))
-        and (not wanted.source or any(place["source"] == wanted.source for place in places))
-        and (not wanted.kind or row["kind"] == wanted.kind)
-        and wanted.author.casefold() in names
-    )
-
-
-def versions_of(settings: Settings, article_id: str, as_of: date | None = None) -> tuple[list[Row], list[Row]]:
-    """Return an article's versions in order, latest last, and the latest of every place of its op-ed.
-
-    `article_id` may be an address of the article, or its number at its source; an id may carry a version,
-    `kjd-c2595041@9f3c…`, and a name that it had under older rules resolves too. With `as_of` the last version is what
-    stood there at the end of that day in Seoul. Raises `NotArchived`.
-    """
-    name, _, content = _named(settings, article_id).partition("@")
-    if not all(part.replace("-", "").isalnum() for part in (name, content) if part):
-        raise WrongUsage(
-            f"{article_id!r} is no id; they look like kjd-c2595041 or kjd-c2595041@9f3c51d0a2b4e6f8, or give an address"
-        )
-    rows = query_table(settings, "articles", f"SELECT * FROM t WHERE article_id = '{name}' ORDER BY first_seen")  # noqa: S608
-    if not rows:
-        raise NotArchived(f"{name} is not in the archive; `opeds list` shows what is")
-    if content:
-        rows = [row for row in rows if row["content16"].startswith(content) or content in (row["formerly"] or ())]
-        if not rows:
-            raise NotArchived(f"{name} has no version {content}; `opeds show {name}` lists its versions")
-    if as_of is not None:
-        rows = _as_of(rows, as_of)
-        if not rows:
-            raise NotArchived(f"{name} had not been seen by {as_of}; `opeds show {name}` lists its versions")
-    oped = rows[-1]["oped_id"]
-    places = query_table(settings, "articles", f"SELECT * FROM t WHERE oped_id = '{oped}' AND is_latest")  # noqa: S608
-    ordered = rows if as_of else sorted(rows, key=lambda row: (row["is_latest"], row["first_seen"]))
-    return ordered, _primary_first(places)
-
-
-def _named(settings: Settings, asked: str) -> str:
-    """Return the article's id (and version) for what a person calls it: an id, an address, a number."""
-    if "://" in asked:
-        known = place_of(asked, load_sources(settings.sources).values())
-        if known is None:
-            raise WrongUsage(f"no source knows the address {asked}")
-        rows = query_table(settings, "articles", "SELECT DISTINCT article_id, canonical_url, aliases FROM t")
-        found = {r["article_id"] for r in rows if known.canonical_url in (r["canonical_url"], *(r["aliases"] or ()))}
-        return known.article_id if known.article_id in found or not found else min(found)
-    number, at, content = asked.partition("@")
-    if not number.isdecimal():
-        return asked
-    rows = query_table(settings, "articles", "SELECT DISTINCT article_id FROM t")
-    named = sorted(r["article_id"] for r in rows if re.fullmatch(rf"[a-z]+-[a-z]?{number}", r["article_id"]))
-    if len(named) > 1:
-        raise WrongUsage(f"{number} may be {' or '.join(named)}")
-    return f"{named[0]}{at}{content}" if named else asked
-
-
-def _as_of(rows: list[Row], day: date) -> list[Row]:
-    """Return the versions seen by the end of a day in Seoul, the one that stood then last."""
-    end = datetime.combine(day + timedelta(days=1), time(), SEOUL)
-    begun = [(max(s["from"] for s in row["steps"] if s["from"] < end), row) for row in rows if row["first_seen"] < end]
-    return [row for _, row in sorted(begun, key=lambda pair: pair[0])]
-
-
-def before_and_after(settings: Settings, article_id: str, versions: Sequence[Row]) -> tuple[Row, Row]:
-    """Return the version before the last of `versions`, and that one; raise `NotArchived` when it is the first."""
-    after = versions[-1]
-    if not after["previous"]:
-        raise NotArchived(
-            f"{after['article_id']}@{after['content16']} is the first version; there is nothing before it"
-        )
-    (before,), _ = versions_of(settings, f"{after['article_id']}@{after['previous']}")
-    return before, after
 
 
 def drifted(settings: Settings) -> list[Drift]:

@@ -6,17 +6,19 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.archive import manifests
 from pipelines.archive.store import Store, read_many
 from pipelines.clock import SEOUL, published_key
 from pipelines.copies.compare import Side, relation
 from pipelines.errors import NotArchived
-from pipelines.index.index import ArticleState
 from pipelines.model import CONTENT, Match, Outcome, Verdict
 from pipelines.sources.addresses import split_id
 from pipelines.versions import Change, change, steps
+
+if TYPE_CHECKING:  # who only reads does not wait for SQLAlchemy
+    from pipelines.index.index import ArticleState
 
 Row = dict[str, Any]
 NESTED = frozenset({"capture", "rules", "sketch", "witnesses", "removed"})  # in the record; flat, or not, in the table
@@ -94,7 +96,9 @@ def _row(
         "rules_sha256": record["rules"]["sha256"],
         "profile": record["rules"]["profile"],
         "content16": content16,
+        "cite_as": f"{state.article_id}@{content16}",
         "oped_id": state.oped_id,
+        "n_places": state.n_places,
         "role": "primary" if state.oped_id == state.article_id else "copy",
         "is_latest": content16 == latest,
         "listed": any(r["listed"] for r in state.indexed_texts) or state.oped_id != state.article_id,

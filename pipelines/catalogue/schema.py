@@ -73,7 +73,9 @@ ARTICLE_COLUMNS: Said = {
     "rules_sha256": "of everything of ours that shaped the record",
     "profile": "which layout was recognised",
     "content16": "name of the version: 16 digits of content_sha256",
+    "cite_as": "name to cite: article_id@content16",
     "oped_id": "article_id of the op-ed's primary place",
+    "n_places": "how many articles are places of this op-ed",
     "role": "primary or copy",
     "is_latest": "whether the article reads so today",
     "listed": "false for a portal's page without a sign of opinion",
@@ -90,6 +92,25 @@ ARTICLE_COLUMNS: Said = {
     "discovered_by": "the lists that showed it first",
     "aliases": "other addresses of the same article",
     "year": "of the publication in Seoul, 0 if unknown; partitions the table",
+}
+VIEWS: Said = {  # over `catalogue`, in SQL that SQLite, DuckDB and Polars read alike; docs/schema.md says what they are
+    "opeds": "SELECT * FROM catalogue WHERE role = 'primary' AND is_latest AND listed",
+    "places": (
+        "SELECT oped_id, article_id, role, source, canonical_url, headline, published_at, published_day, first_seen, "
+        "gone_at, aliases FROM catalogue WHERE is_latest"
+    ),
+    "versions": (
+        "SELECT article_id, content16, cite_as, oped_id, is_latest, first_seen, previous, kind_of_change, words_added, "
+        "words_removed, headline, text, text_ko, correction_note FROM catalogue"
+    ),
+    "corrections": (
+        "SELECT after.article_id, after.oped_id, after.previous, after.content16, after.first_seen AS seen, "
+        "after.kind_of_change, after.words_added, after.words_removed, before.headline AS headline_previous, "
+        "after.headline AS headline, before.text AS text_previous, after.text AS text, after.correction_note "
+        "FROM catalogue AS after JOIN catalogue AS before "
+        "ON after.article_id = before.article_id AND after.previous = before.content16 "
+        "WHERE after.kind_of_change <> 'read_by_other_rules'"
+    ),
 }
 RUN_COLUMNS: Said = {
     "seq": "number of the manifest in runs/",
@@ -129,7 +150,9 @@ def article_schema() -> pa.Schema:
         **dict.fromkeys(("first_archived_at", "gone_at"), when),
         **dict.fromkeys(("reasons", "captions", "images", "related", "embeds", "emails", "rights_signals"), texts),
         **dict.fromkeys(("formerly", "discovered_by", "aliases"), texts),
-        **dict.fromkeys(("word_count", "unaccounted", "restored", "words_added", "words_removed"), pa.int64()),
+        **dict.fromkeys(
+            ("word_count", "unaccounted", "restored", "n_places", "words_added", "words_removed"), pa.int64()
+        ),
         **dict.fromkeys(("coverage", "reader_agreement"), pa.float64()),
         **dict.fromkeys(("is_latest", "listed"), pa.bool_()),
         "published_day": pa.date32(),

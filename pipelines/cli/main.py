@@ -187,11 +187,12 @@ def upkeep_command(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be ingested; write nothing.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Ingest waiting crawls and orphaned captures, and compact the catalogue.
+    """Ingest waiting crawls and orphaned captures, compact the catalogue, write the plain files of exports/.
 
     Orphaned captures are those that no manifest names, because a run was killed. A run ingests those of the articles
     that it fetches; upkeep ingests all of them. Then the catalogue's small files are written together, and those that
-    no reader of the last week needs are removed.
+    no reader of the last week needs are removed. Last, exports/ in the bucket is made anew where it differs, and the
+    first export of a month is frozen as its release.
     """
     from pipelines.archive.identity import reach_existing
     from pipelines.cli.progress import Watcher
@@ -309,24 +310,27 @@ def plan_command(
         raise SystemExit(1)
 
 
+AuthorPart = Annotated[str, typer.Option(help="Part of an author's name.")]
+OneKind = Annotated[str, typer.Option(help="editorial, column, fountain, letter or cartoon.")]
+CarriedBy = Annotated[str, typer.Option(help="Only op-eds that this source carries.")]
+
+
 @app.command("list")
 def list_command(
     since: Since = "",
     until: Until = "",
-    source: Annotated[str, typer.Option(help="Only op-eds that this source carries.")] = "",
-    kind: Annotated[str, typer.Option(help="editorial, column, fountain, letter or cartoon.")] = "",
-    author: Annotated[str, typer.Option(help="Part of an author's name.")] = "",
+    source: CarriedBy = "",
+    kind: OneKind = "",
+    author: AuthorPart = "",
     as_json: Json = False,
 ) -> None:
     """List the op-eds, newest first, with all their places."""
-    from pipelines.archive.identity import reach_existing
-    from pipelines.catalogue.queries import Wanted, list_opeds
     from pipelines.cli.show import print_list
+    from pipelines.cli.show_reading import as_listed
 
-    settings = read_settings()
-    wanted = Wanted(_day(since) if since else None, _day(until) if until else None, source, kind, author)
-    _check_filters(wanted, settings)
-    rows = list_opeds(reach_existing(settings), wanted)
+    wanted = _wanted(since, until, source, kind, author)
+    with _reading() as archive:
+        rows = [as_listed(version) for version in archive.opeds(wanted)]
     if as_json and not rows:
         return print_json([{"done": {"op_eds": 0}}])
     if as_json:
@@ -337,39 +341,120 @@ def list_command(
     print_list(rows)
 
 
+@app.command("search")
+def search_command(
+    asked: Annotated[str, typer.Argument(metavar="WORDS", help='Words and "phrases"; all of them must be found.')],
+    since: Since = "",
+    until: Until = "",
+    source: CarriedBy = "",
+    kind: OneKind = "",
+    author: AuthorPart = "",
+    order: Annotated[str, typer.Option(help="best, newest or oldest: a phrase's first use.")] = "best",
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = 10,
+    as_json: Json = False,
+) -> None:
+    """Search the op-eds for words and phrases; show the passage where they stand.
+
+    English words in all their forms (`tax` finds `taxes`); Korean by any part of a word. Reads a file on this machine
+    that is made at the first use, and brought up to date at every later one.
+    """
+    from pipelines.cli.show_reading import as_found, print_found
+    from pipelines.exports.search import ORDERS
+
+    if order not in ORDERS:
+        raise WrongUsage(f"unknown order {order!r}; there are: {', '.join(ORDERS)}")
+    wanted = _wanted(since, until, source, kind, author)
+    with _reading() as archive:
+        found = archive.search(asked, wanted, order, limit)
+    if as_json:
+        return print_json([as_found(version) for version in found] or [{"done": {"op_eds": 0}}])
+    print_found(found, limit)
+
+
 @app.command("show")
 def show_command(
     article_id: Annotated[
-        str, typer.Argument(metavar="ID", help="kjd-c2595041, its number or address; kjd-c2595041@9f3c….")
+        str,
+        typer.Argument(metavar="ID", help="kjd-c2595041, its number or address; kjd-c2595041@9f3c…; or a columnist."),
     ],
     as_of: Annotated[str, typer.Option("--as-of", help="As it stood at the end of a day in Seoul.")] = "",
     diff: Annotated[bool, typer.Option("--diff", help="What changed since the version before, word by word.")] = False,
     html: Annotated[bool, typer.Option("--html", help="With --diff: as a web page, on standard output.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show one op-ed: its text, its places, its versions."""
-    from pipelines.archive.identity import reach_existing
-    from pipelines.catalogue.queries import before_and_after, versions_of
+    """Show one op-ed: its text, its places, its versions.
+
+    Or, by a part of a name, a columnist: spellings, the paper's lines about them, op-eds by year.
+    """
     from pipelines.cli.show import difference, print_diff, print_oped
+    from pipelines.cli.show_reading import as_person, print_people
+    from pipelines.errors import NotArchived
 
     if html and not diff:
         raise WrongUsage("--html goes with --diff")
-    settings = reach_existing(read_settings())
-    versions, places = versions_of(settings, article_id, _day(as_of) if as_of else None)
-    if diff:
-        before, after = before_and_after(settings, article_id, versions)
-        return print_json([difference(before, after)]) if as_json else print_diff(before, after, html)
+    day = _day(as_of) if as_of else None
+    with _reading() as archive:
+        try:
+            versions = archive.versions(article_id, day)
+        except (NotArchived, WrongUsage):
+            people = [] if as_of or diff else archive.columnists(article_id)
+            if not people:
+                raise
+            return print_json(map(as_person, people)) if as_json else print_people(people)
+        if diff:
+            before, after = archive.before(versions[-1]).row, versions[-1].row
+            return print_json([difference(before, after)]) if as_json else print_diff(before, after, html)
+        places = archive.places(article_id)
     if as_json:
-        return print_json(
-            [
-                {
-                    **versions[-1],
-                    "versions": [v["content16"] for v in versions],
-                    "places": [p["article_id"] for p in places],
-                }
-            ]
-        )
-    print_oped(versions, places)
+        told = {"versions": [v.content16 for v in versions], "places": [p.article_id for p in places]}
+        return print_json([versions[-1].row | told])
+    print_oped([version.row for version in versions], [place.row for place in places])
+
+
+@app.command("cite")
+def cite_command(
+    article_id: Annotated[str, typer.Argument(metavar="ID", help="kjd-c2595041, or kjd-c2595041@9f3c… for a version.")],
+    style: Annotated[str, typer.Option("--format", help="apa, chicago, bibtex, ris or csl (JSON).")] = "apa",
+) -> None:
+    """Cite an op-ed, in the words of one version: the one named, else the latest."""
+    from pipelines.cli.progress import plain
+
+    with _reading() as archive:
+        print(plain(archive.oped(article_id).cite(style)))
+
+
+@app.command("export")
+def export_command(
+    formats: Annotated[
+        list[str],
+        typer.Option("--format", help="parquet, jsonl, csv, sqlite, cdxj, warc-paths, wacz.  [default: all but wacz]"),
+    ] = [],  # noqa: B006
+    since: Since = "",
+    until: Until = "",
+    source: CarriedBy = "",
+    kind: OneKind = "",
+    author: AuthorPart = "",
+    to: Annotated[
+        str, typer.Option(help="A folder; with one format also a file, or - for standard output.")
+    ] = "exports",
+    as_of: Annotated[
+        int, typer.Option("--as-of", help="As the archive stood at this number of its log.", show_default=False)
+    ] = 0,
+    as_json: Json = False,
+) -> None:
+    """Write op-eds as plain files, with their digests.
+
+    Parquet and JSON Lines for each year, a CSV without texts, a SQLite file with full-text search, indexes for tools
+    that replay web archives, and, where asked for, WACZ with the pages as they were served. Equal logs give equal
+    bytes: --as-of makes a release again.
+    """
+    from pipelines.cli.show_reading import print_exported
+
+    asked = _wanted(since, until, source, kind, author)
+    with _reading() as archive:
+        written = archive.export(to, formats, asked, as_of, _on_rows())
+    if written is not None:
+        print_exported(written, to, as_json)
 
 
 @app.command("changes")
@@ -506,9 +591,9 @@ def index_init(as_json: Json = False) -> None:
     Every command does so by itself; this is for a database that workers will share, before they start.
     """
     from pipelines.archive.embedded import reachable
-    from pipelines.index.opened import open_archive
+    from pipelines.index.opened import open_to_write
 
-    seq = open_archive(reachable(read_settings())).index.seq()
+    seq = open_to_write(reachable(read_settings())).index.seq()
     _say({"log": seq}, f"the index stands at manifest {seq}", as_json)
 
 
@@ -719,6 +804,31 @@ def _asked(day: str, since: str, until: str, sources: list[str]) -> Any:
     if not all(known[name].loopback for name in names):
         check_contact(settings)
     return Asked(first, last, names)
+
+
+def _reading() -> Any:
+    """Open the archive for reading; where bringing the file on this machine up to date takes long, that is told."""
+    from pipelines.cli.progress import Remaining
+    from pipelines.client import open_archive
+
+    return open_archive(progress=Remaining("rows read").told)
+
+
+def _on_rows() -> Any:
+    """Return what tells how far an export is: of each file the rows."""
+    from pipelines.cli.progress import Remaining
+
+    bars: dict[str, Remaining] = {}
+    return lambda name, done, of: bars.setdefault(name, Remaining(f"rows of {name}")).told(done, of)
+
+
+def _wanted(since: str, until: str, source: str, kind: str, author: str) -> Any:
+    """Return which op-eds are asked for; refuse what can fit nothing."""
+    from pipelines.exports.search import Wanted
+
+    wanted = Wanted(_day(since) if since else None, _day(until) if until else None, source, kind, author)
+    _check_filters(wanted, read_settings())
+    return wanted
 
 
 def _check_filters(wanted: Any, settings: Any) -> None:

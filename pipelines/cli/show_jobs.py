@@ -58,6 +58,8 @@ def print_report(report: Any, settings: Settings, as_json: bool, dry: bool = Fal
             f"in {shown(settings.archive)}{f' at {settings.endpoint}' if settings.endpoint else ''}, "
             f"log at {report.published.seq}, catalogue version {report.published.version}"
         )
+    if report.exported:
+        console.print(f"exports/: {len(report.exported.files)} plain files, log at {report.exported.seq}")
 
 
 def _as_they_stand(report: Any) -> list[Outcome]:
@@ -135,6 +137,8 @@ def _print_objects(report: Any) -> None:
     done = {"done": told}
     if report.published:
         done["done"] |= {"log": report.published.seq, "catalogue": report.published.version}
+    if report.exported:
+        done["done"] |= {"exports": len(report.exported.files)}
     print_json([*objects, done])
 
 

@@ -85,6 +85,7 @@ class ArticleState:
     article_id: str
     source: str
     oped_id: str
+    n_places: int
     gone_at: str
     first_archived_at: str
     discovered_by: str
@@ -391,7 +392,7 @@ class Index:
         """
         with self._connection() as c:
             query = sa.select(ARTICLE.c.article_id, ARTICLE.c.oped_id).where(ARTICLE.c.source == source)
-            places = dict(c.execute(query.order_by(ARTICLE.c.article_id)).tuples().all())
+            places = {row[0]: row[1] for row in c.execute(query.order_by(ARTICLE.c.article_id))}
             linked = [(row.one, row.two, row.why) for row in c.execute(sa.select(LINK))]
             matched = [(row.one, row.two, "text") for row in c.execute(sa.select(MATCH.c.one, MATCH.c.two))]
         by_group: dict[str, list[str]] = {}
@@ -452,11 +453,13 @@ def _states(c: sa.Connection, ids: list[str]) -> list[ArticleState]:
     addresses = rows(ADDRESS, ADDRESS.c.url)
     histories = histories_of(c, ids)
     matches = _matches(c, ids)
+    sizes = _sizes(c, {row.oped_id for own in articles.values() for row in own})
     return [
         ArticleState(
             article_id=article_id,
             source=row.source,
             oped_id=row.oped_id,
+            n_places=sizes[row.oped_id],
             gone_at=row.gone_at or "",
             first_archived_at=row.first_archived_at,
             discovered_by=row.discovered_by or "",
@@ -470,6 +473,16 @@ def _states(c: sa.Connection, ids: list[str]) -> list[ArticleState]:
         for article_id in ids
         for row in articles.get(article_id, ())
     ]
+
+
+def _sizes(c: sa.Connection, oped_ids: Iterable[str]) -> dict[str, int]:
+    """Return how many articles each of these groups has."""
+    of_group = sa.select(ARTICLE.c.oped_id, sa.func.count()).group_by(ARTICLE.c.oped_id)
+    return {
+        row[0]: row[1]
+        for some in in_portions(oped_ids)
+        for row in c.execute(of_group.where(ARTICLE.c.oped_id.in_(some)))
+    }
 
 
 def _matches(c: sa.Connection, ids: list[str]) -> dict[str, list[tuple[str, Match, str]]]:

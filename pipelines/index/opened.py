@@ -41,7 +41,7 @@ class Archive:
     digests: dict[str, str] = field(default_factory=dict, repr=False, compare=False)  # see `commit`
 
 
-def open_archive(settings: Settings) -> Archive:
+def open_to_write(settings: Settings) -> Archive:
     """Open the archive that the settings name, probe it, and bring its index up to the log.
 
     Raises `StoreUnavailable`, `UnsafeStore`, `ForeignIndex` or `BadSourceFile`, each with what to do.
@@ -72,7 +72,7 @@ def dry_run(settings: Settings) -> Iterator[Archive]:
 
 def opened(settings: Settings, dry: bool) -> AbstractContextManager[Archive]:
     """Open the archive, for a dry run where `dry` says so."""
-    return dry_run(settings) if dry else nullcontext(open_archive(settings))
+    return dry_run(settings) if dry else nullcontext(open_to_write(settings))
 
 
 def _processes(settings: Settings) -> int:
@@ -165,7 +165,7 @@ def rebuild_index(settings: Settings, progress: Callable[[int, int], None]) -> t
     """Make the index anew from the log and the records, whatever lies where it belongs; return the number of the last
     manifest, and where a file that could not be read was moved to.
 
-    May be interrupted: the rebuilt part stays, and the next `open_archive` continues. `progress` is called with how
+    May be interrupted: the rebuilt part stays, and the next `open_to_write` continues. `progress` is called with how
     many manifests are done, of how many.
     """
     sources, store = load_sources(settings.sources), open_store(settings)

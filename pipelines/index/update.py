@@ -318,6 +318,10 @@ def _regroup(c: sa.Connection, seq: int, touched: set[str]) -> None:
         if members[article_id].oped_id != oped_id
     ]
     _update(c, ARTICLE, ("article_id",), ("oped_id", "changed"), moved)
+    gained = {str(row["oped_id"]) for row in moved}
+    lost = {members[str(row["article_id"])].oped_id for row in moved} - {None}
+    for some in in_portions(gained | lost):  # each row says how many places its op-ed has
+        c.execute(sa.update(ARTICLE).where(ARTICLE.c.oped_id.in_(some)).values(changed=seq))
 
 
 def _united(c: sa.Connection, touched: set[str]) -> tuple[dict[str, sa.Row[Any]], dict[str, set[str]]]:

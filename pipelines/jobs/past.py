@@ -14,7 +14,7 @@ from pipelines.catalogue.publish import publish
 from pipelines.clock import new_run_id, today
 from pipelines.errors import CrawlFailed, SiteBusy, SiteRefused, WrongUsage
 from pipelines.index.index import Renumbered
-from pipelines.index.opened import Archive, open_archive
+from pipelines.index.opened import Archive, open_to_write
 from pipelines.jobs.crawls import ending_with_us, start_crawl
 from pipelines.jobs.day import closing_of_period, ingest_period
 from pipelines.jobs.report import Progress, Report, show_outcome
@@ -119,7 +119,7 @@ def run_past(settings: Settings, asked: AskedPast, environment: Mapping[str, str
     archived, and the sentence stands among the report's failures.
     """
     _, months = checked(settings, asked)
-    archive, report = open_archive(settings), Report()
+    archive, report = open_to_write(settings), Report()
     unpublished = _take_months(archive, asked, months, report, progress)
 
     def told(what: str, name: str) -> None:
@@ -212,4 +212,4 @@ def renumbered(settings: Settings, source: str) -> Renumbered:
     known = load_sources(settings.sources)
     source_named(known, source)
     current = known[source].addresses[0].prefix
-    return open_archive(settings).index.renumbered(source, current)
+    return open_to_write(settings).index.renumbered(source, current)

@@ -18,7 +18,7 @@ from pipelines.catalogue.publish import publish
 from pipelines.clock import new_run_id
 from pipelines.errors import NotArchived, WrongUsage
 from pipelines.extraction.extract import rules_of
-from pipelines.index.opened import Archive, open_archive, places_of
+from pipelines.index.opened import Archive, open_to_write, places_of
 from pipelines.ingestion.ingest import Part, finish, ingest, log_part, re_extractions
 from pipelines.ingestion.load import Needed, read_in_order
 from pipelines.ingestion.read import Readers, ReadPage
@@ -92,7 +92,7 @@ def rederive(
     settings: Settings, source: str, ids: Sequence[str], write: bool, progress: Progress
 ) -> tuple[list[Difference], Report]:
     """Re-extract archived pages; return what differs and, with `write`, log it and publish."""
-    archive, report = open_archive(settings), Report()
+    archive, report = open_to_write(settings), Report()
     with Readers(archive.sources, archive.processes) as readers:
         articles = articles_to_re_extract(archive, source, ids)
         found = _watched(differences(archive, articles, readers), progress)
@@ -105,7 +105,7 @@ def rederive(
 
 def retry(settings: Settings, source: str, write: bool, progress: Progress) -> tuple[list[Difference], Report]:
     """Re-extract pages that were set aside; return what became of each and, with `write`, archive what passes."""
-    archive, report = open_archive(settings), Report()
+    archive, report = open_to_write(settings), Report()
     with Readers(archive.sources, archive.processes) as readers:
         found = _watched(quarantined(archive, source, readers), progress)
         if write and any(not difference.refused for difference in found):

@@ -9,6 +9,7 @@ from datetime import date
 
 from pipelines.archive import manifests
 from pipelines.catalogue.publish import Published
+from pipelines.exports.export import Written
 from pipelines.index.index import Index
 from pipelines.model import Outcome, Verdict
 
@@ -24,6 +25,7 @@ class Report:
     closings: dict[str, manifests.Closing] = field(default_factory=dict)
     proved: dict[str, manifests.Closing] = field(default_factory=dict)  # earlier days that this run proved to be whole
     published: Published | None = None
+    exported: Written | None = None  # the plain files in the bucket
     failures: dict[str, str] = field(default_factory=dict)
     records: Counter[str] = field(default_factory=Counter)  # of web archives: by type
     statuses: Counter[int] = field(default_factory=Counter)  # their answers by status; 0 for what is no HTTP

@@ -14,7 +14,7 @@ from pipelines.archive.keys import crawl_key
 from pipelines.catalogue.publish import publish
 from pipelines.clock import new_run_id, now, today
 from pipelines.errors import CrawlFailed, OpedsError
-from pipelines.index.opened import Archive, dry_run, open_archive
+from pipelines.index.opened import Archive, dry_run, open_to_write
 from pipelines.jobs.crawls import Crawl, days_of, raise_if_failed, start_crawl
 from pipelines.jobs.day import addresses_due, close, ingest_crawl, ingest_waiting, prove_earlier_days
 from pipelines.jobs.import_warc import ingest_file, readers_of
@@ -28,7 +28,7 @@ def run_days(settings: Settings, asked: Asked, environment: Mapping[str, str], p
 
     A source whose crawl failed leaves its days incomplete; the others go on. May be run again at any time.
     """
-    archive = open_archive(settings)
+    archive = open_to_write(settings)
     for name in asked.sources:
         source_named(archive.sources, name)
     run_id = new_run_id()
@@ -90,7 +90,7 @@ def revisit_due(settings: Settings, environment: Mapping[str, str], progress: Pr
 
     Asks for nothing twice: a page is due once at each age, and a check that was missed is done by the next run.
     """
-    archive, report, run_id, until = open_archive(settings), Report(), new_run_id(), today().isoformat()
+    archive, report, run_id, until = open_to_write(settings), Report(), new_run_id(), today().isoformat()
     for name, urls in sorted(addresses_due(archive, at).items()):
         arguments = [("url", " ".join(urls)), ("until", until), ("run", run_id), ("started_by", "run")]
         crawl = start_crawl(name, arguments, _log_file(settings, run_id, name), dict(environment))
@@ -107,7 +107,7 @@ def revisit_due(settings: Settings, environment: Mapping[str, str], progress: Pr
 
 def ingest_crawls(settings: Settings, progress: Progress) -> Report:
     """Ingest every crawl that waits for it, close its days for its source, and publish."""
-    archive, report = open_archive(settings), Report()
+    archive, report = open_to_write(settings), Report()
     take_waiting(archive, progress, report)
     progress("publish", "")
     report.published = publish(archive, settings)

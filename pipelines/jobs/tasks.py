@@ -33,7 +33,8 @@ from pipelines.errors import (
     OpedsError,
     WrongUsage,
 )
-from pipelines.index.opened import Archive, open_archive
+from pipelines.exports.bucket import export_to_bucket
+from pipelines.index.opened import Archive, open_to_write
 from pipelines.ingestion.ingest import Part, ingest_orphans
 from pipelines.ingestion.read import Readers
 from pipelines.jobs.connection import with_connection
@@ -186,7 +187,7 @@ def _crawled(run: Run, source: str, urls: Sequence[str], meter: Meter) -> dict[s
     """Crawl these addresses, or the lists of the run's day where there are none."""
     arguments = [("since", run["day"]), ("until", run["day"]), *([("url", " ".join(urls))] if urls else [])]
     settings = _settings()
-    archive = open_archive(settings)
+    archive = open_to_write(settings)
     tried = _tries(archive, run, source)
     try:
         summary = _checked(archive, source, run["day"], tried[-1]) if tried else None
@@ -268,7 +269,7 @@ def close_day(run: Run) -> Closed:
 def publish_catalogue() -> dict[str, int]:
     """Bring the catalogue up to the last manifest, whoever logged it; return that number and the table's version."""
     settings = _settings()
-    done = publish(open_archive(settings), settings)
+    done = publish(open_to_write(settings), settings)
     return {"published": done.seq, "version": done.version, "rows": done.rows}
 
 
@@ -279,7 +280,7 @@ def report(closed: Closed, past: bool = False) -> None:
     runs have made the day whole, it is green.
     """
     settings = _settings()
-    closing = manifests.manifest_at(open_archive(settings).store, closed["seq"]).closing
+    closing = manifests.manifest_at(open_to_write(settings).store, closed["seq"]).closing
     assert closing is not None
     drift = [] if past else notices_of_drift(drifted(settings))  # of the whole archive: once a day is enough
     if not closing.complete and any(row["day"] == closed["day"] and row["complete"] for row in days(settings)):
@@ -320,6 +321,13 @@ def compact_catalogue() -> dict[str, int]:
     """Write the catalogue's small files together and remove those that no reader of the last week needs."""
     settings = _settings()
     return compact_tables(open_store(settings), settings)
+
+
+def export_files() -> dict[str, int]:
+    """Write the plain files of `exports/` anew, where they differ, and freeze the month's release."""
+    settings = _settings()
+    written = export_to_bucket(settings, open_store(settings), str(today())[:7])
+    return {"files": len(written.files), "log": written.seq}
 
 
 def months_to_ask(source: str, archive: str, since: str, until: str) -> list[str]:
@@ -399,7 +407,7 @@ def _settings() -> Settings:
 
 
 def _archive() -> Archive:
-    return open_archive(_settings())
+    return open_to_write(_settings())
 
 
 def _day(text: str) -> date:

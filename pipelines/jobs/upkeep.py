@@ -1,11 +1,12 @@
-"""Weekly maintenance: ingest crawls and captures that were left behind, publish, compact the catalogue."""
+"""Weekly maintenance: ingest crawls and captures that were left behind, publish, compact the catalogue, export."""
 
 from __future__ import annotations
 
 from functools import partial
 
 from pipelines.catalogue.publish import compact_tables, publish
-from pipelines.clock import new_run_id
+from pipelines.clock import new_run_id, today
+from pipelines.exports.bucket import export_to_bucket
 from pipelines.index.opened import opened
 from pipelines.ingestion.ingest import Part, ingest_orphans
 from pipelines.jobs.report import Progress, Report, show_outcome
@@ -15,7 +16,7 @@ from pipelines.settings import Settings
 
 def upkeep(settings: Settings, progress: Progress, dry: bool = False) -> Report:
     """Ingest every crawl that waits for it, then every capture that no manifest names; publish, and compact the
-    catalogue. With `dry` write nothing.
+    catalogue, and write the plain files of `exports/` anew. With `dry` write nothing.
 
     Lists all captures of the archive, which no daily run does.
     """
@@ -28,4 +29,8 @@ def upkeep(settings: Settings, progress: Progress, dry: bool = False) -> Report:
         if not dry:
             report.published = publish(archive, settings)
             compact_tables(archive.store, settings)
+            month = str(today())[:7]
+            report.exported = export_to_bucket(
+                settings, archive.store, month, lambda name, *_: progress("export", name)
+            )
     return report

@@ -19,7 +19,7 @@ from secrets import token_hex
 from tempfile import TemporaryDirectory
 
 from pipelines.archive.identity import GONE, IDENTITY, read_identity
-from pipelines.archive.keys import article_of, manifest_key, report_key
+from pipelines.archive.keys import README_KEY, VIEW_FOLDERS, article_of, manifest_key, report_key
 from pipelines.archive.manifests import Manifest
 from pipelines.archive.signing import signature_fault, trusted_keys
 from pipelines.archive.store import Store, open_store, read_many
@@ -62,7 +62,7 @@ from pipelines.sources import Source, load_sources
 
 Chosen = Callable[[str, str], bool]  # by article, and by when its manifest was logged (UTC)
 OnCount = Callable[[int, int], None]  # how many objects are done, of how many
-OURS = ("captures", "articles", "quarantine", "crawls", "runs", "catalogue", "verified", IDENTITY)
+OURS = {*"captures articles quarantine crawls runs verified withdrawn".split(), IDENTITY, README_KEY, *VIEW_FOLDERS}
 KNOWN_TO = "not there, though one of that number is known to {}"
 UNNAMED = (
     "no manifest names it: a run at work, or one that was cut off, left it (`opeds upkeep` takes it in), or a stranger"
@@ -153,7 +153,7 @@ def _verify_identity(audit: _Audit) -> tuple[str, bool]:
     """Return the archive's id, empty where it cannot be read, and whether it is invented."""
     found = audit.findings
     for key in audit.keys:
-        if key.partition("/")[0] not in OURS or ("/" not in key and key != IDENTITY):
+        if key.partition("/")[0] not in OURS or ("/" not in key and key not in {IDENTITY, README_KEY}):
             found.note("foreign", key, "lies among our folders, and is none of ours")
     try:
         known = read_identity(audit.store)

@@ -1,0 +1,1 @@
+"""Plain files and one SQLite file for people who do not run our code, all made from the catalogue."""

@@ -1,0 +1,181 @@
+"""Plain files: Parquet, JSON Lines, CSV, for people with R, pandas, a spreadsheet. Equal rows give equal bytes.
+
+One row is one op-ed, in its latest version, at its primary place; its columns are `FLAT`, with no lists in them.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import groupby, islice
+from pathlib import Path
+from typing import IO, Any
+
+from pipelines.catalogue.rows import Row
+from pipelines.catalogue.schema import ARTICLE_COLUMNS, Said
+from pipelines.exports.search import ADDRESSES, N_VERSIONS, Wanted
+from pipelines.exports.sqlite_file import row_of
+
+FLAT: Said = {
+    "article_id": "name of the op-ed: of its primary place",
+    "content16": ARTICLE_COLUMNS["content16"],
+    "cite_as": ARTICLE_COLUMNS["cite_as"],
+    "url": ARTICLE_COLUMNS["canonical_url"],
+    "kind": ARTICLE_COLUMNS["kind"],
+    "headline": ARTICLE_COLUMNS["headline"],
+    "deck": ARTICLE_COLUMNS["deck"],
+    "authors": "names of people who sign, joined by `; `",
+    "published_at": ARTICLE_COLUMNS["published_at"],
+    "published_day": ARTICLE_COLUMNS["published_day"],
+    "published_precision": ARTICLE_COLUMNS["published_precision"],
+    "language": ARTICLE_COLUMNS["language"],
+    "word_count": ARTICLE_COLUMNS["word_count"],
+    "n_places": ARTICLE_COLUMNS["n_places"],
+    "places": "addresses of all places, the primary first, joined by spaces",
+    "n_versions": "how many versions of the primary place are archived",
+    "first_seen": ARTICLE_COLUMNS["first_seen"],
+    "gone_at": ARTICLE_COLUMNS["gone_at"],
+    "correction_note": ARTICLE_COLUMNS["correction_note"],
+    "status": ARTICLE_COLUMNS["status"],
+    "reasons": "why a person should look, as codes, joined by spaces",
+    "publisher": ARTICLE_COLUMNS["publisher"],
+    "copyright": ARTICLE_COLUMNS["copyright"],
+    "capture_key": ARTICLE_COLUMNS["capture_key"],
+    "payload_sha256": ARTICLE_COLUMNS["payload_sha256"],
+    "text": ARTICLE_COLUMNS["text"],
+    "text_ko": ARTICLE_COLUMNS["text_ko"],
+}
+FULL_TEXT = ("text", "text_ko")
+FLAT_MOMENTS = ("published_at", "first_seen", "gone_at")
+FLAT_COUNTS = ("word_count", "n_places", "n_versions")
+ROWS_IN_GROUP = 2000  # of a Parquet file: what its writer holds
+READ_AT_ONCE_FLAT = 500
+UNDATED_FILE = "undated"
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A file that was written: its name, how many rows it has, its size in bytes, its digest."""
+
+    name: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+def flat_rows(connection: sqlite3.Connection, wanted: Wanted) -> Iterator[Row]:
+    """Yield the op-eds of a SQLite file as flat rows, by day of publication; those without one come last."""
+    where, values = wanted.sql()
+    found = connection.execute(
+        f"SELECT c.*, {ADDRESSES}, {N_VERSIONS} FROM catalogue AS c WHERE {where} "  # noqa: S608
+        "ORDER BY c.sort_at = '', c.sort_at, c.article_id",
+        values,
+    )
+    while some := found.fetchmany(READ_AT_ONCE_FLAT):
+        yield from map(_flat, some)
+
+
+def _flat(found: sqlite3.Row) -> Row:
+    row = row_of(found)
+    return {
+        **{name: row.get(name) for name in FLAT},
+        "url": row["canonical_url"],
+        "authors": row["names"],
+        "places": " ".join(row["addresses"]),
+        "reasons": " ".join(row["reasons"]),
+    }
+
+
+def by_year(rows: Iterable[Row]) -> Iterator[tuple[str, Iterator[Row]]]:
+    """Yield the rows of each year of publication in Seoul; of rows in the order of `flat_rows`."""
+    yield from groupby(rows, lambda row: str(row["published_day"].year) if row["published_day"] else UNDATED_FILE)
+
+
+def write_parquet(path: Path, rows: Iterable[Row]) -> int:
+    """Write flat rows as Parquet, in the plainest types; return how many there were."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    types = {
+        **dict.fromkeys(FLAT_MOMENTS, pa.timestamp("us", tz="UTC")),
+        **dict.fromkeys(FLAT_COUNTS, pa.int32()),
+        "published_day": pa.date32(),
+    }
+    schema = pa.schema(
+        [pa.field(name, types.get(name, pa.string()), metadata={"comment": said}) for name, said in FLAT.items()]
+    )
+    count, waiting = 0, iter(rows)
+    with parquet.ParquetWriter(path, schema, compression="snappy", store_schema=False) as writer:
+        while some := list(islice(waiting, ROWS_IN_GROUP)):
+            writer.write_table(pa.Table.from_pylist(some, schema=schema))
+            count += len(some)
+    return count
+
+
+def write_jsonl(into: IO[bytes] | gzip.GzipFile, rows: Iterable[Row]) -> int:
+    """Write rows as JSON Lines in UTF-8; return how many there were."""
+    count = 0
+    for row in rows:
+        into.write((json.dumps(row, ensure_ascii=False, default=spelled) + "\n").encode())
+        count += 1
+    return count
+
+
+def write_csv(into: IO[bytes], rows: Iterable[Row], names: Sequence[str] = ()) -> int:
+    """Write rows as CSV in UTF-8, with a line of names; return how many there were.
+
+    Values stand as they are: a spreadsheet may take one that begins with `=` for a formula.
+    """
+    names = names or [name for name in FLAT if name not in FULL_TEXT]
+    text = io.TextIOWrapper(into, encoding="utf-8", newline="", write_through=True)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    count = 0
+    for row in rows:
+        writer.writerow([spelled(row[name]) if row[name] is not None else "" for name in names])
+        count += 1
+    text.flush()
+    text.detach()
+    return count
+
+
+def spelled(value: Any) -> Any:
+    """Return a value as a text file has it: moments in UTC and days in ISO 8601, all else as it is."""
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def write_gzip(path: Path, rows: Iterable[Row]) -> int:
+    """Write rows as JSON Lines, gzipped without a name or a moment; return how many there were."""
+    with path.open("wb") as file, gzip.GzipFile("", "wb", 9, file, mtime=0) as into:
+        return write_jsonl(into, rows)
+
+
+def exported(path: Path, rows: int) -> Exported:
+    """Return what is to be told of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return Exported(path.name, rows, path.stat().st_size, digest.hexdigest())
+
+
+def sums(files: Iterable[Exported]) -> str:
+    """Return what `sha256sum --check` reads."""
+    return "".join(f"{file.sha256}  {file.name}\n" for file in sorted(files, key=lambda file: file.name))
+
+
+def remove_all(paths: Iterable[Path]) -> None:
+    """Remove files, of which some may be gone."""
+    for path in paths:
+        with suppress(FileNotFoundError):
+            path.unlink()

@@ -1,0 +1,91 @@
+"""Frozen releases: a number of the log, and what the files made from it come to. They are made again at any time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines.archive import manifests
+from pipelines.archive.identity import read_identity
+from pipelines.archive.store import Store, open_store
+from pipelines.catalogue.rows import Row, rows_of
+from pipelines.errors import AlreadyArchived, NotArchived, WrongUsage
+from pipelines.exports.export import OnRows, Written
+from pipelines.exports.sqlite_file import About, make
+from pipelines.settings import Settings
+from pipelines.sources import load_sources
+
+if TYPE_CHECKING:
+    from pipelines.index.index import Index
+
+RELEASE_SCHEMA = "opeds/release/1"
+ARTICLES_OF_RELEASE = 500  # whose records are read together
+
+
+def file_as_of(settings: Settings, seq: int, folder: Path, on_rows: OnRows) -> Path:
+    """Write the SQLite file of an archive as it stood at a number of its log, from log and records alone; return where.
+
+    Raises `WrongUsage` for a number that the log has not reached. What was withdrawn since is not in it.
+    """
+    from pipelines.index.index import open_index  # SQLAlchemy: slow, and no other export needs it
+
+    store = open_store(settings)
+    archive_id = read_identity(store).archive_id
+    own = [name for name, source in load_sources(settings.sources).items() if source.own]
+    index = open_index(Settings(index=f"sqlite:///{folder}/as-of.sqlite"), archive_id, own)
+    last = 0
+    for number, manifest in manifests.read_log(store, 0):
+        if number > seq:
+            break
+        index.apply(number, manifest)
+        last = number
+        on_rows("log", number, seq)
+    if last < seq or seq < 1:
+        raise WrongUsage(f"--as-of {seq}: the log goes from 1 to {last}")
+    path = folder / "as-of-rows.sqlite"
+    articles = index.changed_since(0)
+    make(
+        path, _rows(store, index, articles), About(archive_id, seq), len(articles), lambda n, of: on_rows("rows", n, of)
+    )
+    index.engine.dispose()
+    return path
+
+
+def _rows(store: Store, index: Index, articles: list[str]) -> Iterator[Row]:
+    for start in range(0, len(articles), ARTICLES_OF_RELEASE):
+        yield from rows_of(store, list(index.states_of(articles[start : start + ARTICLES_OF_RELEASE])))
+
+
+def release_key(month: str) -> str:
+    """Return the key of a month's release: `exports/releases/<yyyy-mm>.json`."""
+    return f"exports/releases/{month}.json"
+
+
+@dataclass(frozen=True)
+class Release:
+    """A frozen state of the archive: the number of its log, and the files that were made from it then."""
+
+    month: str
+    written: Written
+
+    def body(self) -> bytes:
+        """Return its object in the bucket."""
+        told = {"schema": RELEASE_SCHEMA, "month": self.month, **self.written.as_json()}
+        return (json.dumps(told, sort_keys=True, indent=1) + "\n").encode()
+
+
+def keep_release(store: Store, month: str, written: Written) -> bool:
+    """Freeze what was exported as the release of a month, where it has none yet; return whether it had none."""
+    key = release_key(month)
+    try:
+        store.read(key)
+    except NotArchived:
+        try:
+            store.create(key, Release(month, written).body())
+        except AlreadyArchived:  # another worker froze it meanwhile
+            return False
+        return True
+    return False
