@@ -27,6 +27,7 @@ from pipelines.archive.identity import identify
 from pipelines.archive.keys import capture_key, captures_prefix, date_in, past_folder
 from pipelines.archive.store import Store, open_store
 from pipelines.archive.warc import Exchange, capture_of, read_capture, retrieval_of
+from pipelines.archive.withdrawn import read_withdrawn
 from pipelines.clock import iso, new_run_id, now, today
 from pipelines.errors import AlreadyArchived, NotArchived, OpedsError, UnreadableWarc, WrongUsage
 from pipelines.extraction.extract import extract
@@ -124,6 +125,7 @@ class Archived(Spider):
         self.answers: list[Exchange] = []  # spiders/wire.py keeps what is no page here; nobody needs it
         self.ended_because = ""
         self.invented: bool | None = None
+        self.withdrawn: frozenset[str] = frozenset()
         self.busy_in_a_row = 0
         self.readable: dict[str, bool] = {}  # captures in the bucket, by key
         self.collections_told = ""
@@ -173,6 +175,7 @@ class Archived(Spider):
         try:
             store = open_store(self.ours)
             self.invented = identify(store, self.ours.invented).invented
+            self.withdrawn = read_withdrawn(store).ids
         except WrongUsage as error:
             refuse(str(error))
         except OpedsError as error:
@@ -264,7 +267,10 @@ class Archived(Spider):
             self._account(work, reason)  # not in a thread: whoever ends us does not wait for one
 
     async def _article(self, work: StoredMonth, article: ArchivedArticle) -> None:
-        """Ask for an article's captures until nothing is wanted of it."""
+        """Ask for an article's captures until nothing is wanted of it; of one that was withdrawn, for none."""
+        if article.article_id in self.withdrawn:
+            work.spared.add(article.article_id)
+            return
         held: tuple[str, ...] = ()
         if next_row(article, work.notes, held, self.every, work.waiting) or lacks_good_page(article, work.notes, held):
             held = await asyncio.to_thread(self._held, work, article)

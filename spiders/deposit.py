@@ -19,6 +19,7 @@ from pipelines.archive.identity import identify
 from pipelines.archive.keys import capture_key, date_in
 from pipelines.archive.store import Store, open_store
 from pipelines.archive.warc import SeenAgain, crawl_file, payload_digest
+from pipelines.archive.withdrawn import read_withdrawn
 from pipelines.errors import OpedsError, WrongUsage
 from pipelines.settings import read_settings
 from spiders.settings import BOT_NAME, USER_AGENT
@@ -64,6 +65,7 @@ class Deposit:
             self.store = open_store(settings)
             self.spider.invented = identify(self.store, settings.invented).invented
             self.spider.store = self.store
+            self.spider.withdrawn = read_withdrawn(self.store).ids
         except WrongUsage as error:
             refuse(str(error))
         except OpedsError as error:

@@ -94,6 +94,7 @@ class SourceSpider(Spider):
         self.not_modified: list[SeenAgain] = []
         self.store: Store | None = None  # spiders/deposit.py opens it
         self.invented: bool | None = None  # whether the archive is; a local file takes everything
+        self.withdrawn: frozenset[str] = frozenset()  # articles that are not asked for
         self.by_url: dict[str, Tried] = {}
         self.courses: dict[str, Course] = {}  # what each route showed so far
         self.other_days: dict[str, str] = {}  # op-eds of days that were not asked for: the day of each article
@@ -246,9 +247,13 @@ class SourceSpider(Spider):
         if tried is None:
             tried = self.by_url[key] = Tried(url=key, article_id=place.article_id, title=entry.title)
             self.say("found", place.article_id)
-            self.left -= 1
-            if self.left >= 0:
-                yield self._page_request(entry.url, key)
+            if place.article_id in self.withdrawn:
+                tried.result, tried.target = "withdrawn", place.article_id
+                self.say("withdrawn", place.article_id)
+            else:
+                self.left -= 1
+                if self.left >= 0:
+                    yield self._page_request(entry.url, key)
         tried.day = tried.day or (entry.day.isoformat() if entry.day else "")
         tried.title = tried.title or entry.title
         if route not in tried.routes:
@@ -278,6 +283,8 @@ class SourceSpider(Spider):
             tried.result, tried.reason = "failed", f"the answer broke off: {capture.truncated or 'no end was sent'}"
             if broke_off(capture):
                 self.summary.troubles[tried.url] = "busy"
+        elif place is not None and place.article_id in self.withdrawn:
+            tried.result, tried.target = "withdrawn", place.article_id
         elif place is None:
             self._led_to_no_article(tried, response.url, response.meta.get("redirect_reasons", []))
         elif place.article_id != tried.article_id:

@@ -30,6 +30,7 @@ PORTS = range(12000, 22000)  # p + 10000 is taken too, for gRPC, and must stay b
 ROLES = {
     "admin": ["Admin", "Read", "Write", "List", "Tagging"],
     "writer": [f"{right}:{BUCKET}" for right in ("Read", "List", "Write", "Tagging")],
+    "remover": ["Admin", *(f"{right}:{BUCKET}" for right in ("Read", "List", "Write", "Tagging"))],
     "reader": [f"{right}:{BUCKET}" for right in ("Read", "List")],
     "crawler": [f"{right}:{BUCKET}" for right in ("Read", "List")]
     + [f"Write:{BUCKET}/{part}" for part in ("captures/*", "crawls/*", "archive.json*")],
@@ -56,6 +57,8 @@ def is_made(settings: Settings) -> bool:
 def reach(settings: Settings, role: str = "writer") -> Settings:
     """Return settings that reach the store as it was last started, with the key of `role`."""
     known = _known(settings.home / "store")
+    if role not in known["keys"]:
+        raise StoreUnavailable(f"the store was started before it knew the role {role}: opeds store stop, then again")
     key, secret = known["keys"][role]
     return replace(
         settings,

@@ -211,6 +211,60 @@ class S3Store:
         return StoreBusy(f"{name} {_said(code, status)}")
 
 
+class S3Remover(S3Store):
+    """Removes objects with all their versions. See `pipelines.archive.remover.Remover`."""
+
+    def remove(self, key: str) -> None:
+        """See `Remover.remove`."""
+        for version, _ in self._versions(key, exactly=True):
+            self._delete(key, version)
+
+    def rewrite(self, key: str, body: bytes) -> None:
+        """See `Remover.rewrite`."""
+        self._until_answered(key, partial(self._overwrite, key, body))
+        for version, is_latest in self._versions(key, exactly=True):
+            if not is_latest:
+                self._delete(key, version)
+
+    def sweep(self, prefix: str) -> int:
+        """See `Remover.sweep`."""
+        count = 0
+        for (key, version), keeps in self._all_versions(prefix):
+            if not keeps:
+                self._delete(key, version)
+                count += 1
+        return count
+
+    def _versions(self, key: str, exactly: bool) -> list[tuple[str, bool]]:
+        return [(version, keeps) for (name, version), keeps in self._all_versions(key) if not exactly or name == key]
+
+    def _all_versions(self, prefix: str) -> list[tuple[tuple[str, str], bool]]:
+        """Return every version below a prefix, by key and id, and whether it is an object's latest; a mark of a
+        deletion never is."""
+        found: list[tuple[tuple[str, str], bool]] = []
+        more: dict[str, Any] = {}
+        while True:
+            page = self._until_answered(
+                prefix,
+                lambda asked=dict(more): self.client.list_object_versions(  # type: ignore[misc]
+                    Bucket=self.bucket, Prefix=self.prefix + prefix, **asked
+                ),
+            )
+            for one in page.get("Versions", ()):
+                found.append(((one["Key"].removeprefix(self.prefix), one["VersionId"]), one["IsLatest"]))
+            for mark in page.get("DeleteMarkers", ()):
+                found.append(((mark["Key"].removeprefix(self.prefix), mark["VersionId"]), False))
+            if not page.get("IsTruncated"):
+                return found
+            more = {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page["NextVersionIdMarker"]}
+
+    def _delete(self, key: str, version: str) -> None:
+        which: dict[str, Any] = {} if version in {"", "null"} else {"VersionId": version}
+        self._until_answered(
+            key, lambda: self.client.delete_object(Bucket=self.bucket, Key=self.prefix + key, **which), of_head=True
+        )
+
+
 def _must_be_of_s3(is_so: bool) -> None:
     if not is_so:
         raise NoAnswerOfS3Error

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pipelines.archive.crawl_summary import Summary, account_key, parse_summary
 from pipelines.archive.store import Store
 from pipelines.archive.warc import damaged
+from pipelines.archive.withdrawn import NOTHING_WITHDRAWN, Withdrawn
 from pipelines.audit.findings import Findings
 from pipelines.audit.log import Named
 from pipelines.audit.objects import CHANGED
@@ -34,6 +35,7 @@ class Crawls:
     keys: frozenset[str]
     named: Callable[[str], Named | None]
     findings: Findings
+    withdrawn: Withdrawn = NOTHING_WITHDRAWN
     waiting_captures: set[str] = field(default_factory=set)
     digests: dict[str, str] = field(default_factory=dict)  # of answers and notes, by key
 
@@ -108,7 +110,8 @@ class Crawls:
             self.findings.fault("crawl", key, "not there, though the crawl's account is")
             return
         self.findings.verified["crawls"] += 1
-        if summary.warc_sha256 and hashlib.sha256(body).hexdigest() != summary.warc_sha256:
+        is_now = hashlib.sha256(body).hexdigest()
+        if summary.warc_sha256 and not self.withdrawn.is_accepted(key, summary.warc_sha256, is_now):
             self.findings.fault("crawl", key, "is not the file that the crawl's account tells of: its digest differs")
             return
         try:

@@ -16,7 +16,7 @@ OUTPUT = 200  # characters of what a library says
 @dataclass(frozen=True, slots=True, order=True)
 class Fault:
     """Something that does not fit: `kind` is archive, log, crawl, capture, record, rejection, orphan, foreign,
-    catalogue, index or report; `key` is where it lies in the bucket."""
+    catalogue, index, report or tombstone; `key` is where it lies in the bucket."""
 
     kind: str
     key: str
@@ -73,6 +73,7 @@ FAULT_OF = {  # the kind of a fault, by what is counted
     "rows": "catalogue",
     "index tables": "index",
     "reports": "report",
+    "tombstones": "tombstone",
 }
 
 

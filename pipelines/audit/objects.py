@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from pipelines.archive.keys import article_of, capture_key, quarantine_key, record_key
 from pipelines.archive.warc import examined_capture
+from pipelines.archive.withdrawn import NOTHING_WITHDRAWN, Withdrawn
 from pipelines.audit.findings import Fault, unreadable_because
 from pipelines.audit.log import Named
 from pipelines.clock import iso
@@ -45,6 +46,7 @@ class ArticleFiles:
     bodies: dict[str, bytes] = field(default_factory=dict)
     named: dict[str, Named] = field(default_factory=dict)
     missing: Collection[str] = ()
+    withdrawn: Withdrawn = NOTHING_WITHDRAWN
 
     @property
     def size(self) -> int:
@@ -95,7 +97,8 @@ def _of_capture(
 
 def _digest_differs(key: str, files: ArticleFiles) -> bool:
     stated = files.named[key].sha256 if key in files.named else ""
-    return bool(stated) and hashlib.sha256(files.bodies[key]).hexdigest() != stated
+    is_now = hashlib.sha256(files.bodies[key]).hexdigest()
+    return bool(stated) and not files.withdrawn.is_accepted(key, stated, is_now)
 
 
 def _of_record(
@@ -132,7 +135,7 @@ def _of_record(
         return  # of other rules than today's: it is taken at its word, of which the log and its own digests hold most
     stored = StoredCapture(files.article_id, of, str(told["canonical_url"]), files.bodies[of])
     page = read_page(stored, sources, rules[source.name])
-    if (page.object_key, page.object_body) != (key, files.bodies[key]):
+    if (page.object_key, files.withdrawn.blanked(page.object_body)) != (key, files.bodies[key]):
         yield f"is not what its rules make of {of}"
 
 

@@ -34,6 +34,8 @@ def changes_in(seq: int, manifest: Manifest) -> Iterator[Row]:
     is the old one, which stays valid. docs/examples/poll_changes.py does the same without our code.
     """
     for outcome in manifest.outcomes:
-        if outcome.verdict in CHANGE_OF and (outcome.verdict is not Verdict.REREAD or outcome.was != outcome.content16):
+        is_same = outcome.verdict is Verdict.REREAD and outcome.was == outcome.content16
+        came_back = outcome.verdict is Verdict.WITHDRAWN and outcome.target
+        if outcome.verdict in CHANGE_OF and not is_same and not came_back:
             told = {name: getattr(outcome, name) for name in OF_A_CHANGE}
             yield {"seq": seq, "change": CHANGE_OF[outcome.verdict], "logged_at": manifest.logged_at, **told}

@@ -316,6 +316,11 @@ def data_files(table: DeltaTable) -> list[DataFile]:
     return sorted(found, key=lambda file: file.path)
 
 
+def partitions_in(table: DeltaTable, column: str) -> list[int]:
+    """Return every value by which a column of numbers parts a table's files today."""
+    return sorted({int(file.partition[column]) for file in data_files(table)})
+
+
 def hides_rows(table: DeltaTable) -> bool:
     """Whether the table's log hides rows that its files hold; ours never does."""
     from pyarrow import RecordBatchReader

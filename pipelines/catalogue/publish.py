@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice, takewhile
@@ -21,6 +21,7 @@ from pipelines.catalogue.delta import (
     location,
     open_for_writing,
     open_table,
+    partitions_in,
     remove_files,
     replace_rows,
     until_done,
@@ -54,19 +55,19 @@ class Published:
     rows: int
 
 
-def publish(archive: Archive, settings: Settings) -> Published:
-    """Bring the tables up to the last manifest.
+def publish(archive: Archive, settings: Settings, also: Collection[str] = ()) -> Published:
+    """Bring the tables up to the last manifest; write the rows of the articles `also` anew, whose records were changed.
 
     Several may publish at once: who loses a commit does it all again from what the winner left. The order is sightings,
     articles, runs: a manifest that stands in the table of runs is whole in the others.
     """
     catch_up(archive)
-    done = until_done(partial(_publish, archive, settings))
+    done = until_done(partial(_publish, archive, settings, also))
     describe(archive.store, settings, done.seq)
     return done
 
 
-def _publish(archive: Archive, settings: Settings) -> Published:
+def _publish(archive: Archive, settings: Settings, also: Collection[str]) -> Published:
     """Publish the index as it stands at one number: other processes apply manifests meanwhile, and a row that names an
     article of which the table has none yet would lead nowhere."""
     opened, is_of_today = open_for_writing(location(settings, ARTICLES.name), ARTICLES)
@@ -74,11 +75,14 @@ def _publish(archive: Archive, settings: Settings) -> Published:
     with archive.index.snapshot() as index:
         at = index.seq()
         changed = index.changed_since(last) if at > last else []
+        gone = index.withdrawn_since(last) if at > last else []
+        if is_of_today and also:
+            changed = sorted({*changed, *index.groups_of(also)})
         _append(archive.store, settings, SIGHTINGS, sighting_rows, at)
         if not is_of_today or (changed and (last == 0 or len(changed) > MOST_NAMED)):
             written = _write_all(archive.store, opened, index, at)
-        elif changed:
-            written = _replace(archive.store, opened, list(index.states_of(changed)), at)
+        elif changed or gone:
+            written = _replace(archive.store, opened, list(index.states_of(changed)), at, gone)
         else:
             written = 0
     _keep_digests(archive.store, opened, ARTICLES)
@@ -126,12 +130,13 @@ def _run_rows(seq: int, manifest: Manifest) -> list[Row]:
     return [run_row(seq, manifest)]
 
 
-def _replace(store: Store, opened: DeltaTable, states: Sequence[ArticleState], seq: int) -> int:
-    """Replace the rows of these articles; return how many they have now."""
+def _replace(store: Store, opened: DeltaTable, states: Sequence[ArticleState], seq: int, gone: Sequence[str]) -> int:
+    """Replace the rows of these articles, and remove those of the `gone` ones; return how many were written."""
     rows = list(rows_of(store, states))
-    if rows:
-        columns, ids = ARTICLES.columns(), [state.article_id for state in states]
-        replace_rows(opened, _batches(rows, columns), columns, seq, ids, partitions_of(states, rows))
+    if rows or gone:
+        columns, ids = ARTICLES.columns(), [*(state.article_id for state in states), *gone]
+        years = partitions_in(opened, "year") if gone else partitions_of(states, rows)
+        replace_rows(opened, _batches(rows, columns), columns, seq, ids, years)
     return len(rows)
 
 

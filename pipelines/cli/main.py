@@ -448,11 +448,12 @@ def export_command(
     that replay web archives, and, where asked for, WACZ with the pages as they were served. Equal logs give equal
     bytes: --as-of makes a release again.
     """
+    from pipelines.cli.progress import Stages
     from pipelines.cli.show_reading import print_exported
 
     asked = _wanted(since, until, source, kind, author)
     with _reading() as archive:
-        written = archive.export(to, formats, asked, as_of, _on_rows())
+        written = archive.export(to, formats, asked, as_of, Stages().told)
     if written is not None:
         print_exported(written, to, as_json)
 
@@ -579,6 +580,34 @@ def doctor_command(
     print_examination(found, into, as_json)
     if not found.holds:
         raise SystemExit(1)
+
+
+@app.command("withdraw")
+def withdraw_command(
+    article_id: Annotated[
+        str, typer.Argument(metavar="ID", help="kjd-c2595041: any place of the op-ed; all of them go.")
+    ],
+    reason: Annotated[str, typer.Option(help="Who asked for it, or by which right; stands in the tombstone.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go; write nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Withdraw an op-ed: its text and pages go, everywhere in the bucket, for good.
+
+    Every place and version: captures, records, table history, exports, object versions; what lists and other records
+    hold of it. A tombstone without text stays, and keeps it from being taken in again, also as a copy elsewhere. Needs
+    a key that may remove (infra/policies/remover.json). What was cut off is finished by the same command again.
+    """
+    from pipelines.archive.identity import reach_existing
+    from pipelines.archive.remover import removing
+    from pipelines.cli.progress import Stages
+    from pipelines.cli.show_jobs import print_withdrawal
+    from pipelines.jobs.withdraw import withdraw
+
+    settings = read_settings()
+    reach_existing(settings)
+    settings = removing(settings)
+    plan = withdraw(settings, article_id, reason, Stages().told, dry_run)
+    print_withdrawal(plan, dry_run, as_json)
 
 
 app.add_typer(index_app, name="index")
@@ -812,14 +841,6 @@ def _reading() -> Any:
     from pipelines.client import open_archive
 
     return open_archive(progress=Remaining("rows read").told)
-
-
-def _on_rows() -> Any:
-    """Return what tells how far an export is: of each file the rows."""
-    from pipelines.cli.progress import Remaining
-
-    bars: dict[str, Remaining] = {}
-    return lambda name, done, of: bars.setdefault(name, Remaining(f"rows of {name}")).told(done, of)
 
 
 def _wanted(since: str, until: str, source: str, kind: str, author: str) -> Any:

@@ -113,6 +113,17 @@ class Counting:
         print(f"{count:,} {self.what}", end="\r" if sys.stderr.isatty() else "\n", file=sys.stderr, flush=True)
 
 
+class Stages:
+    """Progress of work in stages, each with its own size."""
+
+    def __init__(self) -> None:
+        self.stages: dict[str, Remaining] = {}
+
+    def told(self, stage: str, done: int, of: int) -> None:
+        """Take in how much of a stage is done."""
+        self.stages.setdefault(stage, Remaining(stage)).told(done, of)
+
+
 class Remaining:
     """Progress of work whose size is known, with the time it will take."""
 

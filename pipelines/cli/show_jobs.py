@@ -381,3 +381,29 @@ def print_store(settings: Settings) -> None:
 
 def _span(days: list[str]) -> str:
     return days[0] if len(days) == 1 else f"{min(days)} to {max(days)}"
+
+
+NOT_REACHED = (
+    "addresses in the log, which is never changed",
+    "files that others made of this archive: their copies, their SQLite files, backups, exports on other machines",
+    "what a store's own journals and a disk's free blocks still hold",
+)
+
+
+def print_withdrawal(plan: Any, dry: bool, as_json: bool) -> None:
+    """Print what a withdrawal did, or would do, and what it cannot reach."""
+    if as_json:
+        return print_json([{**plan.as_json(), "dry_run": dry}])
+    places = ", ".join(plan.articles)
+    said = "would be withdrawn" if dry else "withdrawn again" if plan.is_again else "withdrawn"
+    console.print(f"[bold]{shown(plan.oped_id)}[/] {said}, with all its places: {shown(places)}", soft_wrap=True)
+    counts = Counter(key.partition("/")[0] for key in plan.removed)
+    gone = ", ".join(f"{count} of {folder}/" for folder, count in sorted(counts.items())) or "nothing was left"
+    console.print(f"{'to go' if dry else 'removed'}: {gone}, with every version; the rows in every view")
+    for key in sorted(plan.rewritten):
+        console.print(f"{'to be ' if dry else ''}rewritten without it: {shown(key)}", soft_wrap=True)
+    for key, sentence in plan.elsewhere:
+        console.print(f"[yellow]not reached:[/] {shown(key)} quotes it: {shown(sentence)}", soft_wrap=True)
+    for what in NOT_REACHED:
+        console.print(f"[dim]not reached: {what}[/]", soft_wrap=True)
+    console.print("a dry run: nothing was written" if dry else "`opeds verify` says that all else fits")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pipelines.archive import manifests
 from pipelines.archive.identity import read_identity
 from pipelines.archive.store import Store, open_store
+from pipelines.archive.withdrawn import read_withdrawn
 from pipelines.catalogue.rows import Row, rows_of
 from pipelines.errors import AlreadyArchived, NotArchived, WrongUsage
 from pipelines.exports.export import OnRows, Written
@@ -46,7 +47,8 @@ def file_as_of(settings: Settings, seq: int, folder: Path, on_rows: OnRows) -> P
     if last < seq or seq < 1:
         raise WrongUsage(f"--as-of {seq}: the log goes from 1 to {last}")
     path = folder / "as-of-rows.sqlite"
-    articles = index.changed_since(0)
+    withdrawn = read_withdrawn(store).ids
+    articles = [one for one in index.changed_since(0) if one not in withdrawn]
     make(
         path, _rows(store, index, articles), About(archive_id, seq), len(articles), lambda n, of: on_rows("rows", n, of)
     )

@@ -36,6 +36,7 @@ from pipelines.index.tables import (
     SHINGLE,
     SIGHTING,
     STATE,
+    WITHDRAWN,
     in_portions,
     insert,
 )
@@ -48,7 +49,7 @@ from pipelines.versions import SeenContent
 COMMON = 30  # groups; a shingle found in more of them is template
 MIN_SHARED_HASHES = 2
 CANDIDATE_GROUPS = 10
-INDEX_SCHEMA = "6"  # of the tables; raise it whenever they change, and every index is made anew when it is opened next
+INDEX_SCHEMA = "7"  # of the tables; raise it whenever they change, and every index is made anew when it is opened next
 LOCK = 6_170_531  # any number that nobody else takes: of the lock under which PostgreSQL is written
 SCRATCH = "sqlite://"  # an index in memory
 FOREIGN = "OPEDS_INDEX belongs to another archive; name an empty database, or the archive it was made for"
@@ -426,6 +427,13 @@ class Index:
         with self._connection() as c:
             return list(
                 c.scalars(sa.select(ARTICLE.c.article_id).where(ARTICLE.c.changed > seq).order_by("article_id"))
+            )
+
+    def withdrawn_since(self, seq: int) -> list[str]:
+        """Return the articles that a manifest after this number says were withdrawn."""
+        with self._connection() as c:
+            return list(
+                c.scalars(sa.select(WITHDRAWN.c.article_id).where(WITHDRAWN.c.seq > seq).order_by("article_id"))
             )
 
     def state_of(self, article_id: str) -> ArticleState:

@@ -15,8 +15,10 @@ from pipelines.archive import manifests
 from pipelines.archive.identity import IDENTITY, identify
 from pipelines.archive.signing import signer
 from pipelines.archive.store import Overlay, Store, open_store, read_many
+from pipelines.archive.withdrawn import NOTHING_WITHDRAWN, Withdrawn, read_withdrawn, tombstone_key
 from pipelines.copies.fingerprint import hashes_in
 from pipelines.index.index import Index, open_anew, open_index
+from pipelines.index.withdrawal import is_removal
 from pipelines.model import CONTENT, Outcome, Verdict
 from pipelines.settings import Settings
 from pipelines.sources import Source, load_sources
@@ -37,6 +39,7 @@ class Archive:
     invented: bool = False
     identity_sha256: str = ""  # of `archive.json`: every manifest states it
     sign: manifests.Sign | None = None
+    withdrawn: Withdrawn = NOTHING_WITHDRAWN
     texts: dict[str, Texts] = field(default_factory=dict, repr=False, compare=False)  # see `texts_of`
     digests: dict[str, str] = field(default_factory=dict, repr=False, compare=False)  # see `commit`
 
@@ -50,7 +53,16 @@ def open_to_write(settings: Settings) -> Archive:
     store = open_store(settings)
     known = identify(store, settings.invented)
     index = open_index(settings, known.archive_id, _own(sources))
-    archive = Archive(store, index, sources, _processes(settings), known.invented, known.sha256, signer(settings))
+    archive = Archive(
+        store,
+        index,
+        sources,
+        _processes(settings),
+        known.invented,
+        known.sha256,
+        signer(settings),
+        read_withdrawn(store),
+    )
     catch_up(archive)
     return archive
 
@@ -66,6 +78,7 @@ def dry_run(settings: Settings) -> Iterator[Archive]:
             settings = replace(settings, index=f"sqlite:///{folder}/empty.sqlite")
         with open_index(settings, known.archive_id, _own(sources), may_replace=False).dry_run(Path(folder)) as index:
             archive = Archive(store, index, sources, _processes(settings), known.invented, known.sha256)
+            archive = replace(archive, withdrawn=read_withdrawn(store))
             catch_up(archive)
             yield archive
 
@@ -97,6 +110,7 @@ def catch_up(archive: Archive, progress: Callable[[int], None] = lambda _: None)
 
 def _apply(archive: Archive, seq: int, manifest: manifests.Manifest) -> bool:
     with_text = [o for o in manifest.outcomes if o.record_key and o.verdict in CONTENT | {Verdict.REREAD}]
+    with_text = [o for o in with_text if o.article_id not in archive.withdrawn.ids]
     missing = archive.index.unpublished(with_text)
     if missing:
         archive.index.publish_all([(outcome, _sketch(archive, outcome)) for outcome in missing])
@@ -125,6 +139,7 @@ def commit(archive: Archive, manifest: manifests.Manifest) -> int:
 def _digests(archive: Archive, manifest: manifests.Manifest) -> tuple[tuple[str, str], ...]:
     records = {o.record_key for o in manifest.outcomes if o.record_key}
     named = records | {o.capture_key for o in manifest.outcomes if o.capture_key} | set(manifest.crawls)
+    named |= {tombstone_key(o.article_id) for o in manifest.outcomes if is_removal(o)}
     named -= archive.index.digests(named - records).keys()
     known = {key: archive.digests[key] for key in named if key in archive.digests}
     known |= {
@@ -172,4 +187,5 @@ def rebuild_index(settings: Settings, progress: Callable[[int, int], None]) -> t
     archive_id, own = identify(store).archive_id, _own(sources)
     index, aside = open_anew(settings, archive_id, own)
     count = sum(1 for _ in store.keys("runs/"))
-    return catch_up(Archive(store, index, sources), lambda seq: progress(seq, count)), aside
+    archive = Archive(store, index, sources, withdrawn=read_withdrawn(store))
+    return catch_up(archive, lambda seq: progress(seq, count)), aside

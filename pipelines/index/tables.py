@@ -104,6 +104,12 @@ LINK = sa.Table(  # two of the newspaper's own numbers that are one op-ed, whate
     sa.Column("two", sa.Text, primary_key=True, index=True),
     sa.Column("why", sa.Text, primary_key=True),  # redirect or headline
 )
+WITHDRAWN = sa.Table(  # articles of which nothing else is here
+    "withdrawn",
+    META,
+    sa.Column("article_id", sa.Text, primary_key=True),
+    sa.Column("seq", sa.Integer, nullable=False, index=True),  # of the manifest that says so
+)
 PART = sa.Table(
     "part",
     META,

@@ -35,6 +35,7 @@ from pipelines.index.tables import (
     in_portions,
     insert,
 )
+from pipelines.index.withdrawal import forget, is_removal, without_withdrawn
 from pipelines.model import CONTENT, MISLED, Match, Outcome, Overlap, Verdict
 from pipelines.sources.addresses import numbering, split_id
 
@@ -55,6 +56,7 @@ def apply_manifest(c: sa.Connection, seq: int, manifest: Manifest, own: Containe
         return seq <= last  # another worker was first
     captured = [o for o in manifest.outcomes if o.capture_key]
     digests = dict(manifest.digests)
+    manifest = without_withdrawn(c, manifest)
     insert(
         c,
         CAPTURE,
@@ -63,6 +65,7 @@ def apply_manifest(c: sa.Connection, seq: int, manifest: Manifest, own: Containe
             for o in captured
         ],
     )
+    captured = [o for o in manifest.outcomes if o.capture_key]
     for outcome in manifest.outcomes:
         if outcome.verdict is Verdict.REREAD:
             _apply_reread(c, seq, outcome)
@@ -76,6 +79,7 @@ def apply_manifest(c: sa.Connection, seq: int, manifest: Manifest, own: Containe
     touched = {o.article_id for o in manifest.outcomes if o.article_id} | _link(c, manifest, own)
     _settle_gone(c, seq, touched)
     touched |= {match.article_id for o in manifest.outcomes for match in o.matches}
+    touched |= forget(c, seq, (o.article_id for o in manifest.outcomes if is_removal(o)))
     _regroup(c, seq, touched)
     insert(c, CRAWL, [{"key": key, "sha256": digests.get(key)} for key in manifest.crawls])
     if manifest.closing and not manifest.period:

@@ -92,8 +92,9 @@ def decisions_on(archive: Archive, sightings: Sequence[Sighting], readers: Reade
     histories = {article_id: tuple(steps) for article_id, steps in known.items()}
     places = [place_naming(s.url, s.article_id, archive.sources.values()) for s in sightings]
     rules8s = [readers.rules_of(place.source).rules8 if place else "" for place in places]
+    withdrawn = archive.withdrawn.ids
     needs = [
-        needed_by(s, histories.get(s.article_id, ()), rules8) if place else []
+        needed_by(s, histories.get(s.article_id, ()), rules8) if place and s.article_id not in withdrawn else []
         for s, place, rules8 in zip(sightings, places, rules8s, strict=True)
     ]
     for sighting, place, rules8, pages in zip(
@@ -104,6 +105,14 @@ def decisions_on(archive: Archive, sightings: Sequence[Sighting], readers: Reade
             continue
         history = histories.get(sighting.article_id, ())
         page = pages.get(sighting.capture_key)
+        came_back = sighting.article_id if sighting.article_id in archive.withdrawn.ids else ""
+        if page is not None and not came_back:
+            text = page.article.text or page.article.text_ko
+            came_back = archive.withdrawn.known_by(text, page.hashes) if text else ""
+        if came_back:
+            key = sighting.capture_key  # which `opeds withdraw` removes when it runs again
+            yield Decision(outcome_of(sighting, Verdict.WITHDRAWN, target=came_back, reasons=(key,), capture_key=""))
+            continue
         if page is not None and page.sha256:
             archive.digests[page.capture_key] = page.sha256
         better = _better_known(archive, place, page)
@@ -162,6 +171,7 @@ def create(archive: Archive, decisions: Iterable[Decision]) -> list[Decision]:
 def _create(archive: Archive, key: str, body: bytes) -> None:
     """Create an object and note its digest; of one that stood there already, `commit` reads it."""
     with suppress(AlreadyArchived):
+        body = archive.withdrawn.blanked(body)
         archive.store.create(key, body)
         archive.digests[key] = hashlib.sha256(body).hexdigest()
 

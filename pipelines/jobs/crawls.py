@@ -35,6 +35,7 @@ RESULTS = {
     "alias": Verdict.ALIAS,
     "disallowed": Verdict.DISALLOWED,
     "failed": Verdict.FAILED,
+    "withdrawn": Verdict.WITHDRAWN,
 }
 NOT_FETCHED = frozenset({"failed", "disallowed", ""})  # results of an address whose page we do not have
 

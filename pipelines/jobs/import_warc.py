@@ -245,6 +245,8 @@ class _Import:
         """Return why an answer is not ingested, or an empty string."""
         if place is None:
             return self._unplaced(answer)
+        if place.article_id in self.archive.withdrawn.ids:
+            return "of op-eds that were withdrawn"
         if not is_opinion(place):
             return "of another section"
         if answer.status != 200 and answer.kind == "response":

@@ -23,6 +23,7 @@ from pipelines.archive.keys import README_KEY, VIEW_FOLDERS, article_of, manifes
 from pipelines.archive.manifests import Manifest
 from pipelines.archive.signing import signature_fault, trusted_keys
 from pipelines.archive.store import Store, open_store, read_many
+from pipelines.archive.withdrawn import NOTHING_WITHDRAWN, Withdrawn, parse_tombstone, withdrawn_of
 from pipelines.audit.crawls import Crawls
 from pipelines.audit.findings import Fault, Findings
 from pipelines.audit.log import LogRead, judge, manifests_in, numbers_in
@@ -64,6 +65,7 @@ Chosen = Callable[[str, str], bool]  # by article, and by when its manifest was 
 OnCount = Callable[[int, int], None]  # how many objects are done, of how many
 OURS = {*"captures articles quarantine crawls runs verified withdrawn".split(), IDENTITY, README_KEY, *VIEW_FOLDERS}
 KNOWN_TO = "not there, though one of that number is known to {}"
+LEFT = "of an op-ed that was withdrawn: `opeds withdraw` again removes it"
 UNNAMED = (
     "no manifest names it: a run at work, or one that was cut off, left it (`opeds upkeep` takes it in), or a stranger"
 )
@@ -105,6 +107,7 @@ class _Audit:
     signed: set[int] = field(default_factory=set)
     reports: dict[str, AuditReport] = field(default_factory=dict)  # that found no fault, by key
     missing: set[str] = field(default_factory=set)  # keys that the log names and the list did not show
+    withdrawn: Withdrawn = NOTHING_WITHDRAWN
 
     def under(self, folder: str) -> list[str]:
         """Return the keys below a folder of the bucket."""
@@ -128,6 +131,7 @@ def verify(
     found = audit.findings
     archive_id, invented = _verify_identity(audit)
     audit.archive_id = archive_id
+    audit.withdrawn = _verify_withdrawn(audit)
     where = {name: location(settings, name) for name in CATALOGUE}
     reports = _verify_reports(audit)
     audit.tables = opened_tables(where, audit.under("catalogue"), store, found)
@@ -138,10 +142,11 @@ def verify(
         index = _open_derived(audit, archive_id, own)
         touched = _read_log(audit, scratch)
         _judge_log(audit, index, reports)
+        _verify_tombstones(audit)
         _verify_objects(audit)
         _verify_crawls_and_orphans(audit)
         _verify_catalogue(audit, scratch, touched)
-        _verify_index(audit, scratch, index, Archive(store, index, sources, invented=invented) if index else None)
+        _verify_index(audit, scratch, index, _archive_of(audit, index, invented))
         scratch.engine.dispose()
     return _reported(audit, share)
 
@@ -164,6 +169,30 @@ def _verify_identity(audit: _Audit) -> tuple[str, bool]:
         found.fault("archive", IDENTITY, str(error))
         return "", False
     return known.archive_id, known.invented
+
+
+def _archive_of(audit: _Audit, index: Index | None, invented: bool) -> Archive | None:
+    if index is None:
+        return None
+    return Archive(audit.store, index, audit.sources, invented=invented, withdrawn=audit.withdrawn)
+
+
+def _verify_withdrawn(audit: _Audit) -> Withdrawn:
+    """Return what the tombstones say; name those that cannot be read, and what lies there of withdrawn articles."""
+    found = []
+    for key, body in read_many(audit.store, audit.under("withdrawn")):
+        try:
+            found.append(parse_tombstone(key, body))
+        except DamagedObject as error:
+            audit.findings.fault("tombstone", key, str(error))
+    if audit.under("withdrawn"):
+        audit.findings.there["tombstones"] = len(audit.under("withdrawn"))
+        audit.findings.verified["tombstones"] = len(found)
+    withdrawn = withdrawn_of(found)
+    for key in audit.keys if found else ():
+        if is_object(key) and article_of(key) in withdrawn.ids:
+            audit.findings.fault(kind_of(key), key, LEFT)
+    return withdrawn
 
 
 def _verify_reports(audit: _Audit) -> dict[int, str]:
@@ -293,11 +322,12 @@ def _verify_objects(audit: _Audit) -> None:
             if is_object(key):
                 by_article.setdefault(article_of(key), []).append(key)
     mine = {a: keys for a, keys in by_article.items() if a in audit.wanted or audit.chosen(a, "")}
-    audit.missing = audit.log.named.keys() - set(audit.keys)
+    missing = audit.log.named.keys() - set(audit.keys) - set(audit.withdrawn.removed)
+    audit.missing = {key for key in missing if not (is_object(key) and article_of(key) in audit.withdrawn.ids)}
     count = sum(map(len, mine.values()))
     rules = {name: rules_of(source) for name, source in audit.sources.items()}
     processes = audit.settings.processes or len(os.sched_getaffinity(0))
-    files = _files_of(audit, mine)
+    files = _files_of(audit, {a: keys for a, keys in mine.items() if a not in audit.withdrawn.ids})
     for fault in examine_all(files, audit.sources, rules, processes, count, lambda done: audit.progress(done, count)):
         audit.findings.fault(fault.kind, fault.key, fault.said)
     for key in audit.missing:
@@ -310,7 +340,7 @@ def _files_of(audit: _Audit, by_article: Mapping[str, Sequence[str]]) -> Iterato
     kinds = {"captures": "captures", "articles": "records", "quarantine": "rejections"}
     waiting = next(bodies, None)
     for article in sorted(by_article):
-        files = ArticleFiles(article, missing=audit.missing)
+        files = ArticleFiles(article, missing=audit.missing, withdrawn=audit.withdrawn)
         keys = set(by_article[article])
         while waiting is not None and waiting[0] in keys:
             key, body = waiting
@@ -330,8 +360,18 @@ def _look_for(audit: _Audit, key: str) -> None:
     try:
         audit.store.read(key)
     except NotArchived:
-        kind = "crawl" if key.startswith("crawls/") else kind_of(key)
+        kind = {"crawls": "crawl", "withdrawn": "tombstone"}.get(key.partition("/")[0]) or kind_of(key)
         audit.findings.fault(kind, key, f"not there, though {manifest_key(named.seq)} names it")
+
+
+def _verify_tombstones(audit: _Audit) -> None:
+    """Compare each tombstone with what the log says of it: a forged one would excuse any alteration."""
+    for key, body in read_many(audit.store, audit.under("withdrawn")):
+        if key not in audit.log.named:
+            said = "no manifest names it: a withdrawal was cut off, or a stranger left it"
+            audit.findings.fault("tombstone", key, said)
+        elif audit.log.trusted(key).sha256 not in {"", sha256(body).hexdigest()}:
+            audit.findings.fault("tombstone", key, CHANGED)
 
 
 def _verify_crawls_and_orphans(audit: _Audit) -> None:
@@ -341,13 +381,15 @@ def _verify_crawls_and_orphans(audit: _Audit) -> None:
     def told(key: str) -> object:
         return audit.log.trusted(key) if key in named else None
 
-    crawls = Crawls(audit.store, keys, told, audit.findings)  # type: ignore[arg-type]
+    crawls = Crawls(audit.store, keys, told, audit.findings, audit.withdrawn)  # type: ignore[arg-type]
     wanted = audit.wanted_crawls
     crawls.examine(lambda key: key in wanted or key not in named, lambda key: audit.chosen(key, ""))
     is_sound = audit.log.is_whole and not audit.log.altered
     for key in (key for folder in ("captures", "articles", "quarantine") for key in audit.under(folder)):
         if not is_object(key):
             audit.findings.fault("foreign", key, "has no key of ours")
+        elif article_of(key) in audit.withdrawn.ids:
+            pass  # it is among the faults already
         elif key not in named and audit.chosen(article_of(key), ""):
             _orphan(audit, key, waits=key in crawls.waiting_captures, is_sound=is_sound)
 
@@ -454,7 +496,7 @@ def _verify_index(audit: _Audit, scratch: Index, index: Index | None, archive: A
     key = _shown(index_file(audit.settings, audit.archive_id))
     try:
         catch_up(archive)
-        catch_up(Archive(audit.store, scratch, audit.sources))
+        catch_up(Archive(audit.store, scratch, audit.sources, withdrawn=audit.withdrawn))
         with index.snapshot() as one, scratch.snapshot() as other:
             if one.seq() < other.seq():
                 raise ValueError("it cannot be brought up to the log")
