@@ -44,6 +44,7 @@ from pipelines.exports.export import (
     export_stream,
 )
 from pipelines.exports.local import bring_up_to_date
+from pipelines.exports.provenance import ProvenanceLink, provenance_of
 from pipelines.exports.release import file_as_of
 from pipelines.exports.search import ADDRESSES, N_VERSIONS, Wanted, passage_of, search_sql, terms_in
 from pipelines.exports.sqlite_file import About, OnRead, about_of, connect, row_of
@@ -243,7 +244,7 @@ class ArchiveReader:
             raise WrongUsage(f"{target} is the name of one file: give one --format that fits, or name a folder")
         with TemporaryDirectory(prefix="opeds-export-") as folder:
             path = self.path if not as_of else file_as_of(self.settings, as_of, Path(folder), on_rows)
-            selection = Selection(path, open_store(self.settings), wanted or Wanted())
+            selection = Selection(path, self._bucket(), wanted or Wanted())
             if target == "-":
                 export_stream(selection, names[0], sys.stdout.buffer, on_rows)
                 return None
@@ -313,11 +314,18 @@ class ArchiveReader:
 
     def page(self, version: Version) -> ServedPage:
         """Return the page that a version was read from, as it was served. Raises `NotArchived`, `UnreadableWarc`."""
+        key = version.row["capture_key"]
+        capture = read_capture(self._bucket().read(key), key)
+        return ServedPage(capture.url, capture.fetched_at, capture.headers, capture.payload)
+
+    def provenance(self, version: Version) -> list[ProvenanceLink]:
+        """Return the chain from a version's row to the page as it was served, each link with what does not hold."""
+        return list(provenance_of(self.settings, self._bucket(), version.row))
+
+    def _bucket(self) -> Store:
         if self._store is None:
             self._store = open_store(self.settings)
-        key = version.row["capture_key"]
-        capture = read_capture(self._store.read(key), key)
-        return ServedPage(capture.url, capture.fetched_at, capture.headers, capture.payload)
+        return self._store
 
     # -- how -------------------------------------------------------------------------------------
 

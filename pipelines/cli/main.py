@@ -380,6 +380,10 @@ def show_command(
     as_of: Annotated[str, typer.Option("--as-of", help="As it stood at the end of a day in Seoul.")] = "",
     diff: Annotated[bool, typer.Option("--diff", help="What changed since the version before, word by word.")] = False,
     html: Annotated[bool, typer.Option("--html", help="With --diff: as a web page, on standard output.")] = False,
+    provenance: Annotated[
+        bool,
+        typer.Option("--provenance", help="Where it comes from: from the table's row to the page, each link checked."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show one op-ed: its text, its places, its versions.
@@ -387,7 +391,7 @@ def show_command(
     Or, by a part of a name, a columnist: spellings, the paper's lines about them, op-eds by year.
     """
     from pipelines.cli.show import difference, print_diff, print_oped
-    from pipelines.cli.show_reading import as_person, print_people
+    from pipelines.cli.show_reading import as_person, print_people, print_provenance
     from pipelines.errors import NotArchived
 
     if html and not diff:
@@ -401,6 +405,12 @@ def show_command(
             if not people:
                 raise
             return print_json(map(as_person, people)) if as_json else print_people(people)
+        if provenance:
+            links = archive.provenance(versions[-1])
+            print_provenance(links, as_json)
+            if any(link.faults for link in links):
+                raise SystemExit(1)
+            return None
         if diff:
             before, after = archive.before(versions[-1]).row, versions[-1].row
             return print_json([difference(before, after)]) if as_json else print_diff(before, after, html)

@@ -399,11 +399,11 @@ def print_withdrawal(plan: Any, dry: bool, as_json: bool) -> None:
     console.print(f"[bold]{shown(plan.oped_id)}[/] {said}, with all its places: {shown(places)}", soft_wrap=True)
     counts = Counter(key.partition("/")[0] for key in plan.removed)
     gone = ", ".join(f"{count} of {folder}/" for folder, count in sorted(counts.items())) or "nothing was left"
-    console.print(f"{'to go' if dry else 'removed'}: {gone}, with every version; the rows in every view")
+    console.print(f"{'to go' if dry else 'removed'}: {gone}; rows and files of every view", soft_wrap=True)
     for key in sorted(plan.rewritten):
         console.print(f"{'to be ' if dry else ''}rewritten without it: {shown(key)}", soft_wrap=True)
     for key, sentence in plan.elsewhere:
         console.print(f"[yellow]not reached:[/] {shown(key)} quotes it: {shown(sentence)}", soft_wrap=True)
     for what in NOT_REACHED:
         console.print(f"[dim]not reached: {what}[/]", soft_wrap=True)
-    console.print("a dry run: nothing was written" if dry else "`opeds verify` says that all else fits")
+    console.print("a dry run: nothing was written" if dry else "`opeds verify` looks whether all else fits")

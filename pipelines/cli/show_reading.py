@@ -14,6 +14,7 @@ from pipelines.cli.progress import console, plain, print_json, shown
 from pipelines.client import Version
 from pipelines.exports.authors import Columnist
 from pipelines.exports.export import MANIFEST, SUMS, Written
+from pipelines.exports.provenance import ProvenanceLink
 from pipelines.exports.search import FOUND_BEGINS, FOUND_ENDS
 
 LONGEST_BAR = 40  # columns of the longest bar
@@ -116,3 +117,19 @@ def print_exported(written: Written, to: str, as_json: bool) -> None:
     for file in written.files:
         console.print(f"{file.name:{width}}  {file.rows:>9,} rows  {file.bytes:>13,} bytes", soft_wrap=True)
     console.print(f"[dim]in {shown(to)}/, with {SUMS} and {MANIFEST}; log at {written.seq}[/]", soft_wrap=True)
+
+
+def print_provenance(links: Sequence[ProvenanceLink], as_json: bool) -> None:
+    """Print the chain from a row to its page, one link below the other."""
+    if as_json:
+        return print_json(asdict(link) for link in links)
+    for number, link in enumerate(links):
+        mark = "[red]✗[/]" if link.faults else "[green]✓[/]"
+        console.print(f"{mark} [bold]{link.what}[/] {shown(link.key)}", soft_wrap=True)
+        bar = "│" if number + 1 < len(links) else " "
+        for said in link.says:
+            console.print(f"{bar}   [dim]{shown(said)}[/]", soft_wrap=True)
+        for fault in link.faults:
+            console.print(f"{bar}   [red]{shown(fault)}[/]", soft_wrap=True)
+    broken = sum(bool(link.faults) for link in links)
+    console.print("each link holds" if not broken else f"[red]{broken} of {len(links)} links do not hold[/]")
