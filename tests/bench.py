@@ -71,6 +71,7 @@ def main() -> int:
         the_past,
         index_growth,
         publishing,
+        reading,
         foreign_records,
         copies,
         dag_files,
@@ -484,6 +485,148 @@ def publishing() -> list[Row]:
             )
         )
     return [("publishing 10 articles into 100,000", f"{seconds:.2f} s", "< 1 s", seconds < 1)]
+
+
+KOREAN_WORDS = "항구 방파제 예산 정부 세금 여객선 주민 겨울 편지 사무소 섬마을 정책 경제 대통령 국회 시장".split()
+
+
+def _invented_rows(row: dict[str, Any], year: int, count: int) -> list[dict[str, Any]]:
+    """Return op-eds of a year, each with a text of its own of some 5 kB, one in four with Korean beside it."""
+    dice = random.Random(year)
+    words = [
+        f"{a}{b}"
+        for a in ("har", "fer", "min", "tax", "vil", "win")
+        for b in ("bor", "ry", "istry", "es", "lage", "ter")
+    ]
+    words += [f"{word}{n}" for word in words for n in range(60)]
+    made = []
+    for number in range(count):
+        sentences = (" ".join(dice.choices(words, k=15)).capitalize() + "." for _ in range(45))
+        korean = " ".join(dice.choices(KOREAN_WORDS, k=200)) if number % 4 == 0 else ""
+        day = datetime(year, 1 + number % 12, 1 + number % 28, 3, tzinfo=UTC)
+        made.append(
+            row
+            | {
+                "article_id": f"kjd-c{year}{number:05d}",
+                "oped_id": f"kjd-c{year}{number:05d}",
+                "year": year,
+                "headline": f"On the ferry, {year}-{number}",
+                "kind": ("editorial", "column", "fountain")[number % 3],
+                "authors": [{"name": f"Kim Writer{number % 50}", "bio": ""}],
+                "published_at": day,
+                "published_day": day.date(),
+                "text": " ".join(sentences),
+                "text_ko": korean,
+                "language": "en+ko" if korean else "en",
+            }
+        )
+    return made
+
+
+def reading() -> list[Row]:
+    """100,000 op-eds in SeaweedFS: SQL from the bucket, and the client's file."""
+    import pyarrow as pa
+
+    from pipelines.catalogue.delta import add_rows, location
+    from pipelines.catalogue.described import describe
+    from pipelines.client import open_archive
+    from pipelines.exports import local
+    from pipelines.index.opened import open_to_write
+
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as name:
+        settings = embedded.ensure_running(Settings(home=Path(name), invented=True))
+        try:
+            archive = open_to_write(settings)
+            take_in(archive, capture(page(prose(1, 12)), "2024-06-14T00:00:00"))
+            (row,) = rows_of(archive.store, [archive.index.state_of("kjd-c2068163")])
+            table = open_for_writing(location(settings, "articles"), ARTICLES)[0]
+            schema = article_schema()
+            for year in range(2001, 2026):
+                batches = pa.Table.from_pylist(_invented_rows(row, year, 4000), schema=schema).to_batches()
+                add_rows(table, batches, schema, year - 2000)
+            rows += _sql_from_the_bucket(settings)
+            rows.append(
+                (
+                    "100,000 op-eds: what the bucket says of itself, anew",
+                    *_under(lambda: describe(archive.store, settings, 25), 2),
+                )
+            )
+            seconds = _wall(lambda: local.bring_up_to_date(settings))
+            size = local.bring_up_to_date(settings).stat().st_size
+            rows.append(
+                (
+                    "100,000 op-eds: the SQLite file, made the first time",
+                    f"{seconds:.0f} s, {size / 1e9:.2f} GB",
+                    "–",
+                    True,
+                )
+            )
+            with open_archive(settings=settings) as opened:
+                rows.append(
+                    ("a text by its id, through the client", *_under(lambda: opened.oped("kjd-c201301234").text, 0.05))
+                )
+                for asked in ("harbor", '"ferry minister"', "harbor taxes village7", "방파제", "예산", "harbor 방파제"):
+                    rows.append((f"search {asked}", *_under(lambda asked=asked: opened.search(asked), 0.3)))  # type: ignore[misc]
+            more = [one | {"article_id": f"kjd-c9{n:05d}"} for n, one in enumerate(_invented_rows(row, 2025, 10))]
+            table = open_for_writing(location(settings, "articles"), ARTICLES)[0]
+            seconds = _wall(
+                lambda: replace_rows(
+                    table, [batch_of(more, schema)], schema, 26, [r["article_id"] for r in more], [2025]
+                )
+            )
+            rows.append(("publishing 10 op-eds more", f"{seconds:.2f} s", "< 1 s", seconds < 1))
+            rows.append(("the client's file, brought up to date", *_under(lambda: local.bring_up_to_date(settings), 2)))
+            rows += _exported(settings, Path(name) / "out")
+        finally:
+            embedded.stop(settings)
+    return rows
+
+
+def _under(work: Callable[[], object], limit: float) -> tuple[str, str, bool]:
+    """Return the median of five times, the budget, and whether it holds."""
+    seconds = statistics.median(_wall(work) for _ in range(5))
+    return f"{seconds * 1000:.0f} ms", f"< {limit * 1000:.0f} ms", seconds < limit
+
+
+def _sql_from_the_bucket(settings: Settings) -> Iterator[Row]:
+    """Two questions to the Delta table in the bucket by DuckDB, warm."""
+    import importlib.resources
+
+    import duckdb
+
+    con = duckdb.connect()
+    for name in ("httpfs", "delta"):
+        root = importlib.resources.files(f"duckdb_extension_{name}")
+        con.execute(f"LOAD '{root}/extensions/v{duckdb.__version__}/{name}.duckdb_extension'")
+    con.execute(
+        f"CREATE SECRET (TYPE s3, ENDPOINT '{settings.endpoint.partition('//')[2]}', USE_SSL false, URL_STYLE 'path', "
+        f"KEY_ID '{settings.access_key}', SECRET '{settings.secret_key}', REGION '{settings.region}')"
+    )
+    con.execute(f"CREATE VIEW t AS FROM delta_scan('{settings.archive}/catalogue/articles')")
+    for what, sql in (
+        ("count by kind", "SELECT kind, count(*) FROM t WHERE is_latest GROUP BY kind"),
+        (
+            "one author's year",
+            "SELECT headline FROM t WHERE year = 2013 AND list_contains(list_transform(authors, lambda a: a.name), 'Kim Writer7')",
+        ),
+    ):
+        con.sql(sql).fetchall()
+        yield (f"100,000 op-eds in the bucket, DuckDB: {what}", *_under(lambda sql=sql: con.sql(sql).fetchall(), 0.3))  # type: ignore[misc]
+
+
+def _exported(settings: Settings, into: Path) -> Iterator[Row]:
+    """Export everything as Parquet and as SQLite, in a process of its own: seconds, and its largest memory."""
+    code = "import sys; from pipelines.cli.main import main; main(); "
+    code += "print(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')), file=sys.stderr)"
+    call = [sys.executable, "-c", code, "export", "--to", str(into), "--format", "parquet", "--format", "sqlite"]
+    began = time.monotonic()
+    done = command(call, settings, {}, timeout=1200)
+    peak = int(re.findall(r"VmHWM:\s+(\d+)", done.err)[-1]) / 1024
+    size = sum(path.stat().st_size for path in into.glob("*.parquet")), (into / "opeds.sqlite").stat().st_size
+    told = f"{time.monotonic() - began:.0f} s, {peak:.0f} MB"
+    yield "100,000 op-eds: exported as Parquet and SQLite; memory", told, "< 400 MB", peak < 400
+    yield "bytes an op-ed: Parquet, SQLite with both indexes", f"{size[0] / 1e5:.0f}, {size[1] / 1e5:.0f}", "–", True
 
 
 def foreign_records() -> list[Row]:

@@ -58,6 +58,7 @@ FLAT_MOMENTS = ("published_at", "first_seen", "gone_at")
 FLAT_COUNTS = ("word_count", "n_places", "n_versions")
 ROWS_IN_GROUP = 2000  # of a Parquet file: what its writer holds
 READ_AT_ONCE_FLAT = 500
+GZIP_LEVEL, GZIP_BUFFER = 6, 1 << 20
 UNDATED_FILE = "undated"
 
 
@@ -120,7 +121,7 @@ def write_parquet(path: Path, rows: Iterable[Row]) -> int:
     return count
 
 
-def write_jsonl(into: IO[bytes] | gzip.GzipFile, rows: Iterable[Row]) -> int:
+def write_jsonl(into: IO[bytes], rows: Iterable[Row]) -> int:
     """Write rows as JSON Lines in UTF-8; return how many there were."""
     count = 0
     for row in rows:
@@ -156,7 +157,11 @@ def spelled(value: Any) -> Any:
 
 def write_gzip(path: Path, rows: Iterable[Row]) -> int:
     """Write rows as JSON Lines, gzipped without a name or a moment; return how many there were."""
-    with path.open("wb") as file, gzip.GzipFile("", "wb", 9, file, mtime=0) as into:
+    with (
+        path.open("wb") as file,
+        gzip.GzipFile("", "wb", GZIP_LEVEL, file, mtime=0) as packed,
+        io.BufferedWriter(packed, GZIP_BUFFER) as into,
+    ):
         return write_jsonl(into, rows)
 
 

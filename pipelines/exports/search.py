@@ -99,15 +99,20 @@ def search_sql(terms: Terms, wanted: Wanted, order: str, limit: int) -> tuple[st
     conditions, values = wanted.sql()
     joined = ""
     given: list[Any] = []
+    found: list[str] = []
     passage, rank = "''", ""
     for table, some in (("search", terms.english), ("search_ko", terms.korean)):
-        if some:
-            joined += f" JOIN {table} ON {table}.rowid = c.id"
-            conditions = f"{table} MATCH ? AND {conditions}"
-            given.insert(0, " ".join('"' + term.replace('"', '""') + '"' for term in some))
-            if not rank:
-                passage = f"snippet({table}, -1, '{FOUND_BEGINS}', '{FOUND_ENDS}', '…', {AROUND_WORDS})"
-                rank = f"bm25({table}, {WEIGHTS})" if table == "search" else f"bm25({table})"
+        if not some:
+            continue
+        given.append(" ".join('"' + term.replace('"', '""') + '"' for term in some))
+        if rank:  # the other table only says which of what was found stays: to join both would rank all of it
+            found.append(f"c.id IN (SELECT rowid FROM {table} WHERE {table} MATCH ?)")  # noqa: S608
+        else:
+            joined = f" JOIN {table} ON {table}.rowid = c.id"
+            found.append(f"{table} MATCH ?")
+            passage = f"snippet({table}, -1, '{FOUND_BEGINS}', '{FOUND_ENDS}', '…', {AROUND_WORDS})"
+            rank = f"bm25({table}, {WEIGHTS})" if table == "search" else f"bm25({table})"
+    conditions = " AND ".join([*found, conditions])
     for term in terms.brief:
         conditions += " AND (instr(c.text_ko, ?) OR instr(c.headline, ?) OR instr(c.names, ?))"
         values += [term] * 3
