@@ -13,6 +13,7 @@ run: install ## a week of op-eds from invented newspaper pages to a real bucket,
 down: install ## stop what `make run` left running; the archive stays
 	@$(BIN)/python -m newsstand.demo down
 
+replay: $(VENV)/replay.installed ## pywb, in an environment of its own: what `opeds replay` starts
 airflow: $(VENV)/airflow.installed ## two days through real Airflow, with pages to look at; it goes on running
 	@$(BIN)/python -m newsstand.airflow_demo
 airflow-down: install ## stop what `make airflow` left running, and remove what it made
@@ -53,6 +54,8 @@ lock: ## write the lock files anew (needs uv)
 
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 tests/others.in \
 	  -o requirements-others.lock
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 infra/replay.in \
+	  -c requirements-others.lock -o requirements-replay.lock
 
 clean: down airflow-down ## remove the demo's archive and everything built
 	rm -rf .demo $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -74,9 +77,13 @@ $(VENV)/airflow.installed: requirements-airflow.lock $(VENV)/run.installed
 	@echo "installing Airflow into $(VENV) (a minute or two at first)"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements-airflow.lock
 	@touch $@
+$(VENV)/replay.installed: requirements-replay.lock $(VENV)/run.installed
+	@$(PYTHON) -m venv $(VENV)/replay
+	@$(VENV)/replay/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements-replay.lock
+	@touch $@
 $(VENV)/others.installed: requirements-others.lock $(VENV)/run.installed
 	@$(PYTHON) -m venv $(VENV)/others
 	@$(VENV)/others/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements-others.lock
 	@touch $@
 
-.PHONY: help install run down airflow airflow-down debian test test-long faults test-past test-backfill test-others test-image lint bench lock clean
+.PHONY: help install run down replay airflow airflow-down debian test test-long faults test-past test-backfill test-others test-image lint bench lock clean

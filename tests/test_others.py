@@ -31,12 +31,19 @@ from newsstand.server import Newsstand, parse_clock, running
 from pipelines.archive.records import Record, records
 from pipelines.archive.store import open_store
 from pipelines.archive.warc import read_capture
+from pipelines.client import open_archive
+from pipelines.errors import NotArchived
+from pipelines.exports.export import ENDINGS
+from pipelines.index.opened import open_to_write
+from pipelines.jobs import replay
 from pipelines.jobs.import_warc import ingest_files
+from pipelines.jobs.replay import replaying
 from pipelines.jobs.report import Report
 from pipelines.settings import Settings
 from pipelines.sources import load_sources
 from pipelines.sources.addresses import place_of
 from tests.conftest import ROOT, Command, World, state
+from tests.test_client import fill
 
 OTHERS = ROOT / ".venv" / "others" / "bin"
 pytestmark = pytest.mark.skipif("OTHERS" not in os.environ, reason="needs other tools: make test-others")
@@ -417,3 +424,78 @@ def test_wget_brings_captures_at_their_moments(
     changed, _ = take(folder, tmp_path / "changed", tmp_path / "wget.warc.gz")
     assert changed.outcomes == []
     assert any("the archive changed the page" in reason for reason in changed.skipped)
+
+
+# -- what others read of the exports -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def exported(folder: Settings) -> Path:
+    """Every kind of file that is exported, of a small archive."""
+    fill(open_to_write(folder), folder)
+    into = folder.home / "files"
+    with open_archive(settings=folder) as archive:
+        archive.export(into, tuple(ENDINGS))
+    return into
+
+
+def test_packages_and_metadata_are_valid_to_their_own_tools(exported: Path) -> None:
+    for package in exported.rglob("*.wacz"):
+        run(OTHERS / "wacz", "validate", "-f", package)
+    run(OTHERS / "frictionless", "validate", exported / "datapackage.json")
+    run(OTHERS / "mlcroissant", "validate", "--jsonld", exported / "croissant.json")
+
+
+def test_our_index_is_that_of_cdxj_indexer(exported: Path, folder: Settings) -> None:
+    root = Path(folder.archive.removeprefix("file://"))
+    theirs = {}
+    for key in (exported / "warc.paths").read_text().split():
+        for line in run(OTHERS / "cdxj-indexer", root / key).splitlines():
+            where, moment, rest = line.split(" ", 2)
+            theirs[key] = (
+                where,
+                moment,
+                json.loads(rest)["offset"],
+                json.loads(rest)["length"],
+                json.loads(rest)["url"],
+            )
+    ours = {}
+    for line in (exported / "index.cdxj").read_text().splitlines():
+        where, moment, rest = line.split(" ", 2)
+        told = json.loads(rest)
+        ours[told["filename"]] = (where, moment, told["offset"], told["length"], told["url"])
+    assert ours == theirs
+
+
+READERS = {
+    "daft": "import daft; print(daft.read_parquet(sys.argv[1]).count_rows())",
+    "daft delta": "import daft; print(daft.read_deltalake(sys.argv[2]).count_rows())",
+    "chdb": "import chdb; print(chdb.query(f\"SELECT count() FROM file('{sys.argv[1]}', Parquet)\"))",
+    "pandas": "import pandas; print(len(pandas.read_parquet(sys.argv[1])))",
+    "pyarrow": "import pyarrow.parquet as p; print(p.read_table(sys.argv[1]).num_rows)",
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_other_libraries_read_exports_and_table(reader: str, exported: Path, folder: Settings) -> None:
+    table = Path(folder.archive.removeprefix("file://")) / "catalogue" / "articles"
+    said = run(OTHERS / "python", "-c", f"import sys\n{READERS[reader]}", exported / "opeds-2024.parquet", table)
+    assert said.split()[-1] == ("5" if "delta" in reader else "3")
+
+
+def test_an_op_eds_page_is_replayed(folder: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay, "program", lambda name: str(OTHERS / name))
+    archive = open_to_write(folder)
+    fill(archive, folder)
+    with open_archive(settings=folder) as reading:
+        version = reading.oped("2068161")
+    with replaying(archive.store, [(version.article_id, version.url)]) as shown:
+        assert len(shown) == 2
+        for page in shown:
+            bare = page.address.replace(f"/{version.url}", f"id_/{version.url}")
+            with urllib.request.urlopen(bare, timeout=20) as answer:
+                assert b"The ministry taxes the ferry twice" in answer.read()
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(shown[0].address, timeout=5)
+    with pytest.raises(NotArchived), replaying(archive.store, [("kjd-c1", "x")]):
+        pass

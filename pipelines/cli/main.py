@@ -468,6 +468,37 @@ def export_command(
         print_exported(written, to, as_json)
 
 
+@app.command("replay")
+def replay_command(
+    article_id: Annotated[str, typer.Argument(metavar="ID", help="kjd-c2595041, or kjd-c2595041@9f3c… for a version.")],
+    port: Annotated[int, typer.Option(help="Serve on this port.  [default: a free one]", show_default=False)] = 0,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
+) -> None:
+    """Show an op-ed's page as it was served, in a browser, from the archive alone.
+
+    All its captures, at every place, on a port of this machine until Ctrl-C. Pictures and style sheets were not
+    fetched: the page says what it said, and does not look as it looked. Needs pywb: `make replay`.
+    """
+    import webbrowser
+
+    from pipelines.archive.store import open_store
+    from pipelines.cli.show_reading import print_replayed
+    from pipelines.jobs.replay import replaying
+
+    with _reading() as archive:
+        version, places = archive.oped(article_id), archive.places(article_id)
+        pages = [(version.article_id, version.url)]
+        pages += [(place.article_id, place.url) for place in places if place.article_id != version.article_id]
+        store = open_store(archive.settings)
+    with replaying(store, pages, port) as shown:
+        print_replayed(shown)
+        if browser:
+            wanted = version.row["fetched_at"].strftime("%Y%m%d%H%M%S")
+            webbrowser.open(next((one.address for one in shown if wanted in one.address), shown[0].address))
+        with suppress(KeyboardInterrupt):
+            signal.pause()
+
+
 @app.command("changes")
 def changes_command(
     since: Annotated[int, typer.Option("--since", help="Behind this number of the log; 0: from the beginning.")],

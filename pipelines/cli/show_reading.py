@@ -16,6 +16,7 @@ from pipelines.exports.authors import Columnist
 from pipelines.exports.export import MANIFEST, SUMS, Written
 from pipelines.exports.provenance import ProvenanceLink
 from pipelines.exports.search import FOUND_BEGINS, FOUND_ENDS
+from pipelines.jobs.replay import Replayed
 
 LONGEST_BAR = 40  # columns of the longest bar
 OPEDS_NAMED = 5  # of a columnist
@@ -133,3 +134,10 @@ def print_provenance(links: Sequence[ProvenanceLink], as_json: bool) -> None:
             console.print(f"{bar}   [red]{shown(fault)}[/]", soft_wrap=True)
     broken = sum(bool(link.faults) for link in links)
     console.print("each link holds" if not broken else f"[red]{broken} of {len(links)} links do not hold[/]")
+
+
+def print_replayed(shown_pages: Sequence[Replayed]) -> None:
+    """Print where each capture can be looked at."""
+    for page in shown_pages:
+        console.print(f"{page.fetched_at}  {shown(page.address)}", soft_wrap=True)
+    console.print("[dim]on this machine alone, until Ctrl-C[/]")

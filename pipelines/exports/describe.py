@@ -66,10 +66,10 @@ def _resource(file: Exported) -> dict[str, Any]:
     told: dict[str, Any] = {
         "name": file.name.replace(".", "-").replace("/", "-").lower(),
         "path": file.name,
-        "bytes": file.bytes,
         "hash": f"sha256:{file.sha256}",
-        "rows": file.rows,
     }
+    if not file.name.endswith(".parquet"):  # of which frictionless counts no bytes; `manifest.json` has them
+        told["bytes"] = file.bytes
     ending = next((end for end in KINDS_OF_FILE if file.name.endswith(end)), "")
     if ending:
         names = [name for name in FLAT if ending != ".csv" or name not in FULL_TEXT]
