@@ -42,6 +42,7 @@ from pipelines.exports.export import (
     export_file,
     export_folder,
     export_stream,
+    signed_rows,
 )
 from pipelines.exports.local import bring_up_to_date
 from pipelines.exports.provenance import ProvenanceLink, provenance_of
@@ -189,13 +190,7 @@ class ArchiveReader:
 
     def columnists(self, name: str = "") -> list[Columnist]:
         """Return who signs op-eds, those with most first; `name` is part of a spelling."""
-        rows = self._rows(
-            "SELECT c.article_id, c.names, c.authors, c.kind, c.published_day, c.text_ko, c.sort_at, c.language "
-            "FROM catalogue AS c WHERE c.role = 'primary' AND c.is_latest AND c.listed AND c.names <> '' "
-            "ORDER BY c.sort_at, c.article_id",
-            (),
-        )
-        found = columnists(map(row_of, rows))
+        found = columnists(signed_rows(self.connection, Wanted()))
         return [one for one in found if not name or any(name.casefold() in said.casefold() for said in one.spellings)]
 
     def rows(self, view: str = "opeds", wanted: Wanted | None = None) -> Iterator[Row]:

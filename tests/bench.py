@@ -617,8 +617,10 @@ def _sql_from_the_bucket(settings: Settings) -> Iterator[Row]:
 
 def _exported(settings: Settings, into: Path) -> Iterator[Row]:
     """Export everything as Parquet and as SQLite, in a process of its own: seconds, and its largest memory."""
-    code = "import sys; from pipelines.cli.main import main; main(); "
-    code += "print(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')), file=sys.stderr)"
+    code = "import atexit, sys; from pipelines.cli.main import main; status = '/proc/self/status'\n"
+    code += (
+        "atexit.register(lambda: print([ln for ln in open(status) if ln[:5] == 'VmHWM'][0], file=sys.stderr)); main()"
+    )
     call = [sys.executable, "-c", code, "export", "--to", str(into), "--format", "parquet", "--format", "sqlite"]
     began = time.monotonic()
     done = command(call, settings, {}, timeout=1200)

@@ -27,7 +27,7 @@ PAGE = (ROOT / "docs" / "reading-the-bucket.md").read_text()
 BLOCKS = re.findall(r"```python\n# (\w+)\n(.*?)```", PAGE, re.DOTALL)
 HIDDEN = "import sys\nfor name in ('pipelines', 'spiders'): sys.modules[name] = None\n"
 SAID = {
-    "fetch": "6 files, log at",
+    "fetch": "7 files, log at",
     "plot": "Kim Hyun-ki",
     "corrections": "text_added Who pays -> Who pays",
     "phrase": "[sea wall]",
@@ -66,6 +66,12 @@ def test_the_readmes_sql_runs_as_it_stands(bucket: Settings) -> None:
     for name, text in VIEWS.items():
         con.execute(f"CREATE VIEW {name} AS {text}")
     assert found == [len(con.sql(text).fetchall()) for text in statements] == [3, 1]
+
+
+def test_the_examples_views_are_those_of_everywhere() -> None:
+    text = (ROOT / "docs" / "examples" / "views.sql").read_text().partition("\n")[2]
+    told = dict(one.split(" AS", 1) for one in text.replace("CREATE VIEW ", "").split(";") if one.strip())
+    assert {name.strip(): " ".join(query.split()) for name, query in told.items()} == VIEWS
 
 
 def copied(source: Store, target: Store) -> None:

@@ -5,6 +5,7 @@ eval "$(opeds store key)" && python docs/examples/duckdb_read.py
 
 import importlib.resources
 import os
+import pathlib
 
 import duckdb
 
@@ -18,17 +19,15 @@ con.execute(
         KEY_ID '{os.environ["AWS_ACCESS_KEY_ID"]}', SECRET '{os.environ["AWS_SECRET_ACCESS_KEY"]}')"""
 )
 archive = os.environ.get("OPEDS_ARCHIVE", "s3://archive")
-for name in ("articles", "sightings"):
-    con.execute(f"CREATE VIEW {name} AS FROM delta_scan('{archive}/catalogue/{name}')")
-con.execute(
-    """CREATE VIEW places AS
-    SELECT a.*, s.last_seen FROM articles a
-    LEFT JOIN (SELECT article_id, max(fetched_at) AS last_seen FROM sightings GROUP BY article_id) s USING (article_id)
-    WHERE a.is_latest"""
-)
+con.execute(f"CREATE VIEW catalogue AS FROM delta_scan('{archive}/catalogue/articles')")
+con.execute(f"CREATE VIEW sightings AS FROM delta_scan('{archive}/catalogue/sightings')")
+con.execute((pathlib.Path(__file__).parent / "views.sql").read_text())  # opeds, places, versions, corrections
+print(con.sql("SELECT kind, count(*) AS op_eds, sum(word_count) AS words FROM opeds GROUP BY kind ORDER BY kind"))
 print(
     con.sql(
-        """SELECT kind, role, count(*) AS op_eds, sum(word_count) AS words, max(last_seen) AS last_seen
-        FROM places WHERE listed GROUP BY ALL ORDER BY ALL"""
+        """SELECT role, count(*) AS places, max(last_seen) AS last_seen FROM places
+        LEFT JOIN (SELECT article_id, max(fetched_at) AS last_seen FROM sightings GROUP BY article_id) USING (article_id)
+        GROUP BY role ORDER BY role"""
     )
 )
+print(con.sql("SELECT article_id, seen, kind_of_change, words_added, words_removed FROM corrections ORDER BY seen"))

@@ -4,6 +4,7 @@ eval "$(opeds store key)" && python docs/examples/polars_read.py
 """
 
 import os
+import pathlib
 
 import polars as pl
 
@@ -15,12 +16,17 @@ options = {
     "AWS_ALLOW_HTTP": "true",
 }
 archive = os.environ.get("OPEDS_ARCHIVE", "s3://archive")
-articles = pl.scan_delta(f"{archive}/catalogue/articles", storage_options=options)
+sql = pl.SQLContext(catalogue=pl.scan_delta(f"{archive}/catalogue/articles", storage_options=options))
+for statement in (pathlib.Path(__file__).parent / "views.sql").read_text().split(";"):
+    if "CREATE VIEW" in statement:  # opeds, places, versions, corrections
+        name, _, query = statement.partition("CREATE VIEW ")[2].partition(" AS\n")
+        sql.register(name, sql.execute(query))
 sightings = pl.scan_delta(f"{archive}/catalogue/sightings", storage_options=options)
 last_seen = sightings.group_by("article_id").agg(pl.col("fetched_at").max().alias("last_seen"))
-latest = (
-    articles.filter(pl.col("is_latest") & pl.col("listed"))
-    .join(last_seen, on="article_id", how="left")
-    .select("published_at", "headline", "oped_id", "role", "previous", "last_seen")
+places = sql.execute(
+    "SELECT article_id, oped_id, role, published_day, headline FROM places ORDER BY published_day, role"
 )
-print(latest.sort("published_at", "role").collect())
+print(places.join(last_seen, on="article_id", how="left").collect())
+print(
+    sql.execute("SELECT article_id, seen, kind_of_change, text_previous, text FROM corrections ORDER BY seen").collect()
+)

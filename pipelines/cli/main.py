@@ -437,7 +437,9 @@ def cite_command(
 def export_command(
     formats: Annotated[
         list[str],
-        typer.Option("--format", help="parquet, jsonl, csv, sqlite, cdxj, warc-paths, wacz.  [default: all but wacz]"),
+        typer.Option(
+            "--format", help="parquet, jsonl, csv, authors, sqlite, cdxj, warc-paths, wacz.  [default: all but wacz]"
+        ),
     ] = [],  # noqa: B006
     since: Since = "",
     until: Until = "",

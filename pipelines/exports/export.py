@@ -14,6 +14,7 @@ from typing import IO
 from pipelines.archive.store import Store
 from pipelines.catalogue.rows import Row
 from pipelines.errors import WrongUsage
+from pipelines.exports.authors import columnists
 from pipelines.exports.describe import croissant, datapackage
 from pipelines.exports.files import (
     Exported,
@@ -29,22 +30,38 @@ from pipelines.exports.files import (
 )
 from pipelines.exports.replay import cdxj_lines, write_wacz
 from pipelines.exports.search import Wanted
-from pipelines.exports.sqlite_file import About, about_of, connect, copy_sorted
+from pipelines.exports.sqlite_file import About, about_of, connect, copy_sorted, row_of
 
 ENDINGS = {  # of one file of each format
     "parquet": (".parquet",),
     "jsonl": (".jsonl", ".jsonl.gz", ".ndjson"),
     "csv": (".csv",),
+    "authors": (".jsonl",),
     "sqlite": (".sqlite", ".db"),
     "cdxj": (".cdxj",),
     "warc-paths": (".paths", ".txt"),
     "wacz": (".wacz",),
 }
 ALL_ENDINGS = frozenset(end for ends in ENDINGS.values() for end in ends) | {".gz"}
-PLAIN = ("parquet", "jsonl", "csv", "sqlite", "cdxj", "warc-paths")  # without being asked; wacz has the raw pages too
-STREAMED = frozenset({"jsonl", "csv", "cdxj", "warc-paths"})  # what may go to standard output
+PLAIN = (
+    "parquet",
+    "jsonl",
+    "csv",
+    "authors",
+    "sqlite",
+    "cdxj",
+    "warc-paths",
+)  # all but wacz, which has the pages
+STREAMED = frozenset({"jsonl", "csv", "authors", "cdxj", "warc-paths"})  # what may go to standard output
 SUMS, MANIFEST = "SHA256SUMS", "manifest.json"
 BESIDE_FILES = ("datapackage.json", "croissant.json", SUMS)  # of the files that hold op-eds
+NAMED = {  # of a folder's files, of those formats that have one
+    "csv": "metadata.csv",
+    "authors": "authors.jsonl",
+    "sqlite": "opeds.sqlite",
+    "cdxj": "index.cdxj",
+    "warc-paths": "warc.paths",
+}
 EVERYTHING = Wanted()
 OnRows = Callable[[str, int, int], None]  # file, rows done, of how many
 
@@ -134,6 +151,9 @@ def export_stream(selection: Selection, name: str, into: IO[bytes], on_rows: OnR
         if name in {"jsonl", "csv"}:
             rows = _counted(flat_rows(connection, selection.wanted), name, _count(connection, selection), on_rows)
             return (write_jsonl if name == "jsonl" else write_csv)(into, rows)
+        if name == "authors":
+            people = columnists(signed_rows(connection, selection.wanted))
+            return write_jsonl(into, (asdict(person) for person in people))
         captures = _captures(connection, selection)
         if name == "cdxj":
             lines = sorted(cdxj_lines(selection.store, captures))
@@ -163,8 +183,7 @@ def _of_format(
             count = write_wacz(path, selection.store, rows, f"{source}, op-eds of {month}")
             yield replace(exported(path, count), name=path.relative_to(folder).as_posix())
     else:
-        file = {"csv": "metadata.csv", "sqlite": "opeds.sqlite", "cdxj": "index.cdxj", "warc-paths": "warc.paths"}[name]
-        yield export_file(selection, name, folder / file, on_rows)
+        yield export_file(selection, name, folder / NAMED[name], on_rows)
 
 
 def _counted(rows: Iterable[Row], name: str, of: int, on_rows: OnRows) -> Iterator[Row]:
@@ -184,6 +203,17 @@ def _all_of(selection: Selection) -> tuple[str, list[object]]:
         return "", []
     where, values = selection.wanted.sql()
     return f"WHERE oped_id IN (SELECT c.oped_id FROM catalogue AS c WHERE {where})", values  # noqa: S608
+
+
+def signed_rows(connection: sqlite3.Connection, wanted: Wanted) -> Iterator[Row]:
+    """Yield what `columnists` reads of each op-ed that somebody signs, the oldest first."""
+    where, values = wanted.sql()
+    found = connection.execute(
+        "SELECT c.article_id, c.authors, c.kind, c.published_day FROM catalogue AS c "  # noqa: S608
+        f"WHERE {where} AND c.names <> '' ORDER BY c.sort_at, c.article_id",
+        values,
+    )
+    yield from map(row_of, found)
 
 
 def _captures(connection: sqlite3.Connection, selection: Selection) -> Iterator[Row]:
