@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-SHORTEST_VERSION = 4  # digits of a version that are enough to name it
+LAST_DAY = date(9998, 12, 31)
 AT_ONCE_CLIENT = 200  # rows that are held
 
 
@@ -401,7 +401,7 @@ def _version_of(row: Row) -> Version:
 
 def _as_of(rows: list[Row], day: date) -> list[Row]:
     """Return the versions seen by the end of a day in Seoul, the one that stood then last."""
-    end = datetime.combine(day + timedelta(days=1), time(), SEOUL)
+    end = datetime.combine(min(day, LAST_DAY) + timedelta(days=1), time(), SEOUL)
     begun = [(max(s["from"] for s in row["steps"] if s["from"] < end), row) for row in rows if row["first_seen"] < end]
     return [row for _, row in sorted(begun, key=lambda pair: pair[0])]
 

@@ -48,6 +48,32 @@ def test_a_page_that_states_both_scripts_joins_them_everywhere() -> None:
     ]
 
 
+def test_two_people_are_not_one_by_standing_together() -> None:
+    people = columnists(
+        [
+            row(1, ("Robert J. Fouser", ""), ("김현기", "")),
+            row(2, ("Kim Hyun-ki", ""), ("김현기", "")),
+            row(3, ("Robert J. Fouser", "")),
+            row(4, ("Kim Min-su", "Kim Min-su (김민수) is a nurse.")),
+            row(5, ("Kim Min-su", "Kim Min-su (김민서) is a judge.")),
+            row(6, ("김민서", "")),
+        ]
+    )
+    assert sorted((p.name, p.opeds) for p in people) == [
+        ("Kim Hyun-ki", 2),
+        ("Kim Min-su", 2),
+        ("Robert J. Fouser", 2),
+        ("김민서", 1),
+    ]
+
+
+def test_a_byline_with_both_scripts_is_one_name() -> None:
+    (person,) = columnists([row(1, ("Kim Hyun-ki (김현기)", "")), row(2, ("Kim Hyun-ki", "")), row(3, ("김현기", ""))])
+    assert (person.name, person.name_ko, person.opeds) == ("Kim Hyun-ki", "김현기", 3)
+    assert len(columnists([row(1, ("Émile Zola", "")), row(2, ("E\u0301mile Zola", ""))])) == 1
+    assert len(columnists([row(1, ("---", "")), row(2, ("…", ""))])) == 2
+
+
 def test_two_authors_of_one_page_are_not_one() -> None:
     people = columnists([row(1, ("Kim Hyun-ki", ""), ("Robert Fouser", ""), ("이하경", "")), row(2, ("이하경", ""))])
     assert sorted(p.name for p in people) == ["Kim Hyun-ki", "Robert Fouser", "이하경"]

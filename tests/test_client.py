@@ -76,6 +76,7 @@ def test_op_eds_are_found_by_day_author_source_kind(filled: Settings) -> None:
         assert ids(reading.opeds(until=date(2024, 6, 1))) == ["2"], "a morning in Seoul is the day before in UTC"
         assert ids(reading.opeds(since=date(2024, 6, 2), oldest_first=True)) == ["1", "3"]
         assert ids(reading.opeds(since=date(2025, 1, 1))) == []
+        assert len(ids(reading.opeds(since=date(1, 1, 1), until=date(9999, 12, 31)))) == 3
         (both,) = reading.opeds(source="daum")
         assert both.places == (url(3), DAUM_URL)
         assert (both.row["n_places"], both.cite_as) == (2, f"{both.article_id}@{both.content16}")
@@ -98,6 +99,8 @@ def test_op_eds_are_found_by_day_author_source_kind(filled: Settings) -> None:
         ("Hyun-ki", ["1"]),
         ("it's c++ \"", []),
         ("NEAR(a b) OR * ^", []),
+        ("tax\0", ["1"]),
+        ("\u1107\u1161\u11bc\u1111\u1161\u110c\u1166", ["2"]),
     ],
 )
 def test_search_finds_words_in_all_their_forms(asked: str, found: list[str], filled: Settings) -> None:
@@ -154,6 +157,20 @@ def test_views_are_the_same_rows_everywhere(filled: Settings) -> None:
         assert sorted(row[0] for row in con.sql(f"SELECT article_id FROM ({text})").fetchall()) == ours[view]
         assert sorted(sql.execute(text).collect()["article_id"].to_list()) == ours[view]
         assert set(con.sql(text).columns) == set(sql.execute(text).collect().columns), view
+
+
+def test_korean_in_an_english_op_ed_is_found_and_names_in_any_spelling(archive: Archive, folder: Settings) -> None:
+    take_in(archive, capture(page(prose(1), "방파제 and the wall", "Émile Zola"), "2024-06-14T00:00:00", url(1)))
+    take_in(
+        archive,
+        capture(page([*prose(2), "They call it 여객선터미널 there."], "Another"), "2024-06-14T01:00:00", url(2)),
+    )
+    publish(archive, folder)
+    with open_archive(settings=folder) as reading:
+        assert ids(reading.search("방파제")) == ids(reading.search("방파")) == ["1"]
+        assert ids(reading.search("여객선")) == ids(reading.search("터미널")) == ids(reading.search("객선")) == ["2"]
+        for name in ("émile", "ÉMILE", "e\u0301mile zola"):
+            assert ids(reading.opeds(author=name)) == ["1"], name
 
 
 def test_its_kinds_of_columns_are_those_of_the_table() -> None:
@@ -254,7 +271,7 @@ def test_the_readers_key_is_enough_and_no_index_is_made(seaweed: Settings, bucke
 
 
 def test_a_passage_stands_around_a_short_korean_word() -> None:
-    row = {"passage": "", "text_ko": f"{'가' * 100}예산{'나' * 100}", "headline": "", "names": ""}
+    row = {"passage": "", "text_ko": f"{'가' * 100}예산{'나' * 100}", "headline": "", "names": "", "text": ""}
     found = passage_of(row, terms_in("예산"))  # type: ignore[arg-type]
     assert found == f"…{'가' * 60}\x02예산\x03{'나' * 60}…"
 

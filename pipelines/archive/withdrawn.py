@@ -22,6 +22,7 @@ WITHDRAWAL_SCHEMA = "opeds/withdrawal/1"
 WITHDRAWN_FOLDER = "withdrawn/"
 OF_WITHDRAWN, OF_OTHER = 0.6, 0.4  # of their sampled hashes: a text that shares so many is the withdrawn one
 LEAST_SHARED = 3  # sampled hashes; of shorter texts only an equal one is known again
+LEAST_TEXT, LEAST_LINE = 20, 4  # words: of a text that is known again by being equal, of a line that is blanked
 EXCERPT_LETTERS = 80  # of a text that was taken out of a page: what a record keeps of it
 WITHDRAWN_LINE = "[withdrawn]"
 
@@ -70,7 +71,8 @@ def parse_tombstone(key: str, body: bytes) -> Tombstone:
         lists = ("addresses", "versions", "sketches", "texts", "lines")
         given: dict[str, Any] = {name: tuple(v) if name in lists else v for name, v in told.items()}
         found = Tombstone(**given)
-        if tombstone_key(found.article_id) != key:
+        own = tombstone_key(found.article_id)
+        if key != own and not key.startswith(f"{own.removesuffix('.json')}-"):
             raise ValueError("it is of another article than its key says")
         for sketch in found.sketches:
             hashes_in(dict(sketch))
@@ -88,7 +90,7 @@ class Withdrawn:
     texts: Mapping[str, str] = field(default_factory=dict)  # the article, by the digest of a text
     lines: frozenset[str] = frozenset()
     removed: Collection[str] = frozenset()
-    rewritten: Mapping[str, Sequence[str]] = field(default_factory=dict)  # digests before and after, by key
+    rewritten: Mapping[str, Collection[tuple[str, str]]] = field(default_factory=dict)  # digests before and after
 
     def known_by(self, text: str, hashes: Iterable[int]) -> str:
         """Return the withdrawn article whose text this is, or an empty string."""
@@ -96,10 +98,11 @@ class Withdrawn:
             return ""
         same = self.texts.get(hashlib.sha256(text.encode()).hexdigest(), "")
         own = set(hashes)
-        for article_id, sampled in self.sketches:
-            shared = len(own & sampled)
-            if shared >= max(LEAST_SHARED, OF_WITHDRAWN * len(sampled), OF_OTHER * len(own)):
-                return same or article_id
+        for article_id, sampled in self.sketches if own and not same else ():
+            most = min(max(own), max(sampled, default=0))  # of short texts the smallest are kept, of others a sample
+            mine, theirs = {h for h in own if h <= most}, {h for h in sampled if h <= most}
+            if len(mine & theirs) >= max(LEAST_SHARED, OF_WITHDRAWN * len(theirs), OF_OTHER * len(mine)):
+                return article_id
         return same
 
     def blanked(self, body: bytes) -> bytes:
@@ -107,19 +110,22 @@ class Withdrawn:
         if not self.lines:
             return body
         told = json.loads(body)
-        before = told.get("related", []), told.get("removed", [])
-        related = [self._blank(line) for line in before[0]]
-        removed = [{**one, "text": self._blank(one["text"])} for one in before[1]]
-        if (related, removed) == before:
-            return body
-        return to_json({**told, "related": related, **({"removed": removed} if "removed" in told else {})})
+        after = dict(told)
+        for name in told.keys() & {"related", "embeds"}:
+            after[name] = [self._blank(line) for line in told[name]]
+        if "removed" in told:
+            after["removed"] = [{**one, "text": self._blank(one["text"])} for one in told["removed"]]
+        return body if after == told else to_json(after)
 
     def _blank(self, line: str) -> str:
         return WITHDRAWN_LINE if line_digest(line) in self.lines else line
 
     def is_accepted(self, key: str, stated: str, is_now: str) -> bool:
         """Whether an object whose digest the log states otherwise was rewritten by a withdrawal."""
-        return stated == is_now or list(self.rewritten.get(key, ())) == [stated, is_now]
+        known, pairs = {stated}, self.rewritten.get(key, ())
+        for _ in pairs:  # one rewriting may follow another
+            known |= {after for before, after in pairs if before in known}
+        return is_now in known
 
 
 NOTHING_WITHDRAWN = Withdrawn()
@@ -133,11 +139,10 @@ def read_withdrawn(store: Store) -> Withdrawn:
 def withdrawn_of(tombstones: Iterable[Tombstone]) -> Withdrawn:
     """Return what these tombstones say together."""
     found = list(tombstones)
-    rewritten: dict[str, Sequence[str]] = {}
-    for one in sorted(found, key=lambda tombstone: tombstone.withdrawn_at):
+    rewritten: dict[str, set[tuple[str, str]]] = {}
+    for one in found:
         for key, (was, is_now) in one.rewritten.items():
-            earlier = rewritten.get(key)
-            rewritten[key] = [earlier[0], is_now] if earlier and earlier[1] == was else [was, is_now]
+            rewritten.setdefault(key, set()).add((was, is_now))
     return Withdrawn(
         frozenset(one.article_id for one in found),
         tuple((one.article_id, frozenset(hashes_in(dict(sketch)))) for one in found for sketch in one.sketches),
@@ -167,7 +172,7 @@ def lines_of(texts: Iterable[str]) -> Iterator[str]:
     for text in texts:
         for paragraph in text.split("\n\n"):
             for line in (paragraph, *sentences_in(paragraph)):
-                if letters_of(line):
+                if len(line.split()) >= LEAST_LINE:
                     yield line_digest(line)
                     yield line_digest(line[:EXCERPT_LETTERS])
 

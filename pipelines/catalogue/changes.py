@@ -31,7 +31,8 @@ def changes_in(seq: int, manifest: Manifest) -> Iterator[Row]:
 
     `gone` is a look that found nothing; the table's `gone_at` tells when it is settled. A page that waits for review is
     added with `listed` false. A version that newer rules read anew is `renamed` where that gave it another name; `was`
-    is the old one, which stays valid. docs/examples/poll_changes.py does the same without our code.
+    is the old one, which stays valid. What is `withdrawn` may be told again, where more of it went later.
+    docs/examples/poll_changes.py does the same without our code.
     """
     for outcome in manifest.outcomes:
         is_same = outcome.verdict is Verdict.REREAD and outcome.was == outcome.content16

@@ -469,11 +469,20 @@ def changed_articles(opened: DeltaTable, since: int) -> set[str] | None:
     if opened.version() <= since:
         return set()
     try:
-        with _explained():
-            feed = opened.load_cdf(since + 1, opened.version(), columns=["article_id", "_change_type"])
-            return {name for batch in map(pa.record_batch, feed) for name in batch.column("article_id").to_pylist()}
-    except StoreUnavailable:
+        feed = opened.load_cdf(since + 1, opened.version(), columns=["article_id", "_change_type"])
+        return {name for batch in map(pa.record_batch, feed) for name in batch.column("article_id").to_pylist()}
+    except Exception:  # of a file that is gone, the library raises errors of many kinds, some of no class of its own
         return None
+
+
+def make_checkpoint(where: Location) -> int:
+    """Write a table's state as a checkpoint, so that no commit before it is needed; return its version, -1 for none."""
+    table = open_table(where)
+    if table is None:
+        return -1
+    with _explained():
+        table.create_checkpoint()
+    return int(table.version())
 
 
 def count_rows(opened: DeltaTable) -> int:

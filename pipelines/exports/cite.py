@@ -20,6 +20,7 @@ from pipelines.extraction.phrases import SURNAMES
 PAPER = "Korea JoongAng Daily"
 DOUBLE_SURNAMES = ("남궁", "황보", "제갈", "사공", "선우", "독고", "서문")
 PARTICLES = frozenset("van von de der den di da dos la le del bin al".split())
+SUFFIXES = frozenset("jr sr ii iii iv".split())
 MONTHS_IN_FULL = "January February March April May June July August September October November December".split()
 SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 GENRES = {"editorial": "Editorial", "letter": "Letter to the editor", "cartoon": "Editorial cartoon"}
@@ -41,6 +42,12 @@ def parted(name: str) -> PersonName:
     [('Kim', 'Hyun-ki'), ('Fouser', 'Robert J.'), ('김', '현기'), ('Sejong', '')]
     """
     words = name.split()
+    if len(words) == 2 and re.fullmatch("[가-힣]{1,2} [가-힣]{1,4}", " ".join(words)):
+        return PersonName(" ".join(words), *words)
+    name = " ".join(words)
+    if len(words) > 2 and words[-1].rstrip(".").casefold() in SUFFIXES:
+        inner = parted(" ".join(words[:-1]).rstrip(","))
+        return PersonName(name, inner.family, f"{inner.given} {words[-1]}".strip()) if inner.given else inner
     if len(words) == 1 and re.fullmatch("[가-힣]{2,5}", name):
         size = 2 if name.startswith(DOUBLE_SURNAMES) and len(name) > 2 else 1
         return PersonName(name, name[:size], name[size:])
@@ -50,8 +57,10 @@ def parted(name: str) -> PersonName:
     if first_is_family or (words[0].capitalize() in SURNAMES and "-" in words[-1]):
         return PersonName(name, words[0], " ".join(words[1:]))
     at = len(words) - 1
-    while at > 1 and words[at - 1].casefold() in PARTICLES:
+    while at > 0 and words[at - 1].casefold() in PARTICLES:
         at -= 1
+    if at == 0:
+        return PersonName(name, name)
     return PersonName(name, " ".join(words[at:]), " ".join(words[:at]))
 
 
@@ -114,7 +123,9 @@ def _bibtex(row: Row) -> str:
 
 
 def _bibtex_name(name: PersonName) -> str:
-    return f"{_tex(name.family)}, {_tex(name.given)}" if name.given else f"{{{_tex(name.whole)}}}"
+    if not name.given or re.search(r"\band\b", name.whole, re.IGNORECASE):  # `and` stands between two names
+        return f"{{{_tex(name.whole)}}}"
+    return f"{_tex(name.family)}, {_tex(name.given)}"
 
 
 def _tex(text: str) -> str:

@@ -55,7 +55,7 @@ PLAIN = (
 STREAMED = frozenset({"jsonl", "csv", "authors", "cdxj", "warc-paths"})  # what may go to standard output
 SUMS, MANIFEST = "SHA256SUMS", "manifest.json"
 BESIDE_FILES = ("datapackage.json", "croissant.json", SUMS)  # of the files that hold op-eds
-NAMED = {  # of a folder's files, of those formats that have one
+FILE_OF_FORMAT = {  # of a folder's files, of those formats that have one
     "csv": "metadata.csv",
     "authors": "authors.jsonl",
     "sqlite": "opeds.sqlite",
@@ -183,7 +183,7 @@ def _of_format(
             count = write_wacz(path, selection.store, rows, f"{source}, op-eds of {month}")
             yield replace(exported(path, count), name=path.relative_to(folder).as_posix())
     else:
-        yield export_file(selection, name, folder / NAMED[name], on_rows)
+        yield export_file(selection, name, folder / FILE_OF_FORMAT[name], on_rows)
 
 
 def _counted(rows: Iterable[Row], name: str, of: int, on_rows: OnRows) -> Iterator[Row]:

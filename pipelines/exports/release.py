@@ -33,6 +33,8 @@ def file_as_of(settings: Settings, seq: int, folder: Path, on_rows: OnRows) -> P
     """
     from pipelines.index.index import open_index  # SQLAlchemy: slow, and no other export needs it
 
+    if seq < 1:
+        raise WrongUsage(f"--as-of {seq}: the numbers of the log begin at 1")
     store = open_store(settings)
     archive_id = read_identity(store).archive_id
     own = [name for name, source in load_sources(settings.sources).items() if source.own]
@@ -44,7 +46,7 @@ def file_as_of(settings: Settings, seq: int, folder: Path, on_rows: OnRows) -> P
         index.apply(number, manifest)
         last = number
         on_rows("log", number, seq)
-    if last < seq or seq < 1:
+    if last < seq:
         raise WrongUsage(f"--as-of {seq}: the log goes from 1 to {last}")
     path = folder / "as-of-rows.sqlite"
     withdrawn = read_withdrawn(store).ids

@@ -11,9 +11,11 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from unicodedata import normalize
 
 from pipelines.clock import SEOUL
 from pipelines.errors import WrongUsage
+from pipelines.exports.sqlite_file import SEARCHED, folded
 
 TERM = re.compile(r'"([^"]*)"|(\S+)')
 KOREAN_LETTER = re.compile(r"[\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3]")
@@ -48,7 +50,7 @@ class Wanted:
             ("c.sort_at >= ?", _midnight(self.since, 0)),
             ("c.sort_at < ?", _midnight(self.until, 1)),
             ("c.kind = ?", self.kind),
-            ("instr(lower(c.names), lower(?)) > 0", self.author),
+            ("instr(folded(c.names), ?) > 0", folded(self.author)),
             (
                 "EXISTS (SELECT 1 FROM catalogue AS p WHERE p.oped_id = c.oped_id AND p.is_latest AND p.source = ?)",
                 self.source,
@@ -64,7 +66,11 @@ def _midnight(day: date | None, later: int) -> str:
     """Return when a day in Seoul, or a later one, begins (UTC), as the file spells it."""
     if day is None:
         return ""
-    return datetime.combine(day + timedelta(days=later), time(), SEOUL).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    try:
+        begins = datetime.combine(day + timedelta(days=later), time(), SEOUL).astimezone(UTC)
+    except OverflowError:  # before the first year, or behind the last
+        return "0" if day.year == 1 else "9999"
+    return begins.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,8 @@ def terms_in(asked: str) -> Terms:
     >>> terms_in('"sea wall" 방파제 예산').korean
     ('방파제',)
     """
-    found = [(phrase or word).strip() for phrase, word in TERM.findall(asked)]
+    plainly = normalize("NFC", "".join(sign if sign.isprintable() else " " for sign in asked))
+    found = [(phrase or word).strip() for phrase, word in TERM.findall(plainly)]
     found = [term for term in found if any(sign.isalnum() for sign in term)]
     if not found:
         raise WrongUsage("what is to be looked for? opeds search 'words \"and a phrase\"'")
@@ -114,8 +121,8 @@ def search_sql(terms: Terms, wanted: Wanted, order: str, limit: int) -> tuple[st
             rank = f"bm25({table}, {WEIGHTS})" if table == "search" else f"bm25({table})"
     conditions = " AND ".join([*found, conditions])
     for term in terms.brief:
-        conditions += " AND (instr(c.text_ko, ?) OR instr(c.headline, ?) OR instr(c.names, ?))"
-        values += [term] * 3
+        conditions += f" AND ({' OR '.join(f'instr(c.{name}, ?)' for name in SEARCHED['search_ko'])})"
+        values += [term] * len(SEARCHED["search_ko"])
     by = ORDERS[order].replace("rank", rank or ORDERS["newest"])
     columns = f"c.*, {ADDRESSES}, {N_VERSIONS}, {passage} AS passage"
     sql = f"SELECT {columns} FROM catalogue AS c{joined} WHERE {conditions} ORDER BY {by} LIMIT ?"  # noqa: S608
@@ -127,7 +134,7 @@ def passage_of(row: sqlite3.Row, terms: Terms) -> str:
     if row["passage"]:
         return str(row["passage"])
     for term in (*terms.brief, *terms.korean):
-        for text in (row["text_ko"], row["headline"], row["names"]):
+        for text in (row["text_ko"], row["headline"], row["names"], row["text"]):
             at = text.find(term)
             if at >= 0:
                 begin, end = max(0, at - AROUND_LETTERS), at + len(term) + AROUND_LETTERS

@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 from pipelines.catalogue.rows import Row
 from pipelines.catalogue.schema import ARTICLE_COLUMNS, VIEWS
 from pipelines.clock import published_key
 from pipelines.errors import StoreUnavailable
 
-FILE_SCHEMA = "opeds/sqlite/1"  # of the file; one of another kind is made anew
+FILE_SCHEMA = "opeds/sqlite/2"  # of the file; one of another kind is made anew
 LEFT_OUT = frozenset({"sketch"})  # of the table's columns: of no use without our code
 JSON_COLUMNS = frozenset(
     "reasons authors captions images related embeds emails rights_signals witnesses steps formerly matches "
@@ -45,8 +46,9 @@ ADDED = {  # what the file has beside the table's columns
 }
 ROWS_WRITTEN = 500
 PATIENCE = 60.0  # seconds for which another process may hold the file
-SEARCHED = {"search": ("headline", "deck", "names", "text"), "search_ko": ("headline", "names", "text_ko")}
+SEARCHED = {"search": ("headline", "deck", "names", "text"), "search_ko": ("headline", "names", "text", "text_ko")}
 TOKENIZERS = {"search": "porter unicode61 remove_diacritics 2", "search_ko": "trigram"}
+HAS_KOREAN = "(text_ko <> '' OR headline || names || text GLOB '*[가-힣]*')"  # in any of what is searched
 OnRead = Callable[[int, int], None]  # rows done, of how many
 
 
@@ -67,10 +69,16 @@ def connect(path: Path, writes: bool = False) -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(address, uri=True, timeout=PATIENCE, isolation_level=None)
         connection.row_factory = sqlite3.Row
+        connection.create_function("folded", 1, folded, deterministic=True)
         connection.execute("PRAGMA secure_delete = ON" if writes else "PRAGMA query_only = ON")
     except sqlite3.Error as error:
         raise StoreUnavailable(f"cannot open {path}: {error}; remove it, and it is made anew") from error
     return connection
+
+
+def folded(text: str | None) -> str:
+    """Return a text as names are compared: composed, in small letters of every script."""
+    return normalize("NFC", text or "").casefold()
 
 
 def about_of(path: Path) -> About | None:
@@ -199,7 +207,7 @@ def _fill_search(connection: sqlite3.Connection, behind: int = 0) -> None:
     """Make rows behind a number findable. Only texts with Korean go into the table of three-letter pieces."""
     for table, columns in SEARCHED.items():
         names = ", ".join(columns)
-        only = "AND (text_ko <> '' OR language <> 'en')" if table == "search_ko" else ""
+        only = f"AND {HAS_KOREAN}" if table == "search_ko" else ""
         connection.execute(
             f"INSERT INTO {table}(rowid, {names}) SELECT id, {names} FROM catalogue WHERE id > ? {only} ORDER BY id",  # noqa: S608
             (behind,),
@@ -209,7 +217,7 @@ def _fill_search(connection: sqlite3.Connection, behind: int = 0) -> None:
 
 
 def _unsearch(table: str, columns: Sequence[str]) -> str:
-    only = "AND (text_ko <> '' OR language <> 'en')" if table == "search_ko" else ""
+    only = f"AND {HAS_KOREAN}" if table == "search_ko" else ""
     names = ", ".join(columns)
     return (
         f"INSERT INTO {table}({table}, rowid, {names}) SELECT 'delete', id, {names} FROM catalogue "  # noqa: S608
@@ -243,7 +251,8 @@ def _stored(row: Row) -> tuple[Any, ...]:
     """Return the values of a row of the table of articles as SQLite holds them, in order."""
     names = "; ".join(author["name"] for author in row["authors"] or ())
     at = published_key(row["published_at"], row["published_day"])
-    return (names, _iso(at) if at else "", *(_plainly(name, row.get(name)) for name in STORED))
+    sort_at = _iso(at.replace(microsecond=0)) if at else ""
+    return (normalize("NFC", names), sort_at, *(_plainly(name, row.get(name)) for name in STORED))
 
 
 def _plainly(name: str, value: Any) -> Any:

@@ -139,7 +139,9 @@ def commit(archive: Archive, manifest: manifests.Manifest) -> int:
 def _digests(archive: Archive, manifest: manifests.Manifest) -> tuple[tuple[str, str], ...]:
     records = {o.record_key for o in manifest.outcomes if o.record_key}
     named = records | {o.capture_key for o in manifest.outcomes if o.capture_key} | set(manifest.crawls)
-    named |= {tombstone_key(o.article_id) for o in manifest.outcomes if is_removal(o)}
+    for outcome in filter(is_removal, manifest.outcomes):
+        own = tombstone_key(outcome.article_id).removesuffix(".json")
+        named |= {key for key in archive.store.keys(own) if key.startswith((f"{own}.", f"{own}-"))}
     named -= archive.index.digests(named - records).keys()
     known = {key: archive.digests[key] for key in named if key in archive.digests}
     known |= {

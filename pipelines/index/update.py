@@ -72,7 +72,7 @@ def apply_manifest(c: sa.Connection, seq: int, manifest: Manifest, own: Containe
     told = [o for o in manifest.outcomes if o.verdict in CONTENT]
     _mark_matched(c, seq, {o.article_id for o in told})
     before = _latest_sightings(c, {o.article_id for o in told}, SIGHTING.c.content16 != "")
-    insert(c, SIGHTING, [_sighting(o) for o in captured if o.verdict is not Verdict.REREAD])
+    insert(c, SIGHTING, [_sighting(o) for o in captured if o.verdict not in {Verdict.REREAD, Verdict.WITHDRAWN}])
     _apply_contents(c, seq, manifest, told, before, own)
     for outcome in manifest.outcomes:
         _apply_other(c, seq, outcome)

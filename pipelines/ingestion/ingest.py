@@ -18,6 +18,7 @@ from pipelines.archive.keys import article_of
 from pipelines.archive.store import threads
 from pipelines.archive.warc import read_capture
 from pipelines.clock import iso, now, today
+from pipelines.copies.fingerprint import hashes_of
 from pipelines.errors import AlreadyArchived, NotArchived, UnreadableWarc
 from pipelines.index.index import IndexedText
 from pipelines.index.opened import Archive, commit, places_of, texts_of
@@ -25,7 +26,7 @@ from pipelines.ingestion.decide import Decision, decide, outcome_of, re_extract
 from pipelines.ingestion.load import Needed, needed_by, outdated, pages_for
 from pipelines.ingestion.match import Candidate, match
 from pipelines.ingestion.read import Readers, ReadPage
-from pipelines.model import Outcome, Sighting, Verdict
+from pipelines.model import Article, Outcome, Sighting, Verdict
 from pipelines.sources.addresses import Place, place_naming, split_id
 
 OnOutcome = Callable[[Outcome], None]
@@ -107,17 +108,26 @@ def decisions_on(archive: Archive, sightings: Sequence[Sighting], readers: Reade
         page = pages.get(sighting.capture_key)
         came_back = sighting.article_id if sighting.article_id in archive.withdrawn.ids else ""
         if page is not None and not came_back:
-            text = page.article.text or page.article.text_ko
-            came_back = archive.withdrawn.known_by(text, page.hashes) if text else ""
-        if came_back:
-            key = sighting.capture_key  # which `opeds withdraw` removes when it runs again
-            yield Decision(outcome_of(sighting, Verdict.WITHDRAWN, target=came_back, reasons=(key,), capture_key=""))
+            came_back = withdrawn_text(archive, page.article, page.hashes)
+        if came_back:  # `opeds withdraw` removes the capture when it runs again
+            yield Decision(outcome_of(sighting, Verdict.WITHDRAWN, target=came_back))
             continue
         if page is not None and page.sha256:
             archive.digests[page.capture_key] = page.sha256
         better = _better_known(archive, place, page)
         decisions, histories[sighting.article_id] = decide(sighting, history, pages, rules8, better)
         yield from decisions
+
+
+def withdrawn_text(archive: Archive, article: Article, hashes: Sequence[int]) -> str:
+    """Return the withdrawn article whose English or Korean text an article has, or an empty string."""
+    if not archive.withdrawn.ids:
+        return ""
+    first = article.text or article.text_ko
+    found = archive.withdrawn.known_by(first, hashes) if first else ""
+    if not found and article.text and article.text_ko:
+        found = archive.withdrawn.known_by(article.text_ko, hashes_of(article.text_ko))
+    return found
 
 
 def re_extractions(

@@ -21,7 +21,7 @@ from pipelines.errors import NotArchived, StoreUnavailable
 from pipelines.settings import child_environment
 
 COLLECTION = "opeds"
-READY_WITHIN = 30.0  # seconds
+ANSWERS_WITHIN = 30.0  # seconds
 NOT_INSTALLED = "pywb is not installed: `make replay` installs it into an environment of its own, or put it on the PATH"
 
 
@@ -92,7 +92,7 @@ def _free_port() -> int:
 
 
 def _await_ready(server: subprocess.Popen[bytes], port: int) -> None:
-    until = time.monotonic() + READY_WITHIN
+    until = time.monotonic() + ANSWERS_WITHIN
     while server.poll() is None and time.monotonic() < until:
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5).close()  # loopback

@@ -58,6 +58,7 @@ from pipelines.index.contents import damage_in, digests_of_tables, manifest_dige
 from pipelines.index.index import Index, index_file, open_index
 from pipelines.index.opened import Archive, catch_up
 from pipelines.index.sqlite import ANEW
+from pipelines.model import Verdict
 from pipelines.settings import Settings
 from pipelines.sources import Source, load_sources
 
@@ -108,6 +109,7 @@ class _Audit:
     reports: dict[str, AuditReport] = field(default_factory=dict)  # that found no fault, by key
     missing: set[str] = field(default_factory=set)  # keys that the log names and the list did not show
     withdrawn: Withdrawn = NOTHING_WITHDRAWN
+    came_back: set[str] = field(default_factory=set)  # captures of pages that were not taken in
 
     def under(self, folder: str) -> list[str]:
         """Return the keys below a folder of the bucket."""
@@ -251,6 +253,7 @@ def _take_manifest(
     audit.wanted |= {
         o.article_id for o in manifest.outcomes if o.article_id and audit.chosen(o.article_id, manifest.logged_at)
     }
+    audit.came_back |= {o.capture_key for o in manifest.outcomes if o.verdict is Verdict.WITHDRAWN and o.capture_key}
     audit.wanted_crawls |= {key for key in manifest.crawls if audit.chosen(key, manifest.logged_at)}
     if manifest.signature:
         audit.signed.add(seq)
@@ -323,6 +326,7 @@ def _verify_objects(audit: _Audit) -> None:
                 by_article.setdefault(article_of(key), []).append(key)
     mine = {a: keys for a, keys in by_article.items() if a in audit.wanted or audit.chosen(a, "")}
     missing = audit.log.named.keys() - set(audit.keys) - set(audit.withdrawn.removed)
+    missing -= audit.came_back
     audit.missing = {key for key in missing if not (is_object(key) and article_of(key) in audit.withdrawn.ids)}
     count = sum(map(len, mine.values()))
     rules = {name: rules_of(source) for name, source in audit.sources.items()}
@@ -366,6 +370,9 @@ def _look_for(audit: _Audit, key: str) -> None:
 
 def _verify_tombstones(audit: _Audit) -> None:
     """Compare each tombstone with what the log says of it: a forged one would excuse any alteration."""
+    for key in sorted(audit.came_back & set(audit.keys)):
+        if article_of(key) not in audit.withdrawn.ids:
+            audit.findings.fault(kind_of(key), key, LEFT)
     for key, body in read_many(audit.store, audit.under("withdrawn")):
         if key not in audit.log.named:
             said = "no manifest names it: a withdrawal was cut off, or a stranger left it"

@@ -7,52 +7,45 @@ cannot be reached, is told.
 
 from __future__ import annotations
 
-import html
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
-from io import BytesIO
 from typing import Any
 
-from pipelines.archive.keys import article_of, captures_prefix, date_in
+from pipelines.archive.keys import article_of, captures_prefix, is_account
 from pipelines.archive.manifests import Manifest, read_log
-from pipelines.archive.records import Record, Trouble, records
 from pipelines.archive.remover import Remover, open_remover
 from pipelines.archive.store import Store, read_many
-from pipelines.archive.warc import capture_of, exchange_of_record, read_capture
 from pipelines.archive.withdrawn import (
+    LEAST_TEXT,
     WITHDRAWN_FOLDER,
     Tombstone,
     Withdrawn,
-    letters_of,
     lines_of,
     parse_tombstone,
-    sentences_in,
     tombstone_key,
     withdrawn_of,
 )
-from pipelines.catalogue.delta import location, remove_files, until_done
+from pipelines.catalogue.delta import location, make_checkpoint, remove_files, until_done
 from pipelines.catalogue.publish import publish
 from pipelines.catalogue.schema import ARTICLES
 from pipelines.clock import iso, new_run_id, now, today
-from pipelines.errors import MALFORMED, NotArchived, UnreadableWarc, WrongUsage
+from pipelines.copies.fingerprint import hashes_of, sketch_of
+from pipelines.errors import MALFORMED, NotArchived, WrongUsage
 from pipelines.exports.bucket import export_to_bucket
 from pipelines.exports.export import BESIDE_FILES, MANIFEST
 from pipelines.exports.local import bring_up_to_date
+from pipelines.index.index import Grouped
 from pipelines.index.opened import Archive, commit, open_to_write
+from pipelines.jobs.quoted import Quoted, quoted_in_page, texts_in, without_records, without_titles
 from pipelines.model import Outcome, Verdict
 from pipelines.settings import Settings
 
-SENTENCE_WORDS = 8  # of a sentence that must be found nowhere; shorter ones may be anyone's
 OF_ARTICLE = ("captures", "articles", "quarantine")  # folders with the objects of an article
 REPLACED_FOLDERS = ("catalogue/", "exports/", "feeds/", "schema/", "README.md")
-FIELDS_OF_TEXT = ("headline", "deck", "text", "text_ko", "correction_note")
-TAG = re.compile(r"<(?:script|style)\b.*?</(?:script|style)>|<[^>]*>", re.DOTALL | re.IGNORECASE)
-ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
-MOST_LOOKED = 64_000_000  # bytes of a record of a web archive
 OnStep = Callable[[str, int, int], None]  # what, how many are done, of how many
 
 
@@ -105,31 +98,43 @@ def withdraw(
 def _planned(
     archive: Archive, name: str, reason: str, known: Sequence[Tombstone], on_step: OnStep
 ) -> tuple[Withdrawal, list[Tombstone]]:
-    """Return what is to be done, and the tombstones: those that stand already, or new ones."""
-    before = [one for one in known if one.article_id == name]
-    if before:
-        group = [one for one in known if one.oped_id == before[0].oped_id]
-        plan = Withdrawal(before[0].oped_id, [one.article_id for one in group], is_again=True)
-    else:
-        members = archive.index.members()
-        if name not in members:
-            raise NotArchived(f"{name} is not in the archive; `opeds list` shows what is")
-        oped = members[name].oped_id
-        plan = Withdrawal(oped, sorted(a for a, member in members.items() if member.oped_id == oped))
-    for article_id in plan.articles:
-        plan.addresses[article_id] = archive.index.addresses(article_id)
+    """Return what is to be done, and the tombstones that are lacking."""
+    members = archive.index.members()
+    article_id = _resolved(name, members, known)
+    opeds = {one.oped_id for one in known if one.article_id == article_id}
+    opeds |= {members[article_id].oped_id} if article_id in members else set()
+    group = {one for one, member in members.items() if member.oped_id in opeds}
+    stones = [one for one in known if one.oped_id in opeds]
+    group |= {one.article_id for one in stones}
+    again = group <= {one.article_id for one in stones}
+    plan = Withdrawal(min(opeds), sorted(group, key=lambda one: (one not in opeds, one)), is_again=again)
+    for one in plan.articles:
+        plan.addresses[one] = archive.index.addresses(one) or [
+            u for s in stones if s.article_id == one for u in s.addresses
+        ]
         for folder in OF_ARTICLE:
-            prefix = captures_prefix(article_id).replace("captures", folder, 1)
+            prefix = captures_prefix(one).replace("captures", folder, 1)
             plan.removed |= {key: sha256(body).hexdigest() for key, body in _all(archive.store, prefix)}
     own = [_as_record(key, body) for key, body in read_many(archive.store, _records_in(plan.removed))]
-    for key in _came_back(archive, plan.articles) if plan.is_again else ():
-        plan.removed |= {k: sha256(body).hexdigest() for k, body in read_many(archive.store, [key])}
-    texts = [told.get(name) or "" for told in own for name in FIELDS_OF_TEXT]
-    lines = frozenset(lines_of(texts)) | frozenset(line for one in before for line in one.lines)
-    if own:
-        _look_through(archive, plan, _sentences(texts), Withdrawn(lines=lines), on_step)
-    stones = [one for one in known if one.article_id in plan.articles] or _tombstones(plan, own, lines, reason)
-    return plan, stones
+    for key, body in read_many(archive.store, _came_back(archive, plan.articles)):
+        plan.removed[key] = sha256(body).hexdigest()
+    texts = [text for told in own for text in texts_in(told)]
+    lines = frozenset(lines_of(texts)) | frozenset(line for one in stones for line in one.lines)
+    fresh = [_tombstone(plan, one, own, lines, reason) for one in plan.articles]
+    _look_through(archive, plan, Quoted.of(texts, lines), withdrawn_of([*stones, *fresh]), on_step)
+    return plan, _lacking(plan, stones, own, lines, reason)
+
+
+def _resolved(name: str, members: Mapping[str, Grouped], known: Sequence[Tombstone]) -> str:
+    """Return the article that a person names, by its id, its number or with a version; raise `NotArchived`."""
+    wanted = name.partition("@")[0]
+    ids = {*members, *(one.article_id for one in known)}
+    found = sorted(one for one in ids if one == wanted or re.fullmatch(rf"[a-z]+-[a-z]?{re.escape(wanted)}", one))
+    if len(found) > 1:
+        raise WrongUsage(f"{wanted} may be {' or '.join(found)}")
+    if not found:
+        raise NotArchived(f"{wanted} is not in the archive; `opeds list` shows what is")
+    return found[0]
 
 
 def _all(store: Store, prefix: str) -> Iterator[tuple[str, bytes]]:
@@ -150,104 +155,99 @@ def _as_record(key: str, body: bytes) -> dict[str, Any]:
 
 def _came_back(archive: Archive, article_ids: Sequence[str]) -> list[str]:
     """Return the captures of pages that were not taken in because they are copies of these articles."""
+    if not archive.withdrawn.ids:
+        return []
     outcomes = (o for _, manifest in read_log(archive.store) for o in manifest.outcomes)
-    return [o.reasons[0] for o in outcomes if o.verdict is Verdict.WITHDRAWN and o.target in article_ids and o.reasons]
+    found = (o for o in outcomes if o.verdict is Verdict.WITHDRAWN and o.target in article_ids)
+    return sorted({o.capture_key for o in found if o.capture_key})
 
 
-def _sentences(texts: Iterable[str]) -> dict[str, str]:
-    """Return the sentences that must be found nowhere, by their letters."""
-    found = (one for text in texts for one in sentences_in(text) if len(one.split()) >= SENTENCE_WORDS)
-    return {letters_of(one): one for one in found}
-
-
-def _look_through(
-    archive: Archive, plan: Withdrawal, sentences: dict[str, str], lines: Withdrawn, on_step: OnStep
-) -> None:
+def _look_through(archive: Archive, plan: Withdrawal, quoted: Quoted, withdrawn: Withdrawn, on_step: OnStep) -> None:
     """Look through the objects of others for what they hold of it."""
+    members = archive.index.members()
     others = [key for folder in ("articles/", "quarantine/") for key in archive.store.keys(folder)]
     others = [key for key in others if key not in plan.removed]
     for number, (key, body) in enumerate(read_many(archive.store, others), 1):
         told = _as_record(key, body)
-        theirs = letters_of(" ".join(str(told.get(name) or "") for name in (*FIELDS_OF_TEXT, "captions", "authors")))
-        for letters in [one for one in sentences if one in theirs]:
-            del sentences[letters]  # another op-ed says the same: it is not this one's alone
-        after = lines.blanked(body) if len(told) > 1 else body
+        if key.startswith("articles/"):
+            quoted.leave_to(told)
+        elif _is_it(told, withdrawn) and article_of(key) not in members:
+            plan.removed |= _with_its_capture(archive.store, key, body, told)
+            continue
+        after = withdrawn.blanked(body) if len(told) > 1 else body
         if after != body:
             plan.rewritten[key] = sha256(body).hexdigest(), after
         on_step("records", number, len(others))
-    lists = [key for key in archive.store.keys("crawls/") if key.endswith(".warc.gz")]
+    addresses = {address for urls in plan.addresses.values() for address in urls}
+    lists = [key for key in archive.store.keys("crawls/") if key.endswith(".warc.gz") or is_account(key)]
     for number, (key, body) in enumerate(read_many(archive.store, lists), 1):
-        after = _without_records(body, sentences)
+        is_list = key.endswith(".warc.gz")
+        after = without_records(body, quoted) if is_list else without_titles(body, plan.articles, addresses)
         if after != body:
             plan.rewritten[key] = sha256(body).hexdigest(), after
         on_step("lists", number, len(lists))
-    first = min((date_in(key) for key in plan.removed if key.startswith("captures/")), default="")
-    pages = [key for key in archive.store.keys("captures/") if key not in plan.removed and date_in(key) >= first[:10]]
+    pages = [key for key in archive.store.keys("captures/") if key not in plan.removed]
     for number, (key, body) in enumerate(read_many(archive.store, pages), 1):
-        said = _found_in_page(key, body, sentences)
+        said = quoted_in_page(body, key, quoted)
         if said:
             plan.elsewhere.append((key, said))
         on_step("pages", number, len(pages))
 
 
-def _without_records(body: bytes, sentences: dict[str, str]) -> bytes:
-    """Return a web archive file without the records that hold one of these sentences; its other members are left."""
-    found = [one for one in records(BytesIO(body), lambda *_: MOST_LOOKED) if not isinstance(one, Trouble)]
-    ends = [*(one.offset for one in found[1:]), len(body)]
-    kept = [
-        body[one.offset : end] for one, end in zip(found, ends, strict=True) if not _holds(_text_of(one), sentences)
-    ]
-    return b"".join(kept)
+def _is_it(told: Mapping[str, Any], withdrawn: Withdrawn) -> bool:
+    """Whether a page that was set aside holds the same text."""
+    text = told.get("text") or told.get("text_ko") or ""
+    return bool(text and withdrawn.known_by(text, hashes_of(text)))
 
 
-def _text_of(record: Record) -> str:
-    try:
-        return _plain(capture_of(exchange_of_record(record)).payload)
-    except UnreadableWarc:
-        return _plain(record.block)
+def _with_its_capture(store: Store, key: str, body: bytes, told: Mapping[str, Any]) -> dict[str, str]:
+    """Return the digests of a rejection and of the capture that it was made of."""
+    found = dict(read_many(store, [str(told.get("capture", {}).get("key", ""))]))
+    return {name: sha256(one).hexdigest() for name, one in {key: body, **found}.items()}
 
 
-def _found_in_page(key: str, body: bytes, sentences: dict[str, str]) -> str:
-    try:
-        return _holds(_plain(read_capture(body, key).payload), sentences)
-    except UnreadableWarc:
-        return ""
+def _lacking(
+    plan: Withdrawal, stones: Sequence[Tombstone], own: Sequence[dict[str, Any]], lines: Iterable[str], reason: str
+) -> list[Tombstone]:
+    """Return the tombstones that are to be written: one for each article that has none; or one more of the first, where
+    objects go, or are rewritten, of which no tombstone tells."""
+    have = {one.article_id for one in stones}
+    new = [_tombstone(plan, one, own, lines, reason) for one in plan.articles if one not in have]
+    told = [one for stone in (*stones, *new) for one in (*stone.removed.items(), *_pairs(stone.rewritten))]
+    rest = {key: digest for key, digest in plan.removed.items() if (key, digest) not in told}
+    changed = {key: [was, sha256(after).hexdigest()] for key, (was, after) in plan.rewritten.items()}
+    changed = {key: pair for key, pair in changed.items() if (key, *pair) not in told}
+    if not rest and not changed:
+        return new
+    if new:
+        return [replace(new[0], removed={**new[0].removed, **rest}, rewritten=changed), *new[1:]]
+    more = _tombstone(plan, plan.articles[0], own, lines, reason)
+    return [replace(more, removed=rest, rewritten=changed)]
 
 
-def _holds(text: str, sentences: dict[str, str]) -> str:
-    """Return a sentence that a text holds, or an empty string."""
-    return next((said for letters, said in sentences.items() if letters in text), "")
+def _pairs(rewritten: Mapping[str, Sequence[str]]) -> list[tuple[str, ...]]:
+    return [(key, *pair) for key, pair in rewritten.items()]
 
 
-def _plain(payload: bytes) -> str:
-    """Return the letters of what a page says, whatever its markup, entities and escapes."""
-    text = ESCAPED.sub(lambda match: chr(int(match[1], 16)), payload.decode("utf-8", "replace"))
-    return letters_of(html.unescape(TAG.sub(" ", html.unescape(text))))
-
-
-def _tombstones(plan: Withdrawal, own: Sequence[dict[str, Any]], lines: Iterable[str], reason: str) -> list[Tombstone]:
-    """Return the tombstone of each place; what was rewritten stands in the primary's."""
-    when, found = iso(now()), []
-    for article_id in plan.articles:
-        told = [one for one in own if article_of(one["key"]) == article_id and one.get("content_sha256")]
-        found.append(
-            Tombstone(
-                article_id,
-                plan.oped_id,
-                when,
-                reason.strip(),
-                tuple(plan.addresses[article_id]),
-                tuple(sorted({one["content_sha256"][:16] for one in told})),
-                {key: digest for key, digest in plan.removed.items() if article_of(key) == article_id},
-                {key: [was, sha256(after).hexdigest()] for key, (was, after) in plan.rewritten.items()}
-                if article_id == plan.articles[0]
-                else {},
-                tuple({one["sketch"]["hashes"]: one["sketch"] for one in told if one.get("sketch")}.values()),
-                tuple(sorted({one["text_sha256"] for one in told if one.get("text") or one.get("text_ko")})),
-                tuple(sorted(lines)),
-            )
-        )
-    return found
+def _tombstone(
+    plan: Withdrawal, article_id: str, own: Sequence[dict[str, Any]], lines: Iterable[str], reason: str
+) -> Tombstone:
+    """Return the tombstone of one place, with what it is known by."""
+    told = [one for one in own if article_of(one["key"]) == article_id and one.get("content_sha256")]
+    texts = {text for one in told for text in (one.get("text"), one.get("text_ko")) if text}
+    return Tombstone(
+        article_id,
+        plan.oped_id,
+        iso(now()),
+        reason.strip(),
+        tuple(plan.addresses[article_id]),
+        tuple(sorted({one["content_sha256"][:16] for one in told})),
+        {key: digest for key, digest in plan.removed.items() if article_of(key) == article_id},
+        {},
+        tuple(sketch_of(text) for text in sorted(texts)),
+        tuple(sorted(sha256(text.encode()).hexdigest() for text in texts if len(text.split()) >= LEAST_TEXT)),
+        tuple(sorted(lines)),
+    )
 
 
 # -- doing it ----------------------------------------------------------------------------------------------------
@@ -258,13 +258,18 @@ def _carry_out(
 ) -> None:
     """Do it, in the order that the module states."""
     remover = open_remover(settings)
+    told: set[str] = set()
     for stone in stones:
-        archive.store.create(tombstone_key(stone.article_id), stone.body())
-    gone = set(archive.index.withdrawn_since(0))
-    outcomes = tuple(_outcome_of(plan, one) for one in plan.articles if one not in gone)
+        key = tombstone_key(stone.article_id)
+        if stone.article_id in archive.withdrawn.ids:
+            key = f"{key.removesuffix('.json')}-{new_run_id()}.json"
+        archive.store.create(key, stone.body())
+        told.add(stone.article_id)
+    told |= set(plan.articles) - set(archive.index.withdrawn_since(0))
     known = [parse_tombstone(key, body) for key, body in _all(archive.store, WITHDRAWN_FOLDER)]
     archive = replace(archive, withdrawn=withdrawn_of(known))
-    if outcomes:
+    if told:
+        outcomes = tuple(_outcome_of(plan, one) for one in plan.articles if one in told)
         part = Manifest(new_run_id(), "withdrawal", today().isoformat(), iso(now()), outcomes=outcomes)
         commit(archive, part)
     for number, (key, (_, after)) in enumerate(sorted(plan.rewritten.items()), 1):
@@ -273,7 +278,7 @@ def _carry_out(
     for number, key in enumerate(sorted(plan.removed), 1):
         remover.remove(key)
         on_step("removed", number, len(plan.removed))
-    _make_views_anew(archive, settings, plan, stones, remover, on_step)
+    _make_views_anew(archive, settings, plan, remover, on_step)
 
 
 def _outcome_of(plan: Withdrawal, article_id: str) -> Outcome:
@@ -285,16 +290,23 @@ def _make_views_anew(
     archive: Archive,
     settings: Settings,
     plan: Withdrawal,
-    stones: Sequence[Tombstone],
     remover: Remover,
     on_step: OnStep,
 ) -> None:
     """Publish without it, and remove every version of a view that still holds it."""
-    rewritten = {*plan.rewritten, *(key for stone in stones for key in stone.rewritten)}
+    where, folder = location(settings, ARTICLES.name), f"catalogue/{ARTICLES.name}/"
+    rewritten = {*plan.rewritten, *archive.withdrawn.rewritten}
     publish(archive, settings, {article_of(key) for key in rewritten if key.startswith("articles/")})
-    until_done(partial(remove_files, location(settings, ARTICLES.name), 0))
-    for key in list(archive.store.keys(f"catalogue/{ARTICLES.name}/_change_data/")):
+    until_done(partial(remove_files, where, 0))
+    for key in list(archive.store.keys(f"{folder}_change_data/")):
         remover.remove(key)  # the change feed says what was deleted, with its text
+    version = until_done(partial(make_checkpoint, where))
+    for key in list(archive.store.keys(f"{folder}_delta_log/")):
+        digits = key.rpartition("/")[2][:20]
+        if digits.isdecimal() and int(digits) < version:
+            remover.remove(key)  # commits state the first letters of texts, as bounds of columns
+    for part in REPLACED_FOLDERS:
+        remover.sweep(part)
     on_step("views", 1, 2)
     if next(archive.store.keys("exports/"), None) is not None:
         written = export_to_bucket(settings, archive.store, str(today())[:7])
