@@ -166,6 +166,7 @@ def print_commands(environment: dict[str, str]) -> None:
         ("opeds list", "every op-ed, with its places"),
         (f"opeds show {carried}", "one op-ed in two places"),
         (f"opeds show {corrected} --diff", "what the paper corrected in one"),
+        ("opeds search tax", "words and phrases, and where they stand"),
         ("opeds status", "which days are whole"),
         ("opeds past kjd --since 2011-01 --until 2011-06", "the past, from a public archive's replica"),
         ('eval "$(opeds store key)"', "the reader's key"),

@@ -18,7 +18,7 @@ from pipelines.catalogue.queries import days, query_table
 from pipelines.catalogue.rows import Row
 from pipelines.catalogue.schema import ARTICLE_COLUMNS, VIEWS
 from pipelines.clock import SEOUL
-from pipelines.errors import NotArchived
+from pipelines.errors import NotArchived, StoreBusy, StoreUnavailable
 from pipelines.model import KINDS
 from pipelines.settings import Settings
 
@@ -97,7 +97,17 @@ def describe(store: Store, settings: Settings, seq: int) -> None:
         except NotArchived:
             same = False
         if not same:
-            store.replace(key, body)
+            _replace(store, key, body)
+
+
+def _replace(store: Store, key: str, body: bytes) -> None:
+    try:
+        store.replace(key, body)
+    except StoreBusy:
+        raise
+    except StoreUnavailable as error:  # a key made for an earlier version may write no more than the tables
+        said = "publishing writes README.md, schema/ and feeds/ too (infra/policies/archivist.json)"
+        raise StoreUnavailable(f"{error}; {said}") from error
 
 
 def _as_json(told: object) -> bytes:
