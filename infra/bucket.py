@@ -17,13 +17,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pipelines.archive.keys import README_KEY, VIEW_FOLDERS
+from pipelines.archive.keys import VIEW_PREFIXES
 from pipelines.archive.s3 import client
 from pipelines.errors import OpedsError, StoreUnavailable
 from pipelines.settings import read_settings
 
 POLICIES = Path(__file__).parent / "policies"
-REPLACED = (*(f"{folder}/" for folder in VIEW_FOLDERS), README_KEY)  # the only objects that are ever replaced
 KEEP_DAYS = 30  # of what was replaced: longer than any reader's open version
 
 
@@ -37,7 +36,7 @@ def settings_of(bucket: str, prefix: str) -> dict[str, tuple[str, dict[str, Any]
             "Filter": {"Prefix": prefix + view},
             "NoncurrentVersionExpiration": {"NoncurrentDays": KEEP_DAYS},
         }
-        for view in REPLACED
+        for view in VIEW_PREFIXES
     ]
     rules.append(
         {
@@ -70,7 +69,7 @@ def settings_of(bucket: str, prefix: str) -> dict[str, tuple[str, dict[str, Any]
             "put_bucket_versioning",
             {"VersioningConfiguration": {"Status": "Enabled"}},
         ),
-        f"lifecycle: replaced versions of {' and '.join(REPLACED)} go after {KEEP_DAYS} days": (
+        f"lifecycle: replaced versions of {' and '.join(VIEW_PREFIXES)} go after {KEEP_DAYS} days": (
             "put_bucket_lifecycle_configuration",
             {"LifecycleConfiguration": {"Rules": rules}},
         ),

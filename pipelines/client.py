@@ -23,12 +23,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self
 
-from pipelines.archive.identity import reach_existing
+from pipelines.archive.identity import reach_existing, read_identity
 from pipelines.archive.store import Store, open_store
 from pipelines.archive.warc import read_capture
-from pipelines.catalogue.rows import Row
+from pipelines.catalogue.rows import Row, cite_as
 from pipelines.catalogue.schema import VIEWS
-from pipelines.clock import SEOUL
+from pipelines.clock import SEOUL, day_in_seoul
 from pipelines.errors import NotArchived, StoreUnavailable, WrongUsage
 from pipelines.exports.authors import Columnist, columnists
 from pipelines.exports.cite import cited
@@ -44,15 +44,15 @@ from pipelines.exports.export import (
     export_stream,
     signed_rows,
 )
-from pipelines.exports.local import bring_up_to_date
+from pipelines.exports.local import bring_up_to_date, local_file
 from pipelines.exports.provenance import ProvenanceLink, provenance_of
 from pipelines.exports.release import file_as_of
-from pipelines.exports.search import ADDRESSES, N_VERSIONS, Wanted, passage_of, search_sql, terms_in
+from pipelines.exports.search import ADDRESSES, N_VERSIONS, ORDERS, Wanted, passage_of, search_sql, terms_in
 from pipelines.exports.sqlite_file import About, OnRead, about_of, connect, row_of
 from pipelines.settings import Settings, read_settings
 from pipelines.sources import load_sources
 from pipelines.sources.addresses import place_of
-from pipelines.versions import NOTICED, as_text, word_diff
+from pipelines.versions import field_diffs
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
@@ -134,10 +134,10 @@ def open_archive(
 
 
 def _as_it_lies(settings: Settings) -> Path:
-    found = sorted((settings.home / "local").glob("*.sqlite"))
-    if len(found) != 1:
-        raise StoreUnavailable("there is no file of this archive on this machine yet: open it with refresh=True once")
-    return found[0]
+    path = local_file(settings, read_identity(open_store(settings)).archive_id)
+    if not path.exists():
+        raise StoreUnavailable("no file of this archive is on this machine yet: open it once with refresh=True")
+    return path
 
 
 class ArchiveReader:
@@ -177,7 +177,7 @@ class ArchiveReader:
         Which ones: by a `Wanted`, or by its parts.
         """
         where, values = (wanted or Wanted(since, until, source, kind, author)).sql()
-        order = "c.sort_at, c.article_id" if oldest_first else "c.sort_at DESC, c.article_id"
+        order = ORDERS["oldest" if oldest_first else "newest"]
         sql = f"SELECT c.*, {ADDRESSES}, {N_VERSIONS} FROM catalogue AS c WHERE {where} ORDER BY {order}"  # noqa: S608
         yield from map(_version, self._rows(sql, values))
 
@@ -300,12 +300,7 @@ class ArchiveReader:
 
     def diff(self, version: Version) -> Mapping[str, list[tuple[str, str]]]:
         """Return what changed since the version before, for each field: pieces, `-` gone, `+` new, ` ` unchanged."""
-        before = self.before(version).row
-        return {
-            name: list(word_diff(as_text(before[name]), as_text(version.row[name])))
-            for name in NOTICED
-            if as_text(before[name]) != as_text(version.row[name])
-        }
+        return field_diffs(self.before(version).row, version.row)
 
     def page(self, version: Version) -> ServedPage:
         """Return the page that a version was read from, as it was served. Raises `NotArchived`, `UnreadableWarc`."""
@@ -381,8 +376,7 @@ def _version_of(row: Row) -> Version:
         deck=row["deck"] or "",
         authors=tuple(Signed(one["name"], one["bio"] or "") for one in row["authors"]),
         published_at=row["published_at"],
-        published_day=row["published_day"]
-        or (row["published_at"].astimezone(SEOUL).date() if row["published_at"] else None),
+        published_day=row["published_day"] or day_in_seoul(row["published_at"], None),
         language=row["language"],
         text=row["text"],
         text_ko=row["text_ko"],
@@ -392,7 +386,7 @@ def _version_of(row: Row) -> Version:
         first_seen=row["first_seen"],
         previous=row["previous"] or "",
         kind_of_change=row["kind_of_change"] or "",
-        cite_as=f"{row['article_id']}@{row['content16']}",
+        cite_as=cite_as(row),
         row=row,
         places=tuple(row.get("addresses", ())),
         n_versions=row.get("n_versions", 0),

@@ -161,6 +161,12 @@ def change(before: Mapping[str, Any], after: Mapping[str, Any]) -> Change:
     return Change("+".join(kinds), added, removed)
 
 
+def field_diffs(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
+    """Return, for each field in which two records or rows differ as a reader notices it, the pieces of `word_diff`."""
+    told = {name: (as_text(before[name]), as_text(after[name])) for name in NOTICED}
+    return {name: list(word_diff(old, new)) for name, (old, new) in told.items() if old != new}
+
+
 def word_diff(before: str, after: str) -> Iterator[tuple[str, str]]:
     """Yield pieces of text with what became of them: ` ` stayed, `-` gone, `+` new.
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import re
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
@@ -24,7 +23,7 @@ from scrapy.exceptions import IgnoreRequest
 from pipelines.archive.captures import capture_file, enough_for, store_capture
 from pipelines.archive.crawl_summary import Summary, Tried, account_key, read_summary, summary_body
 from pipelines.archive.identity import identify
-from pipelines.archive.keys import capture_key, captures_prefix, date_in, past_folder
+from pipelines.archive.keys import capture_key, captures_prefix, date_in, digits_in, past_folder
 from pipelines.archive.store import Store, open_store
 from pipelines.archive.warc import Exchange, capture_of, read_capture, retrieval_of
 from pipelines.archive.withdrawn import read_withdrawn
@@ -314,7 +313,7 @@ class Archived(Spider):
                     note.result, note.capture_key, note.fetched_at = "captured", key, date_in(key)
                     note.reason = told.fault
                     self._note(work, row, note)
-        stamps = {key: re.sub("[TZ]", "", key.rpartition("/")[2][:16]) for key in keys}
+        stamps = {key: digits_in(key) for key in keys}
         if self.every:
             return tuple(stamps.values())
         wanted = next_row(article, work.notes, (), self.every, work.waiting)

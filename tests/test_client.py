@@ -16,7 +16,7 @@ from pipelines.archive.store import open_store
 from pipelines.catalogue.publish import publish
 from pipelines.catalogue.schema import VIEWS, article_schema
 from pipelines.client import open_archive
-from pipelines.errors import NotArchived, WrongUsage
+from pipelines.errors import NotArchived, StoreUnavailable, WrongUsage
 from pipelines.exports import local
 from pipelines.exports.export import Selection, export_folder
 from pipelines.exports.search import Wanted, passage_of, terms_in
@@ -55,13 +55,16 @@ def fill(archive: Archive, settings: Settings) -> None:
     publish(archive, settings)
 
 
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """An archive with all of that, for tests that only read."""
-    made = tmp_path_factory.mktemp("filled")
+def filled_archive(made: Path) -> Settings:
+    """Return an archive with all of that in a folder, for tests that only read."""
     settings = Settings(archive=f"file://{made / 'archive'}", home=made / "home", invented=True)
     fill(open_to_write(settings), settings)
     return settings
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return filled_archive(tmp_path_factory.mktemp("filled"))
 
 
 def ids(found: object) -> list[str]:
@@ -268,6 +271,21 @@ def test_the_readers_key_is_enough_and_no_index_is_made(seaweed: Settings, bucke
     assert sorted(path.name for path in (tmp_path / "reader").rglob("*") if path.is_file()) == [
         f"{reading.about.archive_id[:16]}.sqlite"
     ]
+
+
+def test_without_refresh_the_file_of_this_archive_is_read_and_no_other(
+    archive: Archive, folder: Settings, tmp_path: Path
+) -> None:
+    fill(archive, folder)
+    other = replace(folder, archive=f"file://{tmp_path / 'other'}")
+    with open_archive(settings=folder):
+        pass
+    take_in(open_to_write(other), capture(page(prose(9), "Elsewhere"), "2024-07-01T00:00:00", url(9)))
+    with pytest.raises(StoreUnavailable, match="refresh=True"):
+        open_archive(settings=other, refresh=False)
+    publish(open_to_write(other), other)
+    with open_archive(settings=other), open_archive(settings=folder, refresh=False) as reading:
+        assert len(list(reading.opeds())) == 3
 
 
 def test_a_passage_stands_around_a_short_korean_word() -> None:

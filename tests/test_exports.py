@@ -28,15 +28,12 @@ from pipelines.index.opened import Archive, open_to_write
 from pipelines.jobs.upkeep import upkeep
 from pipelines.settings import Settings
 from tests.conftest import Command, capture, page, prose, take_in
-from tests.test_client import fill, url
+from tests.test_client import fill, filled_archive, url
 
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    made = tmp_path_factory.mktemp("filled")
-    settings = Settings(archive=f"file://{made / 'archive'}", home=made / "home", invented=True)
-    fill(open_to_write(settings), settings)
-    return settings
+    return filled_archive(tmp_path_factory.mktemp("filled"))
 
 
 @pytest.fixture(scope="module")

@@ -540,7 +540,7 @@ def test_upkeep_logs_a_page_that_came_back_once(archive: Archive, folder: Settin
 
 def test_folders_have_no_versions(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
-    remover = FolderRemover(store)
+    remover = FolderRemover(store.root)
     store.create("a/b", b"1")
     remover.rewrite("a/b", b"2")
     assert store.read("a/b") == b"2"

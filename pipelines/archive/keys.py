@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 from pipelines.clock import STAMP, iso, stamp
@@ -15,7 +16,12 @@ def capture_key(article_id: str, capture: Capture) -> str:
 
 def captures_prefix(article_id: str) -> str:
     """Return what the keys of all captures of an article begin with."""
-    return f"captures/{_folders(article_id)}/"
+    return objects_prefix("captures", article_id)
+
+
+def objects_prefix(folder: str, article_id: str) -> str:
+    """Return what the keys of an article's objects in a folder begin with: `captures`, `articles` or `quarantine`."""
+    return f"{folder}/{_folders(article_id)}/"
 
 
 def article_of(key: str) -> str:
@@ -35,6 +41,15 @@ def date_in(key: str) -> str:
     '2024-06-13T00:00:00Z'
     """
     return iso(datetime.strptime(key.rpartition("/")[2][:16], STAMP).replace(tzinfo=UTC))
+
+
+def digits_in(key: str) -> str:
+    """Return the moment in a capture's key as tools of web archives write it.
+
+    >>> digits_in("captures/kjd/c2068163/20240613T000000Z-0123456789abcdef.warc.gz")
+    '20240613000000'
+    """
+    return re.sub("[TZ]", "", key.rpartition("/")[2][:16])
 
 
 def record_key(article_id: str, content16: str, rules: Rules) -> str:
@@ -89,6 +104,7 @@ def report_key(moment: datetime, token: str) -> str:
 README_KEY = "README.md"
 RECORD_SCHEMA_KEY = "schema/article.schema.json"
 VIEW_FOLDERS = ("catalogue", "exports", "feeds", "schema")
+VIEW_PREFIXES = (*(f"{folder}/" for folder in VIEW_FOLDERS), README_KEY)  # of the only objects that are ever replaced
 
 
 def is_view(key: str) -> bool:
@@ -97,7 +113,7 @@ def is_view(key: str) -> bool:
     >>> [is_view(key) for key in ("README.md", "feeds/opeds.atom", "runs/0000000001.json", "exports")]
     [True, True, False, False]
     """
-    return key == README_KEY or key.startswith(tuple(f"{folder}/" for folder in VIEW_FOLDERS))
+    return key == README_KEY or key.startswith(VIEW_PREFIXES[:-1])
 
 
 def number_in(key: str) -> int:

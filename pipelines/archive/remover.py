@@ -7,7 +7,7 @@ from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from pipelines.archive.store import FolderStore, open_store
-from pipelines.errors import WrongUsage
+from pipelines.errors import StoreUnavailable, WrongUsage
 from pipelines.settings import Settings
 
 
@@ -27,22 +27,19 @@ class Remover(Protocol):
         """Remove every version that is not the latest, and what marks deletions, below a prefix; return how many."""
 
 
-class FolderRemover:
+class FolderRemover(FolderStore):
     """Removes from a folder. See `Remover`."""
-
-    def __init__(self, store: FolderStore) -> None:
-        self.store = store
 
     def remove(self, key: str) -> None:
         """See `Remover.remove`."""
-        (self.store.root / key).unlink(missing_ok=True)
+        try:
+            self._path(key).unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreUnavailable(f"cannot remove {key} below {self.root}: {error.strerror}") from error
 
     def rewrite(self, key: str, body: bytes) -> None:
         """See `Remover.rewrite`."""
-        path = self.store.root / key
-        aside = path.with_name(f".{path.name}.new")
-        aside.write_bytes(body)
-        aside.replace(path)
+        self._overwrite(key, body)
 
     def sweep(self, prefix: str) -> int:
         """Return 0: a folder keeps no versions. See `Remover.sweep`."""
@@ -67,5 +64,5 @@ def open_remover(settings: Settings) -> Remover:
         return S3Remover(settings, parts.netloc, parts.path.strip("/"))
     store = open_store(settings)
     if isinstance(store, FolderStore):
-        return FolderRemover(store)
+        return FolderRemover(store.root)
     raise WrongUsage(f"nothing can be removed from {unquote(settings.archive)}")

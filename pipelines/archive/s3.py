@@ -82,21 +82,12 @@ class S3Store:
         """Put an object where there is none; return whether there was none."""
         from botocore.exceptions import ClientError
 
-        checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
         try:
-            answer = self.client.put_object(
-                Bucket=self.bucket,
-                Key=self.prefix + key,
-                Body=body,
-                IfNoneMatch="*",
-                ChecksumSHA256=checksum,
-                ContentType=content_type(key),
-            )
+            self._overwrite(key, body, IfNoneMatch="*")
         except ClientError as error:
             if error.response["Error"]["Code"] in {"412", "PreconditionFailed"}:
                 return False
             raise
-        _must_be_of_s3("ETag" in answer)
         return True
 
     def replace(self, key: str, body: bytes | Path) -> None:
@@ -105,7 +96,7 @@ class S3Store:
         put = self._overwrite if isinstance(body, bytes) else self._upload
         self._until_answered(key, partial(put, key, body))  # type: ignore[arg-type]
 
-    def _overwrite(self, key: str, body: bytes) -> None:
+    def _overwrite(self, key: str, body: bytes, **conditions: Any) -> None:
         checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
         answer = self.client.put_object(
             Bucket=self.bucket,
@@ -113,6 +104,7 @@ class S3Store:
             Body=body,
             ChecksumSHA256=checksum,
             ContentType=content_type(key),
+            **conditions,
         )
         _must_be_of_s3("ETag" in answer)
 
@@ -216,29 +208,27 @@ class S3Remover(S3Store):
 
     def remove(self, key: str) -> None:
         """See `Remover.remove`."""
-        for version, _ in self._versions(key, exactly=True):
-            self._delete(key, version)
+        for (name, version), _ in self._versions(key):
+            if name == key:
+                self._delete(key, version)
 
     def rewrite(self, key: str, body: bytes) -> None:
         """See `Remover.rewrite`."""
         self._until_answered(key, partial(self._overwrite, key, body))
-        for version, is_latest in self._versions(key, exactly=True):
-            if not is_latest:
+        for (name, version), keeps in self._versions(key):
+            if name == key and not keeps:
                 self._delete(key, version)
 
     def sweep(self, prefix: str) -> int:
         """See `Remover.sweep`."""
         count = 0
-        for (key, version), keeps in self._all_versions(prefix):
+        for (key, version), keeps in self._versions(prefix):
             if not keeps:
                 self._delete(key, version)
                 count += 1
         return count
 
-    def _versions(self, key: str, exactly: bool) -> list[tuple[str, bool]]:
-        return [(version, keeps) for (name, version), keeps in self._all_versions(key) if not exactly or name == key]
-
-    def _all_versions(self, prefix: str) -> list[tuple[tuple[str, str], bool]]:
+    def _versions(self, prefix: str) -> list[tuple[tuple[str, str], bool]]:
         """Return every version below a prefix, by key and id, and whether it is an object's latest; a mark of a
         deletion never is."""
         found: list[tuple[tuple[str, str], bool]] = []

@@ -40,8 +40,7 @@ class Store(Protocol):
         """Store `body`; equal bytes already there is success, other bytes raise `AlreadyArchived`."""
 
     def replace(self, key: str, body: bytes | Path) -> None:
-        """Put a view's bytes, or those of a file, in the place of whatever lies there; raise `WrongUsage` for a key
-        that is no view's."""
+        """Replace a view by these bytes, or by those of a file; raise `WrongUsage` for the key of anything else."""
 
     def read(self, key: str) -> bytes:
         """Return the object's bytes; raise `NotArchived` when there is none."""
@@ -124,6 +123,9 @@ class FolderStore:
     def replace(self, key: str, body: bytes | Path) -> None:
         """See `Store.replace`."""
         refuse_all_but_views(key)
+        self._overwrite(key, body)
+
+    def _overwrite(self, key: str, body: bytes | Path) -> None:
         target = self._path(key)
         temporary = self.root / f".writing-{uuid.uuid4().hex}"
         try:
@@ -177,7 +179,7 @@ def refuse_impossible(key: str) -> None:
 def refuse_all_but_views(key: str) -> None:
     """Raise `WrongUsage` for a key at which nothing may be replaced."""
     if not is_view(key):
-        raise WrongUsage(f"{key} is no view: what lies there is never replaced")
+        raise WrongUsage(f"{key} is not a view, and only views may be replaced")
 
 
 def _link(temporary: Path, target: Path) -> None:

@@ -1,7 +1,7 @@
 """Tombstones: what was withdrawn, when and why, and by what it is known again. They hold nothing of its text.
 
-Who fetches, ingests, re-extracts or verifies reads them: a withdrawn op-ed is not taken in again, under its own address
-or as a copy elsewhere.
+All that fetches, ingests, re-extracts or verifies reads them, so that a withdrawn op-ed does not come back, neither
+under its own address nor as a copy elsewhere.
 """
 
 from __future__ import annotations

@@ -36,7 +36,8 @@ OF_BUCKET = re.compile(  # in what the library says
     re.IGNORECASE,
 )
 DIGITS = 18  # of a version
-ROWS_YIELDED = 500
+COMMIT_DIGITS = 20  # of a version in the name of a commit
+ROWS_YIELDED = 500  # of a batch that are Python at a time
 SAID = 200  # characters of what the library says
 LONGEST_WAIT = 2.0  # seconds between two of them
 PRECISION = timedelta(milliseconds=1)
@@ -442,19 +443,24 @@ def published(where: Location) -> int:
     return applied(until_done(partial(open_table, where)))
 
 
-def table_rows(opened: DeltaTable, only: Sequence[str] | None = None) -> Iterator[list[dict[str, Any]]]:
-    """Yield the rows of a table, of these articles where `only` names some, a few hundred at a time."""
+def table_rows(opened: DeltaTable, table: Table, article_ids: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a table, all or those of these articles; few are in memory at a time."""
     import pyarrow as pa
     from deltalake import QueryBuilder
 
-    columns = CATALOGUE[opened.metadata().name or "articles"].columns()
-    nulls = "".join(f", NULL AS {name}" for name in columns.names if name not in column_names(opened))
-    wanted = "" if only is None else f" WHERE article_id IN ({', '.join(map(_quoted, only))})"
+    only = "" if article_ids is None else f" WHERE article_id IN ({', '.join(map(_quoted, article_ids))})"
     with _explained():
-        found = QueryBuilder().register("stored", opened).execute(f"SELECT *{nulls} FROM stored{wanted}")  # noqa: S608
+        found = QueryBuilder().register("stored", opened).execute(f"{_as_of_today(opened, table)}{only}")
         for batch in map(pa.record_batch, found):
             for start in range(0, batch.num_rows, ROWS_YIELDED):
-                yield batch.slice(start, ROWS_YIELDED).to_pylist()
+                yield from batch.slice(start, ROWS_YIELDED).to_pylist()
+
+
+def _as_of_today(opened: DeltaTable, table: Table) -> str:
+    """Return SQL for all rows of `stored`; a column that an earlier version of ours did not write is null in them."""
+    there = column_names(opened)
+    nulls = "".join(f", NULL AS {name}" for name in table.columns().names if name not in there)
+    return f"SELECT *{nulls} FROM stored"  # noqa: S608  # of our own names only
 
 
 def _quoted(text: str) -> str:
@@ -485,6 +491,23 @@ def make_checkpoint(where: Location) -> int:
     return int(table.version())
 
 
+def of_history(keys: Iterable[str], version: int) -> list[str]:
+    """Return those of a table's keys that only earlier versions than this need, where it has a checkpoint, and those of
+    its change feed.
+
+    >>> keys = ["t/_delta_log/00000000000000000003.json", "t/_change_data/x", "t/_digests/00000000000000000003.json"]
+    >>> of_history(keys, 4) == keys[:2]
+    True
+    """
+    found = []
+    for key in keys:
+        folder, _, name = key.rpartition("/")
+        is_commit = folder.endswith("/_delta_log") and name[:COMMIT_DIGITS].isdecimal()
+        if "/_change_data/" in key or (is_commit and int(name[:COMMIT_DIGITS]) < version):
+            found.append(key)
+    return found
+
+
 def count_rows(opened: DeltaTable) -> int:
     """Return how many rows a table has, by its log alone."""
     with _explained():
@@ -506,9 +529,7 @@ def _query(where: Location, sql: str) -> list[dict[str, Any]]:
     opened = open_table(where)
     if opened is None:
         return []
-    wanted = CATALOGUE[where.uri.rpartition("/")[2]].columns().names
-    nulls = "".join(f", NULL AS {name}" for name in wanted if name not in column_names(opened))
-    whole = f"WITH t AS (SELECT *{nulls} FROM stored) {sql}"  # noqa: S608  # of our own names only
+    whole = f"WITH t AS ({_as_of_today(opened, CATALOGUE[where.uri.rpartition('/')[2]])}) {sql}"
     with _explained():
         rows: list[dict[str, Any]] = pa.table(QueryBuilder().register("stored", opened).execute(whole)).to_pylist()
     return rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +17,7 @@ from pipelines.archive.store import Store
 from pipelines.catalogue.queries import days, query_table
 from pipelines.catalogue.rows import Row
 from pipelines.catalogue.schema import ARTICLE_COLUMNS, VIEWS
-from pipelines.clock import SEOUL
+from pipelines.clock import SEOUL, iso
 from pipelines.errors import NotArchived, StoreBusy, StoreUnavailable
 from pipelines.model import KINDS
 from pipelines.settings import Settings
@@ -45,7 +45,7 @@ SHARE = {"type": "number", "minimum": 0, "maximum": 1}
 SKETCH = {"type": "object", "properties": {"algorithm": TEXT, "hashes": TEXT}, "required": ["algorithm", "hashes"]}
 SHA256 = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 RECORD_FIELDS: Mapping[str, dict[str, Any]] = {
-    **dict.fromkeys(("schema", "article_id", "source", "url", "canonical_url", "headline", "deck"), TEXT),
+    **dict.fromkeys(("article_id", "source", "url", "canonical_url", "headline", "deck"), TEXT),
     **dict.fromkeys(("published_raw", "date_source", "text", "text_ko", "correction_note", "translator_note"), TEXT),
     **dict.fromkeys(("print_edition", "publisher", "copyright"), TEXT),
     **dict.fromkeys(("reasons", "captions", "images", "related", "embeds", "emails", "rights_signals"), LIST_OF_TEXTS),
@@ -207,11 +207,11 @@ def _latest(settings: Settings) -> list[Row]:
 
 def _when(moment: datetime | None, day: date) -> str:
     """Return when an op-ed was published; where only the day is known, its noon in Seoul."""
-    return (moment or datetime.combine(day, time(12), SEOUL)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return iso(moment or datetime.combine(day, time(12), SEOUL))
 
 
 def _updated(row: Row) -> str:
-    return str(max(row["when"], row["first_seen"].astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")))
+    return str(max(row["when"], iso(row["first_seen"])))
 
 
 def atom(latest: Iterable[Row], archive_id: str) -> bytes:

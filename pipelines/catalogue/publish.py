@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice, takewhile
-from typing import TYPE_CHECKING, TypeVar
+from itertools import takewhile
+from typing import TYPE_CHECKING
 
 from pipelines.archive import manifests
 from pipelines.archive.manifests import Manifest
@@ -29,7 +29,7 @@ from pipelines.catalogue.delta import (
 )
 from pipelines.catalogue.described import describe
 from pipelines.catalogue.digests import take_down
-from pipelines.catalogue.rows import Row, partitions_of, rows_of, run_row, sighting_rows
+from pipelines.catalogue.rows import Row, in_lists, partitions_of, rows_of, run_row, sighting_rows
 from pipelines.catalogue.schema import ARTICLES, CATALOGUE, RUNS, SIGHTINGS, Table
 from pipelines.index.index import ArticleState, Index
 from pipelines.index.opened import Archive, catch_up
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
     from pipelines.catalogue.delta import DeltaTable
 
-Item = TypeVar("Item")
 ROWS_AT_ONCE = 1000  # of a batch
 ARTICLES_AT_ONCE = 500  # whose records are read together
 MOST_NAMED = 20_000  # articles whose rows are replaced by name; where more changed, the table is written anew
@@ -157,10 +156,3 @@ def _write_all(store: Store, opened: DeltaTable, index: Index, seq: int) -> int:
 
 def _batches(rows: Iterable[Row], columns: pa.Schema) -> Iterator[pa.RecordBatch]:
     return (batch_of(some, columns) for some in in_lists(rows, ROWS_AT_ONCE))
-
-
-def in_lists(values: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Yield values in lists of that size."""
-    waiting = iter(values)
-    while some := list(islice(waiting, size)):
-        yield some

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipelines.archive import manifests
 from pipelines.archive.store import Store, read_many
@@ -21,10 +21,27 @@ if TYPE_CHECKING:  # who only reads does not wait for SQLAlchemy
     from pipelines.index.index import ArticleState
 
 Row = dict[str, Any]
+Item = TypeVar("Item")
 NESTED = frozenset({"capture", "rules", "sketch", "witnesses", "removed"})  # in the record; flat, or not, in the table
 UNLISTED = "UNLISTED"  # in the counts of a run: NEW, but waiting for review
 OLD_SCHEMA = "opeds/article/1"
 BY_CRAWL = "crawl"  # how a page came that we fetched ourselves, at the moment that it was served
+
+
+def in_lists(values: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Yield values in lists of that size."""
+    waiting = iter(values)
+    while some := list(islice(waiting, size)):
+        yield some
+
+
+def cite_as(row: Row) -> str:
+    """Return the name to cite of a row, also of one that an earlier version of ours wrote without it.
+
+    >>> cite_as({"article_id": "kjd-c2068163", "content16": "9f3c51d0a2b4e6f8"})
+    'kjd-c2068163@9f3c51d0a2b4e6f8'
+    """
+    return f"{row['article_id']}@{row['content16']}"
 
 
 def rows_of(store: Store, states: Sequence[ArticleState]) -> Iterator[Row]:
@@ -96,7 +113,7 @@ def _row(
         "rules_sha256": record["rules"]["sha256"],
         "profile": record["rules"]["profile"],
         "content16": content16,
-        "cite_as": f"{state.article_id}@{content16}",
+        "cite_as": cite_as({"article_id": state.article_id, "content16": content16}),
         "oped_id": state.oped_id,
         "n_places": state.n_places,
         "role": "primary" if state.oped_id == state.article_id else "copy",

@@ -637,8 +637,8 @@ def withdraw_command(
     """Withdraw an op-ed: its text and pages go, everywhere in the bucket, for good.
 
     Every place and version: captures, records, table history, exports, object versions; what lists and other records
-    hold of it. A tombstone without text stays, and keeps it from being taken in again, also as a copy elsewhere. Needs
-    a key that may remove (infra/policies/remover.json). What was cut off is finished by the same command again.
+    hold of it. A tombstone stays, which holds none of its text and keeps it from coming back, also as a copy elsewhere.
+    Needs a key that may remove (infra/policies/remover.json). If it is cut off, the same command finishes it.
     """
     from pipelines.archive.identity import reach_existing
     from pipelines.archive.remover import removing

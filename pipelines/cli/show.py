@@ -16,7 +16,7 @@ from pipelines.cli.diff_page import as_html
 from pipelines.cli.progress import console, do_not_fit, plain, shown
 from pipelines.clock import SEOUL
 from pipelines.settings import Settings
-from pipelines.versions import BREAK, NOTICED, as_text, word_diff
+from pipelines.versions import BREAK, field_diffs
 
 if TYPE_CHECKING:
     from pipelines.audit.reports import AuditReport
@@ -117,17 +117,12 @@ def print_oped(versions: Sequence[dict[str, Any]], places: Sequence[dict[str, An
 
 def difference(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
     """Return what changed between two versions: for each field the pieces, `-` gone, `+` new, ` ` unchanged."""
-    pieces = {
-        name: [[what, text] for what, text in word_diff(as_text(before[name]), as_text(after[name]))]
-        for name in NOTICED
-        if as_text(before[name]) != as_text(after[name])
-    }
     return {
         "article_id": after["article_id"],
         "before": before["content16"],
         "after": after["content16"],
         "kind_of_change": after["kind_of_change"],
-        "fields": pieces,
+        "fields": field_diffs(before, after),
     }
 
 
@@ -140,13 +135,10 @@ def print_diff(before: dict[str, Any], after: dict[str, Any], html: bool) -> Non
     console.print(f"[dim]{_local(after['first_seen'])} in Seoul: {_changed(after)}[/]")
     colour = {"-": "red strike", "+": "green underline", " ": ""}
     marks = {"-": ("[-", "-]"), "+": ("{+", "+}"), " ": ("", "")}
-    for name in NOTICED:
-        old, new = as_text(before[name]), as_text(after[name])
-        if old == new:
-            continue
+    for name, pieces in field_diffs(before, after).items():
         console.print(f"\n[bold]{name}[/]")
         line = Text()
-        for what, text in word_diff(old, new):
+        for what, text in pieces:
             text = plain(_middle_left_out(text) if what == " " else text)
             left, right = marks[what] if not console.is_terminal else ("", "")
             line.append(f"{left}{text}{right} ".replace(f" {BREAK} ", "\n\n"), style=colour[what])

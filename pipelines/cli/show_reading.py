@@ -58,7 +58,7 @@ def print_found(found: Sequence[Version], limit: int) -> None:
 
 
 def _marked(passage: str) -> Text:
-    """Return a passage with what was found in bold; in square brackets where there is no terminal."""
+    """Return a passage with what was found in bold, or, where there is no terminal, in square brackets."""
     line = Text("  ")
     for number, piece in enumerate(" ".join(passage.split()).split(FOUND_BEGINS)):
         found, _, rest = piece.partition(FOUND_ENDS) if number else ("", "", piece)

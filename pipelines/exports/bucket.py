@@ -42,7 +42,5 @@ def exported_before(store: Store) -> dict[str, str]:
     try:
         told = json.loads(store.read(f"exports/{MANIFEST}"))
         return {str(file["name"]): str(file["sha256"]) for file in told["files"]}
-    except NotArchived:
+    except (NotArchived, *MALFORMED):  # there is none yet, or it is made anew now
         return {}
-    except MALFORMED:
-        return {}  # it is made anew now

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from pipelines.catalogue.rows import Row
+from pipelines.catalogue.rows import Row, cite_as
 from pipelines.clock import day_in_seoul
 from pipelines.errors import WrongUsage
 from pipelines.extraction.phrases import SURNAMES
@@ -76,7 +76,7 @@ def csl_item(row: Row) -> dict[str, Any]:
     day = _day(row)
     people = [_csl_name(parted(author["name"])) for author in row["authors"] or ()]
     item = {
-        "id": f"{row['article_id']}@{row['content16']}",
+        "id": cite_as(row),
         "type": "article-newspaper",
         "title": _title(row),
         "author": people,
@@ -144,7 +144,7 @@ def _web(address: str) -> str:
 
 def _ris(row: Row) -> str:
     day, seen = _day(row), _seen(row)
-    lines = [("TY", "NEWS"), ("ID", f"{row['article_id']}@{row['content16']}"), ("TI", _title(row))]
+    lines = [("TY", "NEWS"), ("ID", cite_as(row)), ("TI", _title(row))]
     for name in (parted(author["name"]) for author in row["authors"] or ()):
         lines.append(("AU", f"{name.family}, {name.given}" if name.given else name.whole))
     lines += [("T2", _paper(row))]
@@ -211,7 +211,7 @@ def _paper(row: Row) -> str:
 
 
 def _day(row: Row) -> date | None:
-    return day_in_seoul(row["published_at"], row["published_day"]) if not row["published_day"] else row["published_day"]
+    return row["published_day"] or day_in_seoul(row["published_at"], None)
 
 
 def _seen(row: Row) -> date:
@@ -223,7 +223,7 @@ def _seen(row: Row) -> date:
 
 def _note(row: Row) -> str:
     """Return which version this is: a reader of the citation finds the same words by it."""
-    told = [f"version {row['article_id']}@{row['content16']}, seen {_seen(row)}"]
+    told = [f"version {cite_as(row)}, seen {_seen(row)}"]
     if row["previous"]:
         told.append(f"it replaced {row['article_id']}@{row['previous']}")
     if not row["is_latest"]:

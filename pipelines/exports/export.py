@@ -21,7 +21,6 @@ from pipelines.exports.files import (
     by_year,
     exported,
     flat_rows,
-    remove_all,
     sums,
     write_csv,
     write_gzip,
@@ -43,15 +42,7 @@ ENDINGS = {  # of one file of each format
     "wacz": (".wacz",),
 }
 ALL_ENDINGS = frozenset(end for ends in ENDINGS.values() for end in ends) | {".gz"}
-PLAIN = (
-    "parquet",
-    "jsonl",
-    "csv",
-    "authors",
-    "sqlite",
-    "cdxj",
-    "warc-paths",
-)  # all but wacz, which has the pages
+PLAIN = tuple(name for name in ENDINGS if name != "wacz")  # without being asked; wacz has the pages too
 STREAMED = frozenset({"jsonl", "csv", "authors", "cdxj", "warc-paths"})  # what may go to standard output
 SUMS, MANIFEST = "SHA256SUMS", "manifest.json"
 BESIDE_FILES = ("datapackage.json", "croissant.json", SUMS)  # of the files that hold op-eds
@@ -110,7 +101,7 @@ def export_folder(selection: Selection, formats: Iterable[str], folder: Path, on
     files: list[Exported] = []
     with closing(connect(selection.path)) as connection:
         for name in check_formats(formats):
-            files += _of_format(name, selection, connection, about, folder, on_rows)
+            files += _of_format(name, selection, connection, folder, on_rows)
     written = Written(about.archive_id, about.seq, tuple(sorted(files, key=lambda file: file.name)))
     if any(file.name.endswith(".parquet") for file in written.files):
         for name, told in (
@@ -126,21 +117,19 @@ def export_folder(selection: Selection, formats: Iterable[str], folder: Path, on
 def export_file(selection: Selection, name: str, path: Path, on_rows: OnRows) -> Exported:
     """Write one file of one format."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    if name in STREAMED and path.suffix != ".gz":
+        with path.open("wb") as into:
+            count = export_stream(selection, name, into, on_rows)
+        return exported(path, count)
     with closing(connect(selection.path)) as connection:
-        rows = _counted(flat_rows(connection, selection.wanted), path.name, _count(connection, selection), on_rows)
-        if name == "parquet":
-            return exported(path, write_parquet(path, rows))
-        if name == "jsonl" and path.suffix == ".gz":
-            return exported(path, write_gzip(path, rows))
         if name == "sqlite":
             where, values = _all_of(selection)
             about = replace(about_of(selection.path) or About(), version=-1)
             return exported(path, copy_sorted(connection, path, about, where, values))
         if name == "wacz":
             return exported(path, write_wacz(path, selection.store, _captures(connection, selection), path.stem))
-        with path.open("wb") as into:
-            count = export_stream(selection, name, into, on_rows)
-        return exported(path, count)
+        write = write_parquet if name == "parquet" else write_gzip
+        return exported(path, write(path, _rows_told(connection, selection, path.name, on_rows)))
 
 
 def export_stream(selection: Selection, name: str, into: IO[bytes], on_rows: OnRows) -> int:
@@ -149,8 +138,8 @@ def export_stream(selection: Selection, name: str, into: IO[bytes], on_rows: OnR
         raise WrongUsage(f"{name} is no text: give it a file, --to x{ENDINGS[name][0]}")
     with closing(connect(selection.path)) as connection:
         if name in {"jsonl", "csv"}:
-            rows = _counted(flat_rows(connection, selection.wanted), name, _count(connection, selection), on_rows)
-            return (write_jsonl if name == "jsonl" else write_csv)(into, rows)
+            write = write_jsonl if name == "jsonl" else write_csv
+            return write(into, _rows_told(connection, selection, name, on_rows))
         if name == "authors":
             people = columnists(signed_rows(connection, selection.wanted))
             return write_jsonl(into, (asdict(person) for person in people))
@@ -165,14 +154,14 @@ def export_stream(selection: Selection, name: str, into: IO[bytes], on_rows: OnR
 
 
 def _of_format(
-    name: str, selection: Selection, connection: sqlite3.Connection, about: About, folder: Path, on_rows: OnRows
+    name: str, selection: Selection, connection: sqlite3.Connection, folder: Path, on_rows: OnRows
 ) -> Iterator[Exported]:
     if name in {"parquet", "jsonl"}:
         ending = ".parquet" if name == "parquet" else ".jsonl.gz"
         write = write_parquet if name == "parquet" else write_gzip
-        remove_all(folder.glob(f"opeds-*{ending}"))
-        of = _count(connection, selection)
-        for year, rows in by_year(_counted(flat_rows(connection, selection.wanted), name, of, on_rows)):
+        for earlier in folder.glob(f"opeds-*{ending}"):
+            earlier.unlink()
+        for year, rows in by_year(_rows_told(connection, selection, name, on_rows)):
             path = folder / f"opeds-{year}{ending}"
             yield exported(path, write(path, rows))
     elif name == "wacz":
@@ -186,15 +175,14 @@ def _of_format(
         yield export_file(selection, name, folder / FILE_OF_FORMAT[name], on_rows)
 
 
-def _counted(rows: Iterable[Row], name: str, of: int, on_rows: OnRows) -> Iterator[Row]:
-    for number, row in enumerate(rows, 1):
+def _rows_told(connection: sqlite3.Connection, selection: Selection, name: str, on_rows: OnRows) -> Iterator[Row]:
+    """Yield the flat rows of a selection, and tell how far it is."""
+    where, values = selection.wanted.sql()
+    counted = connection.execute(f"SELECT count(*) FROM catalogue AS c WHERE {where}", values)  # noqa: S608
+    of = int(counted.fetchone()[0])
+    for number, row in enumerate(flat_rows(connection, selection.wanted), 1):
         yield row
         on_rows(name, number, of)
-
-
-def _count(connection: sqlite3.Connection, selection: Selection) -> int:
-    where, values = selection.wanted.sql()
-    return int(connection.execute(f"SELECT count(*) FROM catalogue AS c WHERE {where}", values).fetchone()[0])  # noqa: S608
 
 
 def _all_of(selection: Selection) -> tuple[str, list[object]]:

@@ -11,16 +11,16 @@ import hashlib
 import io
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import groupby, islice
+from itertools import groupby
 from pathlib import Path
 from typing import IO, Any
 
-from pipelines.catalogue.rows import Row
+from pipelines.catalogue.rows import Row, in_lists
 from pipelines.catalogue.schema import ARTICLE_COLUMNS, Said
+from pipelines.clock import iso_exact
 from pipelines.exports.search import ADDRESSES, N_VERSIONS, Wanted
 from pipelines.exports.sqlite_file import row_of
 
@@ -113,9 +113,9 @@ def write_parquet(path: Path, rows: Iterable[Row]) -> int:
     schema = pa.schema(
         [pa.field(name, types.get(name, pa.string()), metadata={"comment": said}) for name, said in FLAT.items()]
     )
-    count, waiting = 0, iter(rows)
+    count = 0
     with parquet.ParquetWriter(path, schema, compression="snappy", store_schema=False) as writer:
-        while some := list(islice(waiting, ROWS_IN_GROUP)):
+        for some in in_lists(rows, ROWS_IN_GROUP):
             writer.write_table(pa.Table.from_pylist(some, schema=schema))
             count += len(some)
     return count
@@ -130,12 +130,12 @@ def write_jsonl(into: IO[bytes], rows: Iterable[Row]) -> int:
     return count
 
 
-def write_csv(into: IO[bytes], rows: Iterable[Row], names: Sequence[str] = ()) -> int:
+def write_csv(into: IO[bytes], rows: Iterable[Row]) -> int:
     """Write rows as CSV in UTF-8, with a line of names; return how many there were.
 
     Values stand as they are: a spreadsheet may take one that begins with `=` for a formula.
     """
-    names = names or [name for name in FLAT if name not in FULL_TEXT]
+    names = [name for name in FLAT if name not in FULL_TEXT]
     text = io.TextIOWrapper(into, encoding="utf-8", newline="", write_through=True)
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(names)
@@ -151,7 +151,7 @@ def write_csv(into: IO[bytes], rows: Iterable[Row], names: Sequence[str] = ()) -
 def spelled(value: Any) -> Any:
     """Return a value as a text file has it: moments in UTC and days in ISO 8601, all else as it is."""
     if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
+        return iso_exact(value)
     return value.isoformat() if isinstance(value, date) else value
 
 
@@ -167,20 +167,15 @@ def write_gzip(path: Path, rows: Iterable[Row]) -> int:
 
 def exported(path: Path, rows: int) -> Exported:
     """Return what is to be told of a file."""
-    digest = hashlib.sha256()
+    return Exported(path.name, rows, path.stat().st_size, file_sha256(path))
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
-        while piece := file.read(1 << 20):
-            digest.update(piece)
-    return Exported(path.name, rows, path.stat().st_size, digest.hexdigest())
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sums(files: Iterable[Exported]) -> str:
     """Return what `sha256sum --check` reads."""
     return "".join(f"{file.sha256}  {file.name}\n" for file in sorted(files, key=lambda file: file.name))
-
-
-def remove_all(paths: Iterable[Path]) -> None:
-    """Remove files, of which some may be gone."""
-    for path in paths:
-        with suppress(FileNotFoundError):
-            path.unlink()

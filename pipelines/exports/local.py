@@ -21,7 +21,7 @@ from pipelines.catalogue.delta import (
     table_rows,
     until_done,
 )
-from pipelines.catalogue.rows import Row
+from pipelines.catalogue.rows import Row, in_lists
 from pipelines.catalogue.schema import ARTICLES
 from pipelines.errors import StalePublisher
 from pipelines.exports.sqlite_file import FILE_SCHEMA, About, OnRead, about_of, make, update
@@ -65,19 +65,14 @@ def _bring(settings: Settings, store: Store, path: Path, archive_id: str, progre
     if known and table is not None and same and known.version < version:
         changed = changed_articles(table, known.version)
         if changed is not None and len(changed) <= MOST_UPDATED:
-            if not update(path, sorted(changed), _rows_of_some(table, sorted(changed)), known, there):
+            ids = sorted(changed)
+            if not update(path, ids, _rows_of(table, ids), known, there):
                 raise StalePublisher("another process brings the file up to date just now; run this again")
             return
     of = count_rows(table) if table is not None else 0
-    make(path, _all_rows(table) if table is not None else (), there, of, progress)
+    make(path, table_rows(table, ARTICLES) if table is not None else (), there, of, progress)
 
 
-def _all_rows(table: DeltaTable) -> Iterator[Row]:
-    for some in table_rows(table):
-        yield from some
-
-
-def _rows_of_some(table: DeltaTable, article_ids: list[str]) -> Iterator[Row]:
-    for start in range(0, len(article_ids), PER_QUERY):
-        for some in table_rows(table, article_ids[start : start + PER_QUERY]):
-            yield from some
+def _rows_of(table: DeltaTable, article_ids: list[str]) -> Iterator[Row]:
+    for ids in in_lists(article_ids, PER_QUERY):
+        yield from table_rows(table, ARTICLES, ids)

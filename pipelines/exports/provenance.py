@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.archive.keys import captures_prefix, manifest_key
+from pipelines.archive.keys import manifest_key, objects_prefix
 from pipelines.archive.manifests import Manifest, numbered, read_log
 from pipelines.archive.store import Store
 from pipelines.archive.warc import examined_capture, retrieval_of
 from pipelines.archive.withdrawn import read_withdrawn
 from pipelines.catalogue.queries import query_table
-from pipelines.catalogue.rows import Row
+from pipelines.catalogue.rows import Row, cite_as
 from pipelines.clock import iso
 from pipelines.errors import MALFORMED, NotArchived, UnreadableWarc
 from pipelines.settings import Settings
@@ -34,14 +34,11 @@ class ProvenanceLink:
 def provenance_of(settings: Settings, store: Store, row: Row) -> Iterator[ProvenanceLink]:
     """Yield the links from a row to its page: row, record, manifest, log, capture. Nothing is believed: each digest is
     computed, each value compared with the next link's."""
-    name = f"{row['article_id']}@{row['content16']}"
-    says = (name, f"status {row['status']}", f"text_sha256 {row['text_sha256']}")
+    says = (cite_as(row), f"status {row['status']}", f"text_sha256 {row['text_sha256']}")
     yield ProvenanceLink("row", "catalogue/articles", says)
-    key, record, body = _record_of(store, row)
+    key, record, why = _record_of(store, row)
     if not key:
-        yield ProvenanceLink(
-            "record", captures_prefix(row["article_id"]).replace("captures", "articles", 1), (), (body,)
-        )
+        yield ProvenanceLink("record", objects_prefix("articles", row["article_id"]), (), (why,))
         return
     yield ProvenanceLink(
         "record",
@@ -55,7 +52,7 @@ def provenance_of(settings: Settings, store: Store, row: Row) -> Iterator[Proven
 
 def _record_of(store: Store, row: Row) -> tuple[str, dict[str, Any], str]:
     """Return the key and the content of the record that a row is made of; else why there is none."""
-    folder = captures_prefix(row["article_id"]).replace("captures", "articles", 1)
+    folder = objects_prefix("articles", row["article_id"])
     for key in store.keys(f"{folder}{row['content16']}-"):
         try:
             record: dict[str, Any] = json.loads(store.read(key))

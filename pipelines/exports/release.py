@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.archive import manifests
 from pipelines.archive.identity import read_identity
+from pipelines.archive.record import to_json
 from pipelines.archive.store import Store, open_store
 from pipelines.archive.withdrawn import read_withdrawn
-from pipelines.catalogue.rows import Row, rows_of
+from pipelines.catalogue.rows import Row, in_lists, rows_of
 from pipelines.errors import AlreadyArchived, NotArchived, WrongUsage
 from pipelines.exports.export import OnRows, Written
 from pipelines.exports.sqlite_file import About, make
@@ -59,8 +59,8 @@ def file_as_of(settings: Settings, seq: int, folder: Path, on_rows: OnRows) -> P
 
 
 def _rows(store: Store, index: Index, articles: list[str]) -> Iterator[Row]:
-    for start in range(0, len(articles), ARTICLES_OF_RELEASE):
-        yield from rows_of(store, list(index.states_of(articles[start : start + ARTICLES_OF_RELEASE])))
+    for some in in_lists(articles, ARTICLES_OF_RELEASE):
+        yield from rows_of(store, list(index.states_of(some)))
 
 
 def release_key(month: str) -> str:
@@ -68,28 +68,11 @@ def release_key(month: str) -> str:
     return f"exports/releases/{month}.json"
 
 
-@dataclass(frozen=True)
-class Release:
-    """A frozen state of the archive: the number of its log, and the files that were made from it then."""
-
-    month: str
-    written: Written
-
-    def body(self) -> bytes:
-        """Return its object in the bucket."""
-        told = {"schema": RELEASE_SCHEMA, "month": self.month, **self.written.as_json()}
-        return (json.dumps(told, sort_keys=True, indent=1) + "\n").encode()
-
-
-def keep_release(store: Store, month: str, written: Written) -> bool:
-    """Freeze what was exported as the release of a month, where it has none yet; return whether it had none."""
-    key = release_key(month)
+def keep_release(store: Store, month: str, written: Written) -> None:
+    """Freeze what was exported as the release of a month, where it has none yet."""
+    told = {"schema": RELEASE_SCHEMA, "month": month, **written.as_json()}
     try:
-        store.read(key)
+        store.read(release_key(month))
     except NotArchived:
-        try:
-            store.create(key, Release(month, written).body())
-        except AlreadyArchived:  # another worker froze it meanwhile
-            return False
-        return True
-    return False
+        with suppress(AlreadyArchived):  # another worker froze it meanwhile
+            store.create(release_key(month), to_json(told))

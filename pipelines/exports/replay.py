@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
-from pipelines.archive.keys import date_in
+from pipelines.archive.keys import date_in, digits_in
 from pipelines.archive.store import Store, read_many
 from pipelines.catalogue.rows import Row
+from pipelines.exports.files import file_sha256
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest moment that a ZIP can state; its own moments would differ each time
 WACZ_VERSION = "1.1.1"
@@ -44,8 +46,7 @@ def cdxj_line(row: Row, warc: bytes, offset: int, name: str) -> str:
         "offset": str(offset),
         "filename": name,
     }
-    moment = "".join(sign for sign in date_in(row["capture_key"]) if sign.isdigit())
-    return f"{surt(row['url'])} {moment} {json.dumps(told)}"
+    return f"{surt(row['url'])} {digits_in(row['capture_key'])} {json.dumps(told)}"
 
 
 def first_member(warc: bytes) -> int:
@@ -80,51 +81,50 @@ def write_wacz(path: Path, store: Store, rows: Iterable[Row], title: str) -> int
             warc.write(body)
             offset += len(body)
     head = {"format": "json-pages-1.0", "id": "pages", "title": title}
-    listed = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in [head, *pages]).encode()
-    index = "".join(f"{line}\n" for line in sorted(lines)).encode()
     entries: list[tuple[str, bytes | Path]] = [
         (f"archive/{name}", warc_path),
-        ("indexes/index.cdx", index),
-        ("pages/pages.jsonl", listed),
+        ("indexes/index.cdx", "".join(f"{line}\n" for line in sorted(lines)).encode()),
+        ("pages/pages.jsonl", "".join(f"{json.dumps(one, ensure_ascii=False)}\n" for one in [head, *pages]).encode()),
     ]
-    about = json.dumps(
-        {
-            "profile": "data-package",
-            "wacz_version": WACZ_VERSION,
-            "title": title,
-            "software": "joongang-opeds",
-            "created": max((page["ts"] for page in pages), default="1970-01-01T00:00:00Z"),
-            "resources": [
-                {"name": where.rpartition("/")[2], "path": where, "hash": _sha256(what), "bytes": _size(what)}
-                for where, what in entries
-            ],
-        },
-        indent=2,
-    ).encode()
-    digest = json.dumps({"path": "datapackage.json", "hash": _sha256(about)}).encode()
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as package:
-        for where, what in (*entries, ("datapackage.json", about), ("datapackage-digest.json", digest)):
-            info = zipfile.ZipInfo(where, EPOCH)
-            if isinstance(what, Path):
-                info.file_size = what.stat().st_size
-                with what.open("rb") as source, package.open(info, "w") as into:
-                    while piece := source.read(1 << 20):
-                        into.write(piece)
-            else:
-                package.writestr(info, what)
+    created = max((page["ts"] for page in pages), default="1970-01-01T00:00:00Z")
+    about = _about_package(entries, title, created)
+    seal = json.dumps({"path": "datapackage.json", "hash": _sha256(about)}).encode()
+    _write_package(path, [*entries, ("datapackage.json", about), ("datapackage-digest.json", seal)])
     warc_path.unlink()
     return len(pages)
 
 
+def _about_package(entries: Iterable[tuple[str, bytes | Path]], title: str, created: str) -> bytes:
+    """Return what a package says of itself, with the digest of each entry."""
+    told = {
+        "profile": "data-package",
+        "wacz_version": WACZ_VERSION,
+        "title": title,
+        "software": "joongang-opeds",
+        "created": created,
+        "resources": [
+            {"name": where.rpartition("/")[2], "path": where, "hash": _sha256(what), "bytes": _size(what)}
+            for where, what in entries
+        ],
+    }
+    return json.dumps(told, indent=2).encode()
+
+
+def _write_package(path: Path, entries: Iterable[tuple[str, bytes | Path]]) -> None:
+    """Write entries into a ZIP, none of them compressed, with a moment that is always the same."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as package:
+        for where, what in entries:
+            info = zipfile.ZipInfo(where, EPOCH)
+            if isinstance(what, bytes):
+                package.writestr(info, what)
+                continue
+            info.file_size = what.stat().st_size
+            with what.open("rb") as source, package.open(info, "w") as into:
+                shutil.copyfileobj(source, into)
+
+
 def _sha256(what: bytes | Path) -> str:
-    digest = hashlib.sha256()
-    if isinstance(what, bytes):
-        digest.update(what)
-    else:
-        with what.open("rb") as file:
-            while piece := file.read(1 << 20):
-                digest.update(piece)
-    return f"sha256:{digest.hexdigest()}"
+    return f"sha256:{hashlib.sha256(what).hexdigest() if isinstance(what, bytes) else file_sha256(what)}"
 
 
 def _size(what: bytes | Path) -> int:

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from unicodedata import normalize
 
-from pipelines.clock import SEOUL
+from pipelines.clock import SEOUL, iso
 from pipelines.errors import WrongUsage
 from pipelines.exports.sqlite_file import SEARCHED, folded
 
@@ -70,7 +70,7 @@ def _midnight(day: date | None, later: int) -> str:
         begins = datetime.combine(day + timedelta(days=later), time(), SEOUL).astimezone(UTC)
     except OverflowError:  # before the first year, or behind the last
         return "0" if day.year == 1 else "9999"
-    return begins.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return iso(begins)
 
 
 @dataclass(frozen=True)

@@ -9,17 +9,17 @@ from __future__ import annotations
 import json
 import sqlite3
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 from unicodedata import normalize
 
-from pipelines.catalogue.rows import Row
+from pipelines.catalogue.rows import Row, in_lists
 from pipelines.catalogue.schema import ARTICLE_COLUMNS, VIEWS
-from pipelines.clock import published_key
+from pipelines.clock import iso, iso_exact, published_key
 from pipelines.errors import StoreUnavailable
 
 FILE_SCHEMA = "opeds/sqlite/2"  # of the file; one of another kind is made anew
@@ -32,23 +32,19 @@ MOMENT_COLUMNS = frozenset("published_at modified_at fetched_at first_seen first
 FLAG_COLUMNS = frozenset({"is_latest", "listed"})
 NUMBER_COLUMNS = frozenset("word_count unaccounted restored n_places words_added words_removed year".split())
 RATIO_COLUMNS = frozenset({"coverage", "reader_agreement"})
-LONG_COLUMNS = (
-    "steps",
-    "matches",
-    "witnesses",
-    "text",
-    "text_ko",
-)  # what stands behind them is slow to read
+LONG_COLUMNS = ("steps", "matches", "witnesses", "text", "text_ko")  # what stands behind them is slow to read
 STORED = (*(name for name in ARTICLE_COLUMNS if name not in {*LEFT_OUT, *LONG_COLUMNS}), *LONG_COLUMNS)
 ADDED = {  # what the file has beside the table's columns
     "names": "the authors' names, joined by `; `",
     "sort_at": "when it was published, to sort by: of a day its last second in Seoul; empty if unknown",
 }
+FILLED = (*ADDED, *STORED)
+INSERT = f"INSERT INTO catalogue ({', '.join(FILLED)}) VALUES ({', '.join('?' * len(FILLED))})"  # noqa: S608
 ROWS_WRITTEN = 500
 PATIENCE = 60.0  # seconds for which another process may hold the file
 SEARCHED = {"search": ("headline", "deck", "names", "text"), "search_ko": ("headline", "names", "text", "text_ko")}
 TOKENIZERS = {"search": "porter unicode61 remove_diacritics 2", "search_ko": "trigram"}
-HAS_KOREAN = "(text_ko <> '' OR headline || names || text GLOB '*[가-힣]*')"  # in any of what is searched
+ONLY_WHERE = {"search": "", "search_ko": "AND (text_ko <> '' OR headline || names || text GLOB '*[가-힣]*')"}
 OnRead = Callable[[int, int], None]  # rows done, of how many
 
 
@@ -59,7 +55,7 @@ class About:
     archive_id: str = ""
     seq: int = 0  # the last manifest in it
     version: int = -1  # of the table of articles
-    withdrawn: int = 0  # op-eds withdrawn: where more are now, the file is made anew, and holds nothing of them
+    withdrawn: int = 0  # tombstones: where more are now, the file is made anew, and holds nothing of them
     schema: str = FILE_SCHEMA
 
 
@@ -104,7 +100,7 @@ def make(path: Path, rows: Iterable[Row], about: About, of: int, progress: OnRea
             _create(connection)
             connection.execute("BEGIN")
             done = 0
-            for some in _in_turn(rows):
+            for some in in_lists(map(_stored, rows), ROWS_WRITTEN):
                 connection.executemany(INSERT, some)
                 done += len(some)
                 progress(done, max(of, done))
@@ -132,7 +128,7 @@ def update(path: Path, article_ids: Sequence[str], rows: Iterable[Row], before: 
                     connection.execute(_unsearch(table, columns), (article_id,))
                 connection.execute("DELETE FROM catalogue WHERE article_id = ?", (article_id,))
             top = connection.execute("SELECT coalesce(max(id), 0) FROM catalogue").fetchone()[0]
-            for some in _in_turn(rows):
+            for some in in_lists(map(_stored, rows), ROWS_WRITTEN):
                 connection.executemany(INSERT, some)
             _fill_search(connection, top)
             _say(connection, about)
@@ -153,7 +149,7 @@ def copy_sorted(source: sqlite3.Connection, path: Path, about: About, where: str
     with closing(connect(path, writes=True)) as connection:
         connection.execute("PRAGMA journal_mode = OFF")
         _create(connection)
-        names = ", ".join((*ADDED, *STORED))
+        names = ", ".join(FILLED)
         rows = source.execute(
             f"SELECT {names} FROM catalogue {where} ORDER BY article_id, first_seen, content16",  # noqa: S608
             values,
@@ -179,7 +175,7 @@ def _type_of(column: str) -> str:
 
 def _create(connection: sqlite3.Connection) -> None:
     said = ARTICLE_COLUMNS | ADDED
-    columns = "".join(f"\n, {name} {_type_of(name)} -- {said[name]}" for name in (*ADDED, *STORED))
+    columns = "".join(f"\n, {name} {_type_of(name)} -- {said[name]}" for name in FILLED)
     connection.execute("CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT)")
     connection.execute(f"CREATE TABLE catalogue (id INTEGER PRIMARY KEY{columns}\n)")
     for name, what in (
@@ -198,73 +194,43 @@ def _create(connection: sqlite3.Connection) -> None:
         connection.execute(f"CREATE VIEW {name} AS {sql}")
 
 
-INSERT = (
-    f"INSERT INTO catalogue ({', '.join((*ADDED, *STORED))}) VALUES ({', '.join('?' * (len(STORED) + len(ADDED)))})"  # noqa: S608
-)
-
-
 def _fill_search(connection: sqlite3.Connection, behind: int = 0) -> None:
     """Make rows behind a number findable. Only texts with Korean go into the table of three-letter pieces."""
     for table, columns in SEARCHED.items():
         names = ", ".join(columns)
-        only = f"AND {HAS_KOREAN}" if table == "search_ko" else ""
-        connection.execute(
-            f"INSERT INTO {table}(rowid, {names}) SELECT id, {names} FROM catalogue WHERE id > ? {only} ORDER BY id",  # noqa: S608
-            (behind,),
-        )
+        chosen = f"SELECT id, {names} FROM catalogue WHERE id > ? {ONLY_WHERE[table]} ORDER BY id"  # noqa: S608
+        connection.execute(f"INSERT INTO {table}(rowid, {names}) {chosen}", (behind,))
         if not behind:
             connection.execute(f"INSERT INTO {table}({table}) VALUES ('optimize')")  # noqa: S608
 
 
 def _unsearch(table: str, columns: Sequence[str]) -> str:
-    only = f"AND {HAS_KOREAN}" if table == "search_ko" else ""
     names = ", ".join(columns)
     return (
         f"INSERT INTO {table}({table}, rowid, {names}) SELECT 'delete', id, {names} FROM catalogue "  # noqa: S608
-        f"WHERE article_id = ? {only}"
+        f"WHERE article_id = ? {ONLY_WHERE[table]}"
     )
 
 
 def _say(connection: sqlite3.Connection, about: About) -> None:
-    told = {
-        "schema": about.schema,
-        "archive_id": about.archive_id,
-        "seq": about.seq,
-        "version": about.version,
-        "withdrawn": about.withdrawn,
-    }
-    connection.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", [(k, str(v)) for k, v in told.items()])
-
-
-def _in_turn(rows: Iterable[Row]) -> Iterator[list[tuple[Any, ...]]]:
-    some: list[tuple[Any, ...]] = []
-    for row in rows:
-        some.append(_stored(row))
-        if len(some) == ROWS_WRITTEN:
-            yield some
-            some = []
-    if some:
-        yield some
+    told = [(name, str(value)) for name, value in sorted(asdict(about).items())]
+    connection.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", told)
 
 
 def _stored(row: Row) -> tuple[Any, ...]:
     """Return the values of a row of the table of articles as SQLite holds them, in order."""
     names = "; ".join(author["name"] for author in row["authors"] or ())
     at = published_key(row["published_at"], row["published_day"])
-    sort_at = _iso(at.replace(microsecond=0)) if at else ""
+    sort_at = iso(at) if at else ""
     return (normalize("NFC", names), sort_at, *(_plainly(name, row.get(name)) for name in STORED))
 
 
 def _plainly(name: str, value: Any) -> Any:
     if name in JSON_COLUMNS:
-        return json.dumps(value or [], ensure_ascii=False, sort_keys=True, default=_iso)
+        return json.dumps(value or [], ensure_ascii=False, sort_keys=True, default=iso_exact)
     if isinstance(value, datetime):
-        return _iso(value)
+        return iso_exact(value)
     return value.isoformat() if isinstance(value, date) else value
-
-
-def _iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def row_of(found: sqlite3.Row | Mapping[str, Any]) -> Row:

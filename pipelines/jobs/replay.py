@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.error import HTTPError
 
-from pipelines.archive.keys import captures_prefix, date_in
+from pipelines.archive.keys import captures_prefix, date_in, digits_in
 from pipelines.archive.store import Store, read_many
 from pipelines.errors import NotArchived, StoreUnavailable
 from pipelines.settings import child_environment
@@ -63,7 +63,7 @@ def replaying(store: Store, pages: Sequence[tuple[str, str]], port: int = 0) -> 
                 file = home / f"{article_id}-{number}.warc.gz"
                 file.write_bytes(body)
                 files.append(file)
-                shown.append((url, date_in(key)))
+                shown.append((url, key))
         port = port or _free_port()
         quiet = {"cwd": home, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": child_environment()}
         for words in (["init", COLLECTION], ["add", COLLECTION, *map(str, files)]):
@@ -71,18 +71,14 @@ def replaying(store: Store, pages: Sequence[tuple[str, str]], port: int = 0) -> 
         server = subprocess.Popen([wayback, "-b", "127.0.0.1", "-p", str(port)], **quiet)  # type: ignore[call-overload]
         try:
             _await_ready(server, port)
-            yield [Replayed(_address(port, url, when), url, when) for url, when in shown]
+            at = f"http://127.0.0.1:{port}/{COLLECTION}"
+            yield [Replayed(f"{at}/{digits_in(key)}/{url}", url, date_in(key)) for url, key in shown]
         finally:
             server.terminate()
             try:
                 server.wait(10)
             except subprocess.TimeoutExpired:
                 server.kill()
-
-
-def _address(port: int, url: str, when: str) -> str:
-    digits = "".join(sign for sign in when if sign.isdigit())
-    return f"http://127.0.0.1:{port}/{COLLECTION}/{digits}/{url}"
 
 
 def _free_port() -> int:

@@ -109,6 +109,7 @@ class _Audit:
     reports: dict[str, AuditReport] = field(default_factory=dict)  # that found no fault, by key
     missing: set[str] = field(default_factory=set)  # keys that the log names and the list did not show
     withdrawn: Withdrawn = NOTHING_WITHDRAWN
+    tombstones: dict[str, str] = field(default_factory=dict)  # SHA-256 by key
     came_back: set[str] = field(default_factory=set)  # captures of pages that were not taken in
 
     def under(self, folder: str) -> list[str]:
@@ -181,14 +182,15 @@ def _archive_of(audit: _Audit, index: Index | None, invented: bool) -> Archive |
 
 def _verify_withdrawn(audit: _Audit) -> Withdrawn:
     """Return what the tombstones say; name those that cannot be read, and what lies there of withdrawn articles."""
-    found = []
-    for key, body in read_many(audit.store, audit.under("withdrawn")):
+    found, keys = [], audit.under("withdrawn")
+    for key, body in read_many(audit.store, keys):
+        audit.tombstones[key] = sha256(body).hexdigest()
         try:
             found.append(parse_tombstone(key, body))
         except DamagedObject as error:
             audit.findings.fault("tombstone", key, str(error))
-    if audit.under("withdrawn"):
-        audit.findings.there["tombstones"] = len(audit.under("withdrawn"))
+    if keys:
+        audit.findings.there["tombstones"] = len(keys)
         audit.findings.verified["tombstones"] = len(found)
     withdrawn = withdrawn_of(found)
     for key in audit.keys if found else ():
@@ -373,11 +375,11 @@ def _verify_tombstones(audit: _Audit) -> None:
     for key in sorted(audit.came_back & set(audit.keys)):
         if article_of(key) not in audit.withdrawn.ids:
             audit.findings.fault(kind_of(key), key, LEFT)
-    for key, body in read_many(audit.store, audit.under("withdrawn")):
+    for key, digest in audit.tombstones.items():
         if key not in audit.log.named:
             said = "no manifest names it: a withdrawal was cut off, or a stranger left it"
             audit.findings.fault("tombstone", key, said)
-        elif audit.log.trusted(key).sha256 not in {"", sha256(body).hexdigest()}:
+        elif audit.log.trusted(key).sha256 not in {"", digest}:
             audit.findings.fault("tombstone", key, CHANGED)
 
 

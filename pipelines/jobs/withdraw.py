@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
 from typing import Any
 
-from pipelines.archive.keys import article_of, captures_prefix, is_account
+from pipelines.archive.keys import VIEW_PREFIXES, article_of, is_account, objects_prefix
 from pipelines.archive.manifests import Manifest, read_log
 from pipelines.archive.remover import Remover, open_remover
 from pipelines.archive.store import Store, read_many
@@ -29,7 +29,7 @@ from pipelines.archive.withdrawn import (
     tombstone_key,
     withdrawn_of,
 )
-from pipelines.catalogue.delta import location, make_checkpoint, remove_files, until_done
+from pipelines.catalogue.delta import location, make_checkpoint, of_history, remove_files, until_done
 from pipelines.catalogue.publish import publish
 from pipelines.catalogue.schema import ARTICLES
 from pipelines.clock import iso, new_run_id, now, today
@@ -45,7 +45,6 @@ from pipelines.model import Outcome, Verdict
 from pipelines.settings import Settings
 
 OF_ARTICLE = ("captures", "articles", "quarantine")  # folders with the objects of an article
-REPLACED_FOLDERS = ("catalogue/", "exports/", "feeds/", "schema/", "README.md")
 OnStep = Callable[[str, int, int], None]  # what, how many are done, of how many
 
 
@@ -113,16 +112,16 @@ def _planned(
             u for s in stones if s.article_id == one for u in s.addresses
         ]
         for folder in OF_ARTICLE:
-            prefix = captures_prefix(one).replace("captures", folder, 1)
-            plan.removed |= {key: sha256(body).hexdigest() for key, body in _all(archive.store, prefix)}
+            objects = _all(archive.store, objects_prefix(folder, one))
+            plan.removed |= {key: sha256(body).hexdigest() for key, body in objects}
     own = [_as_record(key, body) for key, body in read_many(archive.store, _records_in(plan.removed))]
     for key, body in read_many(archive.store, _came_back(archive, plan.articles)):
         plan.removed[key] = sha256(body).hexdigest()
     texts = [text for told in own for text in texts_in(told)]
     lines = frozenset(lines_of(texts)) | frozenset(line for one in stones for line in one.lines)
     fresh = [_tombstone(plan, one, own, lines, reason) for one in plan.articles]
-    _look_through(archive, plan, Quoted.of(texts, lines), withdrawn_of([*stones, *fresh]), on_step)
-    return plan, _lacking(plan, stones, own, lines, reason)
+    _look_through(archive, plan, members, Quoted.of(texts, lines), withdrawn_of([*stones, *fresh]), on_step)
+    return plan, _lacking(plan, stones, fresh)
 
 
 def _resolved(name: str, members: Mapping[str, Grouped], known: Sequence[Tombstone]) -> str:
@@ -162,9 +161,15 @@ def _came_back(archive: Archive, article_ids: Sequence[str]) -> list[str]:
     return sorted({o.capture_key for o in found if o.capture_key})
 
 
-def _look_through(archive: Archive, plan: Withdrawal, quoted: Quoted, withdrawn: Withdrawn, on_step: OnStep) -> None:
-    """Look through the objects of others for what they hold of it."""
-    members = archive.index.members()
+def _look_through(
+    archive: Archive,
+    plan: Withdrawal,
+    members: Collection[str],
+    quoted: Quoted,
+    withdrawn: Withdrawn,
+    on_step: OnStep,
+) -> None:
+    """Look through the objects of others for what they hold of it. `members` are the articles that are archived."""
     others = [key for folder in ("articles/", "quarantine/") for key in archive.store.keys(folder)]
     others = [key for key in others if key not in plan.removed]
     for number, (key, body) in enumerate(read_many(archive.store, others), 1):
@@ -206,14 +211,12 @@ def _with_its_capture(store: Store, key: str, body: bytes, told: Mapping[str, An
     return {name: sha256(one).hexdigest() for name, one in {key: body, **found}.items()}
 
 
-def _lacking(
-    plan: Withdrawal, stones: Sequence[Tombstone], own: Sequence[dict[str, Any]], lines: Iterable[str], reason: str
-) -> list[Tombstone]:
-    """Return the tombstones that are to be written: one for each article that has none; or one more of the first, where
-    objects go, or are rewritten, of which no tombstone tells."""
+def _lacking(plan: Withdrawal, stones: Sequence[Tombstone], fresh: Sequence[Tombstone]) -> list[Tombstone]:
+    """Return the tombstones that are to be written: of `fresh`, one for each article that has none; or one more of the
+    first, where objects go, or are rewritten, of which no tombstone tells."""
     have = {one.article_id for one in stones}
-    new = [_tombstone(plan, one, own, lines, reason) for one in plan.articles if one not in have]
-    told = [one for stone in (*stones, *new) for one in (*stone.removed.items(), *_pairs(stone.rewritten))]
+    new = [one for one in fresh if one.article_id not in have]
+    told = {one for stone in (*stones, *new) for one in (*stone.removed.items(), *_pairs(stone.rewritten))}
     rest = {key: digest for key, digest in plan.removed.items() if (key, digest) not in told}
     changed = {key: [was, sha256(after).hexdigest()] for key, (was, after) in plan.rewritten.items()}
     changed = {key: pair for key, pair in changed.items() if (key, *pair) not in told}
@@ -221,8 +224,7 @@ def _lacking(
         return new
     if new:
         return [replace(new[0], removed={**new[0].removed, **rest}, rewritten=changed), *new[1:]]
-    more = _tombstone(plan, plan.articles[0], own, lines, reason)
-    return [replace(more, removed=rest, rewritten=changed)]
+    return [replace(fresh[0], removed=rest, rewritten=changed)]
 
 
 def _pairs(rewritten: Mapping[str, Sequence[str]]) -> list[tuple[str, ...]]:
@@ -294,19 +296,15 @@ def _make_views_anew(
     on_step: OnStep,
 ) -> None:
     """Publish without it, and remove every version of a view that still holds it."""
-    where, folder = location(settings, ARTICLES.name), f"catalogue/{ARTICLES.name}/"
+    where = location(settings, ARTICLES.name)
     rewritten = {*plan.rewritten, *archive.withdrawn.rewritten}
     publish(archive, settings, {article_of(key) for key in rewritten if key.startswith("articles/")})
     until_done(partial(remove_files, where, 0))
-    for key in list(archive.store.keys(f"{folder}_change_data/")):
-        remover.remove(key)  # the change feed says what was deleted, with its text
     version = until_done(partial(make_checkpoint, where))
-    for key in list(archive.store.keys(f"{folder}_delta_log/")):
-        digits = key.rpartition("/")[2][:20]
-        if digits.isdecimal() and int(digits) < version:
-            remover.remove(key)  # commits state the first letters of texts, as bounds of columns
-    for part in REPLACED_FOLDERS:
-        remover.sweep(part)
+    for key in of_history(list(archive.store.keys(f"catalogue/{ARTICLES.name}/")), version):
+        remover.remove(key)  # the change feed holds what was deleted, and commits the first letters of texts, as bounds
+    for prefix in VIEW_PREFIXES:
+        remover.sweep(prefix)
     on_step("views", 1, 2)
     if next(archive.store.keys("exports/"), None) is not None:
         written = export_to_bucket(settings, archive.store, str(today())[:7])
@@ -314,7 +312,6 @@ def _make_views_anew(
         for key in list(archive.store.keys("exports/")):
             if key not in named and not key.startswith("exports/releases/"):
                 remover.remove(key)
-    for folder in REPLACED_FOLDERS:
-        remover.sweep(folder)
+        remover.sweep("exports/")
     bring_up_to_date(settings)
     on_step("views", 2, 2)
