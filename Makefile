@@ -20,9 +20,10 @@ airflow-down: install ## stop what `make airflow` left running, and remove what 
 	@$(BIN)/python -m newsstand.airflow_demo down
 
 debian: # what a few tests need from Debian, where we may install it; they skip otherwise
-	@ls /usr/lib/postgresql/*/bin/initdb /usr/bin/redis-server /usr/bin/faketime >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] && \
-	  command -v apt-get >/dev/null && apt-get update -qq >/dev/null 2>&1; apt-get install -qq -y postgresql redis-server wget \
-	  faketime >/dev/null 2>&1; } || echo "PostgreSQL, Redis and faketime are not all here: their tests are skipped"
+	@ls /usr/lib/postgresql/*/bin/initdb /usr/bin/redis-server /usr/bin/faketime /usr/bin/chromium >/dev/null 2>&1 || { \
+	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq >/dev/null 2>&1; apt-get install -qq -y \
+	  postgresql redis-server wget faketime chromium >/dev/null 2>&1; } || \
+	  echo "PostgreSQL, Redis, faketime and Chromium are not all here: their tests are skipped"
 
 test: $(VENV)/dev.installed debian ## the tests, offline, in a quarter of an hour on two cores
 	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder

@@ -171,6 +171,7 @@ def print_commands(environment: dict[str, str]) -> None:
         ("opeds past kjd --since 2011-01 --until 2011-06", "the past, from a public archive's replica"),
         ('eval "$(opeds store key)"', "the reader's key"),
         ("python docs/examples/duckdb_read.py", "SQL with it"),
+        ("opeds browse", "read it in a browser; Ctrl-C ends it"),
         ("make down", "stops store and newsstand; the archive stays in .demo/"),
     ]
     for line, why in lines:

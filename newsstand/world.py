@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -145,7 +146,10 @@ def _oped(rng: Random, number: int, kind: str, day: date, topic: dict[str, Any],
     paragraphs = compose(rng, topic, 345 + int(660 * rng.random() ** 1.6), own)
     corrected_at = published + timedelta(hours=rng.randrange(14, 80)) if rng.random() < 0.12 else None
     correction = rng.choice(("sentence", "headline", "note")) if corrected_at else ""
-    korean = tuple(rng.sample(topic["korean"], 6)) if rng.random() < 0.12 else ()
+    sentences = rng.sample(topic["korean"], 6) if rng.random() < 0.12 else []
+    if number % 9 == 0 and not sentences:  # one in the week of the demo too
+        sentences = topic["korean"][:6]
+    korean = in_korean(sentences, paragraphs)
     return Oped(
         number=number,
         kind=kind,
@@ -165,6 +169,15 @@ def _oped(rng: Random, number: int, kind: str, day: date, topic: dict[str, Any],
         **_correction(rng, correction, paragraphs, headline, topic),
         daum_at=published + timedelta(minutes=rng.randrange(5, 300)) if rng.random() < 0.36 else None,
     )
+
+
+def in_korean(sentences: list[str], paragraphs: tuple[str, ...]) -> tuple[str, ...]:
+    """Return Korean paragraphs that name the figures of the English ones, as a translation would."""
+    told = []
+    for sentence, paragraph in zip_longest(sentences, paragraphs[: len(sentences)], fillvalue=""):
+        figures = ", ".join(re.findall(r"\d[\d,.]*\d|\d", paragraph))
+        told.append(f"{sentence} 관련 수치는 {figures} 등이다." if figures else sentence)
+    return tuple(told)
 
 
 def _correction(
@@ -252,7 +265,7 @@ def _drawer(rng: Random) -> Iterator[OldPage]:
         published = datetime.combine(day, time(21, 10 + n), SEOUL)
         aid = str(3_042_370 - n)
         paragraphs = compose(rng, topic, 320)
-        korean = tuple(topic["korean"][:4]) if n % 9 == 0 else ()
+        korean = in_korean(topic["korean"][:4], paragraphs) if n % 9 == 0 else ()
         headline = f"{topic['headlines'][n % 8]} ({2017 - n // 14})"
         yield OldPage("a", f"/news/article/article.aspx?aid={aid}", aid, headline, paragraphs, korean, published)
         if n == 0:
@@ -279,7 +292,7 @@ def _twins(rng: Random, topic: dict[str, Any]) -> Iterator[OldPage]:
     yield OldPage(
         "a2", f"/2019/12/17/editorials/{slug(headline)}/3071610.html", "3071610", headline, paragraphs, (), published
     )
-    korean = tuple(topic["korean"])
+    korean = in_korean(topic["korean"], paragraphs)
     yield OldPage(
         "a2",
         f"/2019/12/17/bilingualNews/{slug(headline)}-KOR/3071611.html",

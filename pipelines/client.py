@@ -12,6 +12,7 @@ to date at every later one. `opeds list`, `search`, `show`, `cite` and `export` 
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 import sys
@@ -21,6 +22,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
 from pipelines.archive.identity import reach_existing, read_identity
@@ -29,7 +31,7 @@ from pipelines.archive.warc import read_capture
 from pipelines.catalogue.rows import Row, cite_as
 from pipelines.catalogue.schema import VIEWS
 from pipelines.clock import SEOUL, day_in_seoul
-from pipelines.errors import NotArchived, StoreUnavailable, WrongUsage
+from pipelines.errors import NotArchived, StoreUnavailable, TakesTooLong, WrongUsage
 from pipelines.exports.authors import Columnist, columnists
 from pipelines.exports.cite import cited
 from pipelines.exports.export import (
@@ -44,10 +46,21 @@ from pipelines.exports.export import (
     export_stream,
     signed_rows,
 )
+from pipelines.exports.files import flat_rows
 from pipelines.exports.local import bring_up_to_date, local_file
 from pipelines.exports.provenance import ProvenanceLink, provenance_of
 from pipelines.exports.release import file_as_of
-from pipelines.exports.search import ADDRESSES, N_VERSIONS, ORDERS, Wanted, passage_of, search_sql, terms_in
+from pipelines.exports.search import (
+    ADDRESSES,
+    N_VERSIONS,
+    ORDERS,
+    Terms,
+    Wanted,
+    holding_sql,
+    passage_of,
+    search_sql,
+    terms_in,
+)
 from pipelines.exports.sqlite_file import About, OnRead, about_of, connect, row_of
 from pipelines.settings import Settings, read_settings
 from pipelines.sources import load_sources
@@ -61,6 +74,7 @@ if TYPE_CHECKING:
 
 LAST_DAY = date(9998, 12, 31)
 AT_ONCE_CLIENT = 200  # rows that are held
+STEPS_BETWEEN_LOOKS = 20_000  # of SQLite, between two looks at the clock where time is limited
 
 
 @dataclass(frozen=True)
@@ -147,7 +161,13 @@ class ArchiveReader:
         self.settings, self.path = settings, path
         self.about: About = about_of(path) or About()
         self.connection = connect(path)
+        self.seconds = 0.0
         self._store: Store | None = None
+
+    def limit(self, seconds: float) -> None:
+        """Let no question take longer than that from now on: it raises `TakesTooLong`."""
+        until, self.seconds = monotonic() + seconds, seconds
+        self.connection.set_progress_handler(lambda: monotonic() > until, STEPS_BETWEEN_LOOKS)
 
     def __enter__(self) -> Self:
         return self
@@ -179,14 +199,34 @@ class ArchiveReader:
         where, values = (wanted or Wanted(since, until, source, kind, author)).sql()
         order = ORDERS["oldest" if oldest_first else "newest"]
         sql = f"SELECT c.*, {ADDRESSES}, {N_VERSIONS} FROM catalogue AS c WHERE {where} ORDER BY {order}"  # noqa: S608
-        yield from map(_version, self._rows(sql, values))
+        yield from map(_version, self.sql(sql, values))
 
-    def search(self, asked: str, wanted: Wanted | None = None, order: str = "best", limit: int = 20) -> list[Version]:
+    def search(
+        self, asked: str, wanted: Wanted | None = None, order: str = "best", limit: int = 20, skip: int = 0
+    ) -> list[Version]:
         """Return op-eds that hold all words and "phrases" of a question, each with its `passage`; order: best, newest
-        or oldest. Raises `WrongUsage`."""
-        terms = terms_in(asked)
-        sql, values = search_sql(terms, wanted or Wanted(), order, limit)
-        return [replace(_version(row), passage=passage_of(row, terms)) for row in self._rows(sql, values)]
+        or oldest. Without a question, all that are `wanted`. Raises `WrongUsage`."""
+        terms = terms_in(asked) if asked else Terms()
+        sql, values = search_sql(terms, wanted or Wanted(), order, limit, skip)
+        return [replace(_version(row), passage=passage_of(row, terms)) for row in self.sql(sql, values)]
+
+    def named(self, article_ids: Sequence[str], limit: int, skip: int = 0) -> list[Version]:
+        """Return articles of these names in their latest version, newest first."""
+        sql = (
+            f"SELECT c.*, {ADDRESSES}, {N_VERSIONS} FROM catalogue AS c WHERE c.is_latest "  # noqa: S608
+            f"AND c.article_id IN (SELECT value FROM json_each(?)) ORDER BY {ORDERS['newest']} LIMIT ? OFFSET ?"
+        )
+        return [_version(row) for row in self.sql(sql, [json.dumps(list(article_ids)), limit, skip])]
+
+    def holding(self, asked: str) -> list[int]:
+        """Return the numbers (`id` in `catalogue`) of all rows that hold what is asked, of any version and place.
+        Raises `WrongUsage`."""
+        sql, values = holding_sql(terms_in(asked) if asked else Terms())
+        return [row["id"] for row in self.sql(sql, values)]
+
+    def found_rows(self, asked: str, wanted: Wanted | None = None) -> Iterator[Row]:
+        """Yield what a search finds as the flat rows of exported files, by day of publication."""
+        yield from flat_rows(self.connection, wanted or Wanted(), terms_in(asked) if asked else Terms())
 
     def columnists(self, name: str = "") -> list[Columnist]:
         """Return who signs op-eds, those with most first; `name` is part of a spelling."""
@@ -203,7 +243,7 @@ class ArchiveReader:
             sql = f"SELECT c.* FROM catalogue AS c WHERE {where} ORDER BY c.article_id"  # noqa: S608
         else:
             sql, values = f"SELECT * FROM {view}", []  # noqa: S608
-        for found in self._rows(sql, values):
+        for found in self.sql(sql, values):
             yield row_of(found)
 
     def to_arrow(self, view: str = "opeds", wanted: Wanted | None = None) -> pa.Table:
@@ -264,7 +304,7 @@ class ArchiveReader:
         article_id, _, content = self._named(name).partition("@")
         rows = [
             row_of(r)
-            for r in self._rows("SELECT * FROM catalogue WHERE article_id = ? ORDER BY first_seen", [article_id])
+            for r in self.sql("SELECT * FROM catalogue WHERE article_id = ? ORDER BY first_seen", [article_id])
         ]
         if not rows:
             raise NotArchived(f"{article_id} is not in the archive; `opeds list` shows what is")
@@ -287,7 +327,7 @@ class ArchiveReader:
     def places(self, name: str) -> list[Version]:
         """Return every place of an op-ed in its latest version, the primary first; `name` is any of them."""
         (oped,) = {version.oped_id for version in self.versions(name)}
-        rows = self._rows(
+        rows = self.sql(
             "SELECT * FROM catalogue WHERE oped_id = ? AND is_latest ORDER BY role <> 'primary', article_id", [oped]
         )
         return [_version(row) for row in rows]
@@ -346,14 +386,20 @@ class ArchiveReader:
         return f"{named[0]}{at}{content}" if named else asked
 
     def _ids(self, where: str, *values: str) -> set[str]:
-        return {row[0] for row in self._rows(f"SELECT DISTINCT article_id FROM catalogue WHERE {where}", values)}  # noqa: S608
+        return {row[0] for row in self.sql(f"SELECT DISTINCT article_id FROM catalogue WHERE {where}", values)}  # noqa: S608
 
-    def _rows(self, sql: str, values: Sequence[Any]) -> Iterator[sqlite3.Row]:
+    def sql(self, query: str, values: Sequence[Any] = ()) -> Iterator[sqlite3.Row]:
+        """Yield the rows of a question in SQL over the file: `catalogue`, the views, the tables of its search.
+
+        Values stand as SQLite holds them: moments and days as ISO 8601, lists as JSON. Raises `StoreUnavailable`.
+        """
         try:
-            found = self.connection.execute(sql, values)
+            found = self.connection.execute(query, values)
             while some := found.fetchmany(AT_ONCE_CLIENT):
                 yield from some
         except sqlite3.Error as error:
+            if str(error) == "interrupted":
+                raise TakesTooLong(f"that takes longer than {self.seconds:.0f} s: ask for less") from error
             raise StoreUnavailable(f"cannot read {self.path}: {error}; remove it, and it is made anew") from error
 
 

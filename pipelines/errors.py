@@ -2,6 +2,7 @@
 
 OpedsError                  base of ours: one sentence that says what to do
 ├── WrongUsage              the caller asked for something that cannot be (exit code 2)
+│   ├── TakesTooLong        a question that needs more time than it may
 │   ├── UnknownSource       no source of that name
 │   └── BadSourceFile       a source file that cannot be used
 ├── NotArchived             no object at that key
@@ -35,6 +36,10 @@ class OpedsError(Exception):
 
 class WrongUsage(OpedsError):
     """The request itself is wrong; nothing was tried."""
+
+
+class TakesTooLong(WrongUsage):
+    """A question over the archive's file needs more time than it may."""
 
 
 class UnknownSource(WrongUsage):

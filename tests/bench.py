@@ -577,10 +577,50 @@ def reading() -> list[Row]:
             )
             rows.append(("publishing 10 op-eds more", f"{seconds:.2f} s", "< 1 s", seconds < 1))
             rows.append(("the client's file, brought up to date", *_under(lambda: local.bring_up_to_date(settings), 2)))
+            rows += _browsed(settings)
             rows += _exported(settings, Path(name) / "out")
+            rows += _written_as_files(settings, Path(name) / "site")
         finally:
             embedded.stop(settings)
     return rows
+
+
+def _browsed(settings: Settings) -> Iterator[Row]:
+    """Ask the pages of 100,000 op-eds, as a browser does but for the wire."""
+    from starlette.testclient import TestClient
+
+    from pipelines.browse.server import Browser, application
+
+    began = time.monotonic()
+    client = TestClient(application(Browser(settings), ["testserver"]))
+    yield "100,000 op-eds: pages ready", f"{time.monotonic() - began:.0f} s", "–", True
+    for what, path, limit in (
+        ("front", "/", 0.3),
+        ("search, a word of every fourth op-ed", "/search?q=harbor", 0.3),
+        ("search, two Korean letters", "/search?q=예산", 0.3),
+        ("search, without words", "/search?kind=column", 0.3),
+        ("op-ed", "/oped/kjd-c201301234", 0.1),
+        ("op-ed with Korean", "/oped/kjd-c201301232", 0.1),
+    ):
+        client.get(path)
+        yield f"100,000 op-eds, page: {what}", *_under(lambda path=path: client.get(path), limit)  # type: ignore[misc]
+
+
+def _written_as_files(settings: Settings, into: Path) -> Iterator[Row]:
+    """Write all pages as files, in a process of its own: seconds, its largest memory early and late, the largest page."""
+    code = "import resource as r, sys, time; from pipelines.browse import static; from pipelines.cli.main import main\n"
+    code += "peak = lambda: r.getrusage(r.RUSAGE_SELF).ru_maxrss // 1024\n"
+    code += "was = static._remove; static._remove = lambda *a: (print('late', peak(), file=sys.stderr), was(*a))[1]\n"
+    code += "done = static._Workers.done\n"
+    code += "static._Workers.done = lambda *a: (print('early', peak(), file=sys.stderr), done(*a))[1]; main()"
+    began = time.monotonic()
+    call = [sys.executable, "-c", code, "browse", "--static", str(into), "--json"]
+    done = command(call, settings, {}, timeout=3600)
+    told = json.loads(done.out.splitlines()[-1])
+    early, late = (int(re.findall(rf"{when} (\d+)", done.err)[-1]) for when in ("early", "late"))
+    figures = f"{time.monotonic() - began:.0f} s, {early} MB then {late} MB, {told['bytes'] / 1e9:.2f} GB"
+    yield f"100,000 op-eds as {told['pages']:,} files", figures, "+ 100 MB", late - early < 100
+    yield "the largest of these pages", f"{told['largest'] / 1000:.0f} kB", "< 150 kB", told["largest"] < 150_000
 
 
 def _under(work: Callable[[], object], limit: float) -> tuple[str, str, bool]:

@@ -39,6 +39,7 @@ FLOORS = (  # of pipelines/: a folder or module imports from its own or what sta
     {"exports", "audit"},
     {"client"},
     {"jobs"},
+    {"browse"},
     {"cli"},
 )
 SPIDERS_MAY = {"errors", "clock", "model", "settings", "sources", "extraction", "archive", "past"}
@@ -60,6 +61,12 @@ ONLY = {  # one module knows each
     "rich": {"cli/progress.py", "cli/show.py", "cli/show_jobs.py", "cli/show_past.py", "cli/show_reading.py"},
     "typer": {"cli/main.py"},
     "apprise": {"jobs/notify.py"},
+    "starlette": {"browse/server.py"},
+    "uvicorn": {"browse/server.py"},
+    "datasette": {"browse/server.py"},
+    "jinja2": {"browse/draw.py", "browse/server.py"},
+    "markupsafe": {"browse/draw.py"},
+    "pagefind": {"browse/static.py"},
     "sqlite3": {"index/sqlite.py", "client.py"}
     | {f"exports/{name}.py" for name in ("export", "files", "search", "sqlite_file")},
 }
@@ -72,6 +79,7 @@ PURE = {
     "decoding", "blocks", "boilerplate", "phrases", "fields", "dates", "generic", "quality", "proposal",
     "trafilatura_reader", "keys", "coding", "record", "warc", "manifests", "crawl_summary", "rows", "schema",
     "drift", "cite", "authors", "load", "read", "decide", "match", "revisit", "diff_page",
+    "alignment", "plots", "calendar", "words",
 }  # fmt: skip
 
 

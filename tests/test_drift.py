@@ -1,11 +1,12 @@
 """A layout that changes is told: nothing sound is archived from it, the text is kept, `opeds status` names it."""
 
 import json
+from datetime import date, timedelta
 
 import pytest
 
 from pipelines.archive.store import open_store
-from pipelines.catalogue.drift import Observation, drift
+from pipelines.catalogue.drift import Observation, PresenceWatch, drift
 from pipelines.settings import Settings
 from tests.conftest import Command, World
 
@@ -50,3 +51,17 @@ def test_a_change_of_layout_is_an_alarm_with_addresses(
     told = opeds("status", settings=folder).out
     assert "drift kjd text: 100% of pages before" in told
     assert "https://koreajoongangdaily.joins.com/news/2026-06-0" in told
+
+
+def test_the_share_of_each_week_is_counted_while_drift_is_looked_for() -> None:
+    days = [date(2026, 6, 1) + timedelta(days=n) for n in range(28)]
+    pages = [
+        Observation("kjd", f"u{day}", day.isoformat(), (("headline", "h1"),) if day.day % 2 else ()) for day in days
+    ]
+    watch = PresenceWatch()
+    assert drift(watch.watched(pages)) == drift(pages)
+    told = {one.field: one.weeks for one in watch.told()}
+    assert [week[0] for week in told["headline"]] == days[::7]
+    assert [week[2] for week in told["headline"]] == [7] * 4
+    assert sum(week[1] * week[2] for week in told["headline"]) == pytest.approx(14)
+    assert {week[1] for week in told["text"]} == {0.0}

@@ -66,5 +66,9 @@ def test_what_make_run_tells_to_type_works(demo: Path) -> None:
     assert "14" in re.search(r"together +24 +(\d+)", said)[1]  # type: ignore[index]
     lines = re.findall(r"(?m)^   (\S.*?) +# ", said.rpartition("these work:")[2])
     assert lines[0].endswith("activate")
-    for line, code, told in typed([line for line in lines if line != "make down"], demo):
+    assert "opeds browse" in lines
+    until = "timeout -s INT 8 opeds browse --no-browser; test $? = 124"  # it goes on until Ctrl-C
+    lines = [until if line == "opeds browse" else line for line in lines if line != "make down"]
+    for line, code, told in typed(lines, demo):
         assert code == 0, f"{line}\n{told}"
+        assert line != until or "http://127.0.0.1:" in told

@@ -523,13 +523,18 @@ def query(where: Location, sql: str) -> list[dict[str, Any]]:
 
 
 def _query(where: Location, sql: str) -> list[dict[str, Any]]:
+    return list(query_rows(where, sql))
+
+
+def query_rows(where: Location, sql: str) -> Iterator[dict[str, Any]]:
+    """Yield the rows of `query` as they come, without a second try where the bucket fails in between."""
     import pyarrow as pa
     from deltalake import QueryBuilder
 
     opened = open_table(where)
     if opened is None:
-        return []
+        return
     whole = f"WITH t AS ({_as_of_today(opened, CATALOGUE[where.uri.rpartition('/')[2]])}) {sql}"
     with _explained():
-        rows: list[dict[str, Any]] = pa.table(QueryBuilder().register("stored", opened).execute(whole)).to_pylist()
-    return rows
+        for batch in QueryBuilder().register("stored", opened).execute(whole):
+            yield from pa.record_batch(batch).to_pylist()

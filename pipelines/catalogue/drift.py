@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 FIELDS = ("text", "headline", "authors", "published_at", "deck", "captions")
 NOW, BEFORE = 30, 200  # pages compared, and pages compared with
@@ -41,6 +43,40 @@ class Drift:
     serious: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Which part of a source's pages had a field, week by week: the week's Monday, the share, how many pages."""
+
+    source: str
+    field: str
+    weeks: tuple[tuple[date, float, int], ...]
+
+
+class PresenceWatch:
+    """Counts, of observations that pass by, how often each field was found in the pages of each week."""
+
+    def __init__(self) -> None:
+        self.pages: dict[str, Counter[date]] = {}
+        self.having: Counter[tuple[str, str, date]] = Counter()
+
+    def watched(self, observations: Iterable[Observation]) -> Iterator[Observation]:
+        """Yield observations on, and count them."""
+        for one in observations:
+            day = date.fromisoformat(one.seen_at[:10])
+            week = day - timedelta(days=day.weekday())
+            self.pages.setdefault(one.source, Counter())[week] += 1
+            self.having.update((one.source, name, week) for name in {field for field, _ in one.witnesses} & {*FIELDS})
+            yield one
+
+    def told(self) -> list[Presence]:
+        """Return the shares, by source and field; what drifts is seen to fall."""
+        return [
+            Presence(source, name, tuple((w, self.having[source, name, w] / n, n) for w, n in sorted(weeks.items())))
+            for source, weeks in sorted(self.pages.items())
+            for name in FIELDS
+        ]
+
+
 def drift(observations: Iterable[Observation]) -> list[Drift]:
     """Return what drifted, source by source, the most serious first.
 
@@ -50,15 +86,26 @@ def drift(observations: Iterable[Observation]) -> list[Drift]:
     [('text', 1.0, 0.0)]
     """
     by_source: dict[str, list[Observation]] = {}
-    for one in sorted(observations, key=lambda o: (o.seen_at, o.url)):
-        by_source.setdefault(one.source, []).append(one)
+    counts: dict[str, int] = {}
+    for one in observations:
+        counts[one.source] = counts.get(one.source, 0) + 1
+        kept = by_source.setdefault(one.source, [])
+        kept.append(one)
+        if len(kept) > 2 * (NOW + BEFORE):
+            by_source[one.source] = _last(kept)
     found: list[Drift] = []
-    for source, seen in sorted(by_source.items()):
-        now = seen[-min(NOW, max(ENOUGH_NOW, len(seen) // 3)) :]
+    for source, kept in sorted(by_source.items()):
+        seen = _last(kept)
+        now = seen[-min(NOW, max(ENOUGH_NOW, counts[source] // 3)) :]
         before = seen[: -len(now)][-BEFORE:]
         if len(now) >= ENOUGH_NOW and len(before) >= ENOUGH_BEFORE:
             found += [f for name in FIELDS for f in _compared(source, name, before, now)]
     return sorted(found, key=lambda f: (not f.serious, f.now - f.before))
+
+
+def _last(seen: Sequence[Observation]) -> list[Observation]:
+    """Return the last observations in order, as many as are compared."""
+    return sorted(seen, key=lambda one: (one.seen_at, one.url))[-(NOW + BEFORE) :]
 
 
 def _compared(source: str, name: str, before: Sequence[Observation], now: Sequence[Observation]) -> list[Drift]:

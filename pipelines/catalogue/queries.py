@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import chain, pairwise
 
 from pipelines.archive import manifests
 from pipelines.archive.store import open_store
 from pipelines.catalogue import delta
+from pipelines.catalogue.calendar import DayOpeds
 from pipelines.catalogue.delta import location
 from pipelines.catalogue.drift import Drift, Observation, drift
 from pipelines.catalogue.rows import Row, run_row
+from pipelines.clock import SEOUL
 from pipelines.settings import Settings
 from pipelines.sources import load_sources
 from pipelines.sources.addresses import split_id
@@ -26,28 +29,29 @@ def query_table(settings: Settings, table: str, sql: str) -> list[Row]:
 
 
 def drifted(settings: Settings) -> list[Drift]:
-    """Return what the last pages of each source lack that earlier ones had: a layout may have changed.
+    """Return what the last pages of each source lack that earlier ones had: a layout may have changed."""
+    return drift(observations(settings))
+
+
+def observations(settings: Settings) -> Iterator[Observation]:
+    """Yield what each page gave that was archived or set aside.
 
     What came from public archives is left out: layouts of other years say nothing about that of today.
     """
-    archived = query_table(
-        settings, "articles", "SELECT article_id, source, canonical_url, first_seen, witnesses, captions FROM t"
-    )
     past = query_table(settings, "sightings", "SELECT article_id, fetched_at FROM t WHERE via NOT IN ('crawl', 'file')")
     of_past = {(row["article_id"], row["fetched_at"]) for row in past}
-    seen = [
-        Observation(row["source"], row["canonical_url"], row["first_seen"].isoformat(), _witnessed(row))
-        for row in archived
-        if (row["article_id"], row["first_seen"]) not in of_past
-    ]
-    known = {one.url for one in seen}
+    known: set[str] = set()
+    sql = "SELECT article_id, source, canonical_url, first_seen, witnesses, captions FROM t"
+    for row in delta.query_rows(location(settings, "articles"), sql):
+        if (row["article_id"], row["first_seen"]) not in of_past:
+            known.add(row["canonical_url"])
+            yield Observation(row["source"], row["canonical_url"], row["first_seen"].isoformat(), _witnessed(row))
     for row in query_table(settings, "runs", "SELECT * FROM t"):
         for one in (row["set_aside"] or ()) if not row.get("period") else ():
             if one["url"] not in known:  # once set aside, however often it was looked at
                 known.add(one["url"])
                 when, reasons = one["fetched_at"].isoformat(), tuple(one["reasons"])
-                seen.append(Observation(split_id(one["article_id"])[0], one["url"], when, (), reasons))
-    return drift(seen)
+                yield Observation(split_id(one["article_id"])[0], one["url"], when, (), reasons)
 
 
 def _witnessed(row: Row) -> tuple[tuple[str, str], ...]:
@@ -55,14 +59,44 @@ def _witnessed(row: Row) -> tuple[tuple[str, str], ...]:
     return (*said, *([("captions", "body")] if row["captions"] else []))
 
 
-def days(settings: Settings) -> list[Row]:
-    """Return every day that a run closed, oldest first, and whether its runs together read every source to its end.
-
-    From the manifests alone: those that the catalogue has, and behind them those that were not published yet.
-    """
+def run_rows(settings: Settings) -> list[Row]:
+    """Return a row for each manifest: those that the catalogue has, and behind them those not published yet."""
     rows = query_table(settings, "runs", "SELECT * FROM t ORDER BY seq")
     published = rows[-1]["seq"] if rows else 0
-    rows += [run_row(seq, manifest) for seq, manifest in manifests.read_log(open_store(settings), published)]
+    return rows + [run_row(seq, manifest) for seq, manifest in manifests.read_log(open_store(settings), published)]
+
+
+def published_by_day(settings: Settings) -> dict[date, DayOpeds]:
+    """Return what was published on each day in Seoul, as far as the catalogue knows."""
+    sql = (
+        "SELECT published_day AS day, {} AS moment, source, count(*) AS places, "
+        "sum(CASE WHEN role = 'primary' THEN 1 ELSE 0 END) AS opeds FROM t "
+        "WHERE is_latest AND listed AND {} GROUP BY 1, 2, 3"
+    )
+    found: dict[date, dict[str, int]] = {}
+    opeds: Counter[date] = Counter()
+    dated = query_table(settings, "articles", sql.format("NULL", "published_day IS NOT NULL"))
+    without = "published_day IS NULL AND published_at IS NOT NULL"  # rows of the first schema
+    for row in dated + query_table(settings, "articles", sql.format("published_at", without)):
+        day = row["day"] or row["moment"].astimezone(SEOUL).date()
+        sources = found.setdefault(day, {})
+        sources[row["source"]] = sources.get(row["source"], 0) + row["places"]
+        opeds[day] += row["opeds"]
+    return {day: DayOpeds(opeds[day], tuple(sorted(sources.items()))) for day, sources in found.items()}
+
+
+def asked_months(rows: Sequence[Row]) -> set[str]:
+    """Return the months that public archives were asked about, as 2011-03; of rows of the table of runs."""
+    return {row["period"] for row in rows if row.get("period") and row["complete"] is not None}
+
+
+def days(settings: Settings) -> list[Row]:
+    """Return every day that a run closed, oldest first, and whether its runs together read every source to its end."""
+    return days_in(settings, run_rows(settings))
+
+
+def days_in(settings: Settings, rows: Sequence[Row]) -> list[Row]:
+    """Return the same of `run_rows`; `closed_at` numbers the manifest that closed a day last, 0 where none did."""
     crawled = [source for source in load_sources(settings.sources).values() if source.is_crawled]
     found: dict[str, Row] = {}
     read: dict[str, set[str]] = {}
@@ -71,7 +105,15 @@ def days(settings: Settings) -> list[Row]:
             continue
         day = found.setdefault(
             row["day"],
-            {"day": row["day"], "complete": None, "missing": [], "outcomes": {}, "set_aside": set(), "runs": set()},
+            {
+                "day": row["day"],
+                "complete": None,
+                "missing": [],
+                "outcomes": {},
+                "set_aside": set(),
+                "runs": set(),
+                "closed_at": 0,
+            },
         )
         day["runs"].add(row["run"])
         day["set_aside"] |= {one["article_id"] for one in row["set_aside"] or ()}
@@ -81,7 +123,7 @@ def days(settings: Settings) -> list[Row]:
             asked = [source.name for source in crawled if str(source.first_day) <= row["day"]]
             whole = read.setdefault(row["day"], set())
             whole |= set(asked if row["complete"] and row.get("whole") is None else row["whole"] or ())
-            day["complete"] = whole >= set(asked)
+            day["complete"], day["closed_at"] = whole >= set(asked), row["seq"]
             unread = [f"{name}: not crawled" for name in asked if name not in whole]
             day["missing"] = [] if day["complete"] else row["missing"] or unread
     return [

@@ -359,11 +359,12 @@ def search_command(
     that is made at the first use, and brought up to date at every later one.
     """
     from pipelines.cli.show_reading import as_found, print_found
-    from pipelines.exports.search import ORDERS
+    from pipelines.exports.search import ORDERS, terms_in
 
     if order not in ORDERS:
         raise WrongUsage(f"unknown order {order!r}; there are: {', '.join(ORDERS)}")
     wanted = _wanted(since, until, source, kind, author)
+    terms_in(asked)  # nothing to look for must not find everything
     with _reading() as archive:
         found = archive.search(asked, wanted, order, limit)
     if as_json:
@@ -438,7 +439,9 @@ def export_command(
     formats: Annotated[
         list[str],
         typer.Option(
-            "--format", help="parquet, jsonl, csv, authors, sqlite, cdxj, warc-paths, wacz.  [default: all but wacz]"
+            "--format",
+            help="parquet, jsonl, csv, spreadsheet, authors, sqlite, cdxj, warc-paths, wacz.  "
+            "[default: all but spreadsheet, wacz]",
         ),
     ] = [],  # noqa: B006
     since: Since = "",
@@ -449,6 +452,9 @@ def export_command(
     to: Annotated[
         str, typer.Option(help="A folder; with one format also a file, or - for standard output.")
     ] = "exports",
+    spreadsheet: Annotated[
+        bool, typer.Option("--spreadsheet", help="CSV with ' before what a spreadsheet would compute.")
+    ] = False,
     as_of: Annotated[
         int, typer.Option("--as-of", help="As the archive stood at this number of its log.", show_default=False)
     ] = 0,
@@ -456,14 +462,20 @@ def export_command(
 ) -> None:
     """Write op-eds as plain files, with their digests.
 
-    Parquet and JSON Lines for each year, a CSV without texts, a SQLite file with full-text search, indexes for tools
+    Parquet and JSON Lines for each year, a CSV without texts (every value as it stands; --spreadsheet makes one that a
+    spreadsheet opens safely), a SQLite file with full-text search, indexes for tools
     that replay web archives, and, where asked for, WACZ with the pages as they were served. Equal logs give equal
     bytes: --as-of makes a release again.
     """
     from pipelines.cli.progress import Stages
     from pipelines.cli.show_reading import print_exported
+    from pipelines.exports.export import PLAIN
 
     asked = _wanted(since, until, source, kind, author)
+    if spreadsheet and formats and "csv" not in formats:
+        raise WrongUsage("--spreadsheet is about CSV: give --format csv, or no format")
+    if spreadsheet:
+        formats = ["spreadsheet" if name == "csv" else name for name in formats or PLAIN]
     with _reading() as archive:
         written = archive.export(to, formats, asked, as_of, Stages().told)
     if written is not None:
@@ -501,6 +513,74 @@ def replay_command(
             signal.pause()
 
 
+@app.command("browse")
+def browse_command(
+    port: Annotated[
+        int, typer.Option(help="Serve on this port.  [default: 8765, else a free one]", show_default=False)
+    ] = 0,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the front page in a browser.")] = True,
+    public: Annotated[bool, typer.Option("--public", help="Serve to other machines too; needs --right.")] = False,
+    right: Annotated[
+        str, typer.Option(help="By which right the op-eds are shown to others; stands at the foot of each page.")
+    ] = "",
+    static: Annotated[
+        Path | None, typer.Option(help="Instead: write all pages as files into this folder, for an internal server.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Open the archive in a browser: read it, search it, see what is missing.
+
+    The latest op-eds, a calendar of every day, what the paper corrected, where each text stands and where it comes
+    from; tables with SQL, JSON and CSV under /data. Works without JavaScript, asks no other host, changes nothing,
+    follows the archive. On this machine alone, until Ctrl-C.
+    """
+    if public and not right:
+        raise WrongUsage(
+            "--public needs --right: the texts belong to their publishers; by which right do you show them to others?"
+        )
+    if static and (public or port):
+        raise WrongUsage("--static writes files and serves nothing: leave out --public and --port")
+    if static:
+        return _browse_static(static, right, as_json)
+    return _browse_served(port, browser, public, right, as_json)
+
+
+def _browse_served(port: int, browser: bool, public: bool, right: str, as_json: bool) -> None:
+    import webbrowser
+
+    from pipelines.archive.identity import reach_existing
+    from pipelines.browse.server import EVERYWHERE, LOOPBACK, Browser, bound, serve
+    from pipelines.cli.progress import Remaining, console, shown
+
+    listening = bound(EVERYWHERE if public else LOOPBACK, port)
+    with console.status("reading the archive"):
+        browsed = Browser(reach_existing(read_settings()), right, Remaining("rows read").told)
+    address = f"http://{LOOPBACK}:{listening.getsockname()[1]}/"
+
+    def started() -> None:
+        others = "to everyone who reaches this machine" if public else "on this machine alone"
+        _say({"address": address, "public": public}, f"{shown(address)}  {others}, until Ctrl-C", as_json)
+        sys.stdout.flush()
+        if browser:
+            webbrowser.open(address)
+
+    serve(browsed, listening, public, started)
+
+
+def _browse_static(folder: Path, right: str, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from pipelines.browse.snapshot import Snapshot
+    from pipelines.browse.static import write_pages
+    from pipelines.cli.progress import Stages
+    from pipelines.cli.show_reading import print_built
+    from pipelines.clock import now
+
+    with _reading() as archive:
+        built = write_pages(archive, Snapshot(archive, now()), folder, right, Stages().told)
+    print_json([asdict(built)]) if as_json else print_built(built, folder)
+
+
 @app.command("changes")
 def changes_command(
     since: Annotated[int, typer.Option("--since", help="Behind this number of the log; 0: from the beginning.")],
@@ -522,28 +602,37 @@ def changes_command(
 
 
 @app.command("status")
-def status_command(as_json: Json = False) -> None:
-    """Show the calendar, what is missing, which layouts drifted, and when the archive was verified.
+def status_command(
+    year: Annotated[int, typer.Option(help="Draw this year.  [default: the last]", show_default=False)] = 0,
+    as_json: Json = False,
+) -> None:
+    """Show the calendar of a year, what is missing, which layouts drifted, and when the archive was verified.
 
-    Drift: what the last pages of a source lack that earlier ones had, with their addresses.
+    A sign for each day says how it stands, the number behind it how many op-eds it has. Drift: what the last pages of a
+    source lack that earlier ones had, with their addresses.
     """
     from dataclasses import asdict
 
     from pipelines.archive.identity import reach_existing
     from pipelines.archive.store import open_store
     from pipelines.audit.reports import last_reports
-    from pipelines.catalogue.queries import days, drifted, periods
+    from pipelines.catalogue.calendar import calendar, years_of
+    from pipelines.catalogue.queries import asked_months, days_in, drifted, periods, published_by_day, run_rows
     from pipelines.cli.show import print_audits, print_days, print_drift
     from pipelines.cli.show_past import print_periods
 
     settings = reach_existing(read_settings())
-    rows, found, audits = days(settings), drifted(settings), last_reports(open_store(settings))
+    runs = run_rows(settings)
+    rows, found, audits = days_in(settings, runs), drifted(settings), last_reports(open_store(settings))
     past = periods(settings)
     if as_json:
         told = [*rows, *({"drift": asdict(finding)} for finding in found), *({"past": row} for row in past)]
         told += [{"verified": asdict(audit)} for audit in audits]
         return print_json(told or [{"done": {"days": 0}}])
-    print_days(rows, settings, is_empty=not past)
+    drawn = calendar(rows, published_by_day(settings), asked_months(runs))
+    if year and year not in years_of(drawn):
+        raise WrongUsage(f"nothing is known of {year}; `opeds status` names the years that are")
+    print_days(rows, settings, drawn, year, is_empty=not past)
     print_periods(past)
     print_drift(found)
     print_audits(audits)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta
+from calendar import monthrange
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.catalogue.calendar import DAY_MARKS, CalendarDay, Standing, years_of
 from pipelines.catalogue.queries import NO_CATALOGUE, never_run
 from pipelines.catalogue.rows import UNLISTED
 from pipelines.cli.diff_page import as_html
@@ -28,6 +30,7 @@ READ_WIDTH = 88  # columns of a text to read
 LAST_DAYS = 14  # shown one by one; the calendar has the others
 MISSING_SHOWN = 3  # things that keep a day from being complete
 GAPS_NAMED = 5  # stretches of days
+MOST_DIGIT, MANY = 9, "*"  # op-eds of a day that one sign can tell
 
 
 def print_list(rows: Sequence[dict[str, Any]]) -> None:
@@ -157,13 +160,21 @@ def _changed(version: dict[str, Any]) -> str:
     return f"{kind}: {came} words new, {went} gone" if came or went else kind
 
 
-def print_days(rows: Sequence[dict[str, Any]], settings: Settings, is_empty: bool = True) -> None:
-    """Print the calendar, gaps between days included; where no day was looked at, whether the archive `is_empty`."""
+def print_days(
+    rows: Sequence[dict[str, Any]],
+    settings: Settings,
+    days: Mapping[date, CalendarDay],
+    year: int = 0,
+    is_empty: bool = True,
+) -> None:
+    """Print the calendar of a year (0: the last), then the last days one by one, gaps between days included; where no
+    day was looked at, whether the archive `is_empty`."""
     console.print(f"[bold]{shown(settings.archive)}[/]{' at ' + settings.endpoint if settings.endpoint else ''}")
+    if days:
+        print_year(days, year or years_of(days)[0])
     if not rows:
         console.print(NO_CATALOGUE if is_empty else "no day was looked at yet: `opeds run --day 2026-06-01`")
         return
-    print_calendar({date.fromisoformat(row["day"]): row["complete"] for row in rows})
     picked = [*[row for row in rows[:-LAST_DAYS] if row["complete"] is False][-LAST_DAYS:], *rows[-LAST_DAYS:]]
     table = Table(box=None, padding=(0, 1), header_style="bold")
     numbers = ("new", "copies", "corrected", "waiting", "set aside", "runs")
@@ -201,30 +212,39 @@ def _stretch(ends: tuple[date, date]) -> str:
     return str(first) if first == last else f"{first} to {last} ({(last - first).days + 1} days)"
 
 
-def print_calendar(days: dict[date, bool | None]) -> None:
-    """Draw every day from the first to the last, a line for each month; months without a run are told in one line."""
-    mark = {True: "[green]■[/]", False: "[yellow]▲[/]", None: "[dim]+[/]"}
-    first, last = min(days), max(days)
-    console.print(f"[dim]{'':8}{'1':4}{'5':5}{'10':5}{'15':5}{'20':5}{'25':5}{'30'}[/]")
-    months = sorted({day.replace(day=1) for day in days})
-    for month, before in zip(months, [None, *months], strict=False):
-        if before and before != _month_before(month):
-            console.print(f"[dim]{_next_month(before):%Y-%m} to {_month_before(month):%Y-%m}: nothing run[/]")
+def print_year(days: Mapping[date, CalendarDay], year: int) -> None:
+    """Draw a year, a line for each month: a sign for how each day stands, and behind it how many op-eds it has."""
+    colours = {
+        Standing.COMPLETE: "green",
+        Standing.INCOMPLETE: "yellow",
+        Standing.PAST: "cyan",
+        Standing.NEVER: "red",
+    }
+    console.print(f"[dim]{year:<6}{'1':8}{'5':10}{'10':10}{'15':10}{'20':10}{'25':10}{'30'}[/]")
+    there = set()
+    for month in range(1, 13):
+        cells = [days.get(day) for day in _days_of(year, month)]
+        if all(cell is None or cell.standing is Standing.UNKNOWN for cell in cells):
+            continue
         line = ""
-        for day in (month + timedelta(days=n) for n in range(31)):
-            known = first <= day <= last and day.month == month.month
-            line += mark[days[day]] if day in days else "[red]·[/]" if known else " "
-        console.print(f"{month:%Y-%m} {line}")
-    said = {True: "■ complete", False: "▲ incomplete", None: "+ by hand"}
-    console.print(f"[dim]{'':8}{'  '.join(said[one] for one in said if one in days.values())}  · never run[/]")
+        for cell in cells:
+            if cell is None:
+                line += "  "
+                continue
+            there.add(cell.standing)
+            count = cell.published.opeds
+            number = " " if not count else str(count) if count <= MOST_DIGIT else MANY
+            line += f"[{colours.get(cell.standing, 'dim')}]{cell.mark}[/]{number}"
+        console.print(f"{date(year, month, 1):%b}   {line.rstrip()}", no_wrap=True, crop=False, soft_wrap=True)
+    console.print(f"[dim]{'  '.join(f'{DAY_MARKS[one]} {one.value}' for one in Standing if one in there)}[/]")
+    console.print(f"[dim]the number behind a sign: op-eds of that day; {MANY}: more than {MOST_DIGIT}[/]")
+    others = [one for one in years_of(days) if one != year]
+    if others:
+        console.print(f"[dim]other years, {min(others)} to {max(others)}: opeds status --year {others[0]}[/]")
 
 
-def _next_month(month: date) -> date:
-    return (month + timedelta(days=31)).replace(day=1)
-
-
-def _month_before(month: date) -> date:
-    return (month - timedelta(days=1)).replace(day=1)
+def _days_of(year: int, month: int) -> list[date]:
+    return [date(year, month, day) for day in range(1, monthrange(year, month)[1] + 1)]
 
 
 def print_drift(found: Sequence[Drift]) -> None:

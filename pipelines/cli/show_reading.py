@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.text import Text
 
+from pipelines.browse.static import Built
 from pipelines.cli.progress import console, plain, print_json, shown
 from pipelines.client import Version
 from pipelines.exports.authors import Columnist
@@ -118,6 +119,18 @@ def print_exported(written: Written, to: str, as_json: bool) -> None:
     for file in written.files:
         console.print(f"{file.name:{width}}  {file.rows:>9,} rows  {file.bytes:>13,} bytes", soft_wrap=True)
     console.print(f"[dim]in {shown(to)}/, with {SUMS} and {MANIFEST}; log at {written.seq}[/]", soft_wrap=True)
+
+
+def print_built(built: Built, folder: Path) -> None:
+    """Print what a build of static pages came to."""
+    told = f"{built.pages:,} pages, {built.bytes / 1e6:,.1f} MB, {built.headlines:,} headlines to search"
+    console.print(f"{shown(folder)}: {told}", soft_wrap=True)
+    console.print(f"[dim]largest: {built.largest / 1000:,.0f} kB, {shown(built.largest_page)}[/]", soft_wrap=True)
+    if built.removed:
+        console.print(f"[dim]{built.removed:,} files of an earlier build were removed[/]")
+    console.print(
+        f"[dim]to look at them: python3 -m http.server --bind 127.0.0.1 -d {shown(folder)}[/]", soft_wrap=True
+    )
 
 
 def print_provenance(links: Sequence[ProvenanceLink], as_json: bool) -> None:

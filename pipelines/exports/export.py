@@ -26,6 +26,7 @@ from pipelines.exports.files import (
     write_gzip,
     write_jsonl,
     write_parquet,
+    write_spreadsheet,
 )
 from pipelines.exports.replay import cdxj_lines, write_wacz
 from pipelines.exports.search import Wanted
@@ -35,6 +36,7 @@ ENDINGS = {  # of one file of each format
     "parquet": (".parquet",),
     "jsonl": (".jsonl", ".jsonl.gz", ".ndjson"),
     "csv": (".csv",),
+    "spreadsheet": (".csv",),
     "authors": (".jsonl",),
     "sqlite": (".sqlite", ".db"),
     "cdxj": (".cdxj",),
@@ -42,17 +44,19 @@ ENDINGS = {  # of one file of each format
     "wacz": (".wacz",),
 }
 ALL_ENDINGS = frozenset(end for ends in ENDINGS.values() for end in ends) | {".gz"}
-PLAIN = tuple(name for name in ENDINGS if name != "wacz")  # without being asked; wacz has the pages too
-STREAMED = frozenset({"jsonl", "csv", "authors", "cdxj", "warc-paths"})  # what may go to standard output
+PLAIN = tuple(name for name in ENDINGS if name not in {"wacz", "spreadsheet"})  # unasked; wacz has the pages too
+STREAMED = frozenset({"jsonl", "csv", "spreadsheet", "authors", "cdxj", "warc-paths"})  # what may go to standard output
 SUMS, MANIFEST = "SHA256SUMS", "manifest.json"
 BESIDE_FILES = ("datapackage.json", "croissant.json", SUMS)  # of the files that hold op-eds
 FILE_OF_FORMAT = {  # of a folder's files, of those formats that have one
     "csv": "metadata.csv",
+    "spreadsheet": "metadata.spreadsheet.csv",
     "authors": "authors.jsonl",
     "sqlite": "opeds.sqlite",
     "cdxj": "index.cdxj",
     "warc-paths": "warc.paths",
 }
+FLAT_WRITERS = {"jsonl": write_jsonl, "csv": write_csv, "spreadsheet": write_spreadsheet}
 EVERYTHING = Wanted()
 OnRows = Callable[[str, int, int], None]  # file, rows done, of how many
 
@@ -137,9 +141,8 @@ def export_stream(selection: Selection, name: str, into: IO[bytes], on_rows: OnR
     if name not in STREAMED:
         raise WrongUsage(f"{name} is no text: give it a file, --to x{ENDINGS[name][0]}")
     with closing(connect(selection.path)) as connection:
-        if name in {"jsonl", "csv"}:
-            write = write_jsonl if name == "jsonl" else write_csv
-            return write(into, _rows_told(connection, selection, name, on_rows))
+        if name in FLAT_WRITERS:
+            return FLAT_WRITERS[name](into, _rows_told(connection, selection, name, on_rows))
         if name == "authors":
             people = columnists(signed_rows(connection, selection.wanted))
             return write_jsonl(into, (asdict(person) for person in people))

@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import io
 import json
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from typing import IO, Any
 from pipelines.catalogue.rows import Row, in_lists
 from pipelines.catalogue.schema import ARTICLE_COLUMNS, Said
 from pipelines.clock import iso_exact
-from pipelines.exports.search import ADDRESSES, N_VERSIONS, Wanted
+from pipelines.exports.search import ADDRESSES, N_VERSIONS, NO_TERMS, Terms, Wanted, as_sql
 from pipelines.exports.sqlite_file import row_of
 
 FLAT: Said = {
@@ -59,6 +60,8 @@ FLAT_COUNTS = ("word_count", "n_places", "n_versions")
 ROWS_IN_GROUP = 2000  # of a Parquet file: what its writer holds
 READ_AT_ONCE_FLAT = 500
 GZIP_LEVEL, GZIP_BUFFER = 6, 1 << 20
+FORMULA = re.compile(r"[\s\x00-\x1f'\ufeff\u200b]*[=+\-@＝＋－＠]|[\t\r]")
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 UNDATED_FILE = "undated"
 
 
@@ -72,13 +75,13 @@ class Exported:
     sha256: str
 
 
-def flat_rows(connection: sqlite3.Connection, wanted: Wanted) -> Iterator[Row]:
+def flat_rows(connection: sqlite3.Connection, wanted: Wanted, terms: Terms = NO_TERMS) -> Iterator[Row]:
     """Yield the op-eds of a SQLite file as flat rows, by day of publication; those without one come last."""
-    where, values = wanted.sql()
+    asked = as_sql(terms, wanted)
     found = connection.execute(
-        f"SELECT c.*, {ADDRESSES}, {N_VERSIONS} FROM catalogue AS c WHERE {where} "  # noqa: S608
+        f"SELECT c.*, {ADDRESSES}, {N_VERSIONS} FROM {asked.source} WHERE {asked.conditions} "  # noqa: S608
         "ORDER BY c.sort_at = '', c.sort_at, c.article_id",
-        values,
+        asked.values,
     )
     while some := found.fetchmany(READ_AT_ONCE_FLAT):
         yield from map(_flat, some)
@@ -130,10 +133,29 @@ def write_jsonl(into: IO[bytes], rows: Iterable[Row]) -> int:
     return count
 
 
+def write_spreadsheet(into: IO[bytes], rows: Iterable[Row]) -> int:
+    """Write rows as CSV that a spreadsheet opens safely; return how many there were.
+
+    A text that it would take for a formula has `'` before it, and a mark at the beginning says that it is UTF-8.
+    """
+    into.write(BYTE_ORDER_MARK)
+    return write_csv(into, ({name: no_formula(value) for name, value in row.items()} for row in rows))
+
+
+def no_formula(value: Any) -> Any:
+    """Return a value with `'` before it where a spreadsheet would compute it.
+
+    >>> no_formula("=1+1"), no_formula("-5"), no_formula(5), no_formula("A ferry")
+    ("'=1+1", "'-5", 5, 'A ferry')
+    """
+    return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
+
+
 def write_csv(into: IO[bytes], rows: Iterable[Row]) -> int:
     """Write rows as CSV in UTF-8, with a line of names; return how many there were.
 
-    Values stand as they are: a spreadsheet may take one that begins with `=` for a formula.
+    Values stand as they are: a spreadsheet may take one that begins with `=` for a formula; `write_spreadsheet` is for
+    those.
     """
     names = [name for name in FLAT if name not in FULL_TEXT]
     text = io.TextIOWrapper(into, encoding="utf-8", newline="", write_through=True)

@@ -1,7 +1,7 @@
 """Which op-eds are asked for, and where the words stand: SQL over the SQLite file.
 
 English by FTS5's Porter stemmer; Korean by pieces of three letters, which find any part of a word; what is shorter is
-looked for letter by letter.
+looked for by all pieces that begin so.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from unicodedata import normalize
 
 from pipelines.clock import SEOUL, iso
 from pipelines.errors import WrongUsage
-from pipelines.exports.sqlite_file import SEARCHED, folded
+from pipelines.exports.sqlite_file import folded
 
 TERM = re.compile(r'"([^"]*)"|(\S+)')
 KOREAN_LETTER = re.compile(r"[\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3]")
@@ -29,7 +29,15 @@ ADDRESSES = (  # of all places, the primary first, as JSON
     "WHERE p.oped_id = c.oped_id AND p.is_latest ORDER BY p.role <> 'primary', p.article_id)) AS addresses"
 )
 N_VERSIONS = "(SELECT count(*) FROM catalogue AS v WHERE v.article_id = c.article_id) AS n_versions"
-IS_AN_OPED = "c.role = 'primary' AND c.is_latest AND c.listed"  # the view `opeds`
+WAS_CORRECTED = (
+    "c.article_id IN (SELECT article_id FROM catalogue WHERE previous <> '' "
+    "AND kind_of_change <> 'read_by_other_rules')"
+)
+IS_AN_OPED = "c.role = 'primary' AND c.is_latest AND c.listed"  # ONE_OPED, of `catalogue AS c`
+BEGINS_WITH = (
+    "(SELECT group_concat('\"' || replace(term, '\"', '\"\"') || '\"', ' OR ') "
+    "FROM search_ko_pieces WHERE term BETWEEN ? AND ? || char(1114111))"
+)
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,9 @@ class Wanted:
     source: str = ""  # that carries it, at any place
     kind: str = ""
     author: str = ""  # part of a name
+    signed: str = ""  # a name as it stands
+    corrected: bool = False  # only what the paper changed
+    copied: bool = False  # only what stands at several places
 
     def sql(self) -> tuple[str, list[Any]]:
         """Return conditions over `catalogue AS c`, and the values of their `?`."""
@@ -51,6 +62,7 @@ class Wanted:
             ("c.sort_at < ?", _midnight(self.until, 1)),
             ("c.kind = ?", self.kind),
             ("instr(folded(c.names), ?) > 0", folded(self.author)),
+            ("instr('; ' || c.names || '; ', ?) > 0", self.signed and f"; {normalize('NFC', self.signed)}; "),
             (
                 "EXISTS (SELECT 1 FROM catalogue AS p WHERE p.oped_id = c.oped_id AND p.is_latest AND p.source = ?)",
                 self.source,
@@ -59,6 +71,8 @@ class Wanted:
             if value:
                 told.append(condition)
                 values.append(value)
+        told += [WAS_CORRECTED] if self.corrected else []
+        told += ["c.n_places > 1"] if self.copied else []
         return " AND ".join(told), values
 
 
@@ -77,9 +91,12 @@ def _midnight(day: date | None, later: int) -> str:
 class Terms:
     """What is looked for: words and phrases with letters of Korean, and without."""
 
-    english: tuple[str, ...]
-    korean: tuple[str, ...]
-    brief: tuple[str, ...]  # of Korean, too short for its index
+    english: tuple[str, ...] = ()
+    korean: tuple[str, ...] = ()
+    brief: tuple[str, ...] = ()  # of Korean, too short for its index
+
+
+NO_TERMS = Terms()
 
 
 def terms_in(asked: str) -> Terms:
@@ -101,8 +118,19 @@ def terms_in(asked: str) -> Terms:
     )
 
 
-def search_sql(terms: Terms, wanted: Wanted, order: str, limit: int) -> tuple[str, list[Any]]:
-    """Return the question as SQL, and its values: rows of the file, each with a `passage`."""
+@dataclass(frozen=True)
+class Question:
+    """What is asked of the file, as SQL: where rows come from, which fit, with which values, and what ranks them."""
+
+    source: str
+    conditions: str
+    values: tuple[Any, ...]
+    passage: str
+    rank: str
+
+
+def as_sql(terms: Terms, wanted: Wanted) -> Question:
+    """Return what is asked for as SQL over `catalogue AS c`."""
     conditions, values = wanted.sql()
     joined = ""
     given: list[Any] = []
@@ -111,7 +139,7 @@ def search_sql(terms: Terms, wanted: Wanted, order: str, limit: int) -> tuple[st
     for table, some in (("search", terms.english), ("search_ko", terms.korean)):
         if not some:
             continue
-        given.append(" ".join('"' + term.replace('"', '""') + '"' for term in some))
+        given.append(_all_of(some))
         if rank:  # the other table only says which of what was found stays: to join both would rank all of it
             found.append(f"c.id IN (SELECT rowid FROM {table} WHERE {table} MATCH ?)")  # noqa: S608
         else:
@@ -119,14 +147,35 @@ def search_sql(terms: Terms, wanted: Wanted, order: str, limit: int) -> tuple[st
             found.append(f"{table} MATCH ?")
             passage = f"snippet({table}, -1, '{FOUND_BEGINS}', '{FOUND_ENDS}', '…', {AROUND_WORDS})"
             rank = f"bm25({table}, {WEIGHTS})" if table == "search" else f"bm25({table})"
-    conditions = " AND ".join([*found, conditions])
     for term in terms.brief:
-        conditions += f" AND ({' OR '.join(f'instr(c.{name}, ?)' for name in SEARCHED['search_ko'])})"
-        values += [term] * len(SEARCHED["search_ko"])
-    by = ORDERS[order].replace("rank", rank or ORDERS["newest"])
-    columns = f"c.*, {ADDRESSES}, {N_VERSIONS}, {passage} AS passage"
-    sql = f"SELECT {columns} FROM catalogue AS c{joined} WHERE {conditions} ORDER BY {by} LIMIT ?"  # noqa: S608
-    return sql, [*given, *values, limit]
+        found.append(f"c.id IN (SELECT rowid FROM search_ko WHERE search_ko MATCH {BEGINS_WITH})")  # noqa: S608
+        given += [term, term]
+    conditions = " AND ".join([*found, conditions])
+    return Question(f"catalogue AS c{joined}", conditions, (*given, *values), passage, rank)
+
+
+def search_sql(terms: Terms, wanted: Wanted, order: str, limit: int, skip: int = 0) -> tuple[str, list[Any]]:
+    """Return the question as SQL, and its values: rows of the file, each with a `passage`."""
+    asked = as_sql(terms, wanted)
+    by = ORDERS[order].replace("rank", asked.rank or ORDERS["newest"])
+    columns = f"c.*, {ADDRESSES}, {N_VERSIONS}, {asked.passage} AS passage"
+    sql = f"SELECT {columns} FROM {asked.source} WHERE {asked.conditions} ORDER BY {by} LIMIT ? OFFSET ?"  # noqa: S608
+    return sql, [*asked.values, limit, skip]
+
+
+def holding_sql(terms: Terms) -> tuple[str, list[str]]:
+    """Return SQL for the numbers (`id`) of all rows that hold all terms, of any version and place, and its values."""
+    asked = [(f"SELECT rowid AS id FROM {table} WHERE {table} MATCH ?", [_all_of(some)])  # noqa: S608
+             for table, some in (("search", terms.english), ("search_ko", terms.korean)) if some]  # fmt: skip
+    asked += [(f"SELECT rowid AS id FROM search_ko WHERE search_ko MATCH {BEGINS_WITH}", [b, b]) for b in terms.brief]  # noqa: S608
+    if not asked:
+        return "SELECT id FROM catalogue", []
+    return " INTERSECT ".join(sql for sql, _ in asked), [value for _, values in asked for value in values]
+
+
+def _all_of(terms: tuple[str, ...]) -> str:
+    """Return terms as FTS5 wants them: each a phrase, all of them needed."""
+    return " ".join('"' + term.replace('"', '""') + '"' for term in terms)
 
 
 def passage_of(row: sqlite3.Row, terms: Terms) -> str:

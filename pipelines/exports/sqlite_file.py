@@ -22,7 +22,7 @@ from pipelines.catalogue.schema import ARTICLE_COLUMNS, VIEWS
 from pipelines.clock import iso, iso_exact, published_key
 from pipelines.errors import StoreUnavailable
 
-FILE_SCHEMA = "opeds/sqlite/2"  # of the file; one of another kind is made anew
+FILE_SCHEMA = "opeds/sqlite/3"  # of the file; one of another kind is made anew
 LEFT_OUT = frozenset({"sketch"})  # of the table's columns: of no use without our code
 JSON_COLUMNS = frozenset(
     "reasons authors captions images related embeds emails rights_signals witnesses steps formerly matches "
@@ -41,6 +41,7 @@ ADDED = {  # what the file has beside the table's columns
 FILLED = (*ADDED, *STORED)
 INSERT = f"INSERT INTO catalogue ({', '.join(FILLED)}) VALUES ({', '.join('?' * len(FILLED))})"  # noqa: S608
 ROWS_WRITTEN = 500
+ONE_OPED = "role = 'primary' AND is_latest AND listed"  # the view `opeds`
 PATIENCE = 60.0  # seconds for which another process may hold the file
 SEARCHED = {"search": ("headline", "deck", "names", "text"), "search_ko": ("headline", "names", "text", "text_ko")}
 TOKENIZERS = {"search": "porter unicode61 remove_diacritics 2", "search_ko": "trigram"}
@@ -178,18 +179,20 @@ def _create(connection: sqlite3.Connection) -> None:
     columns = "".join(f"\n, {name} {_type_of(name)} -- {said[name]}" for name in FILLED)
     connection.execute("CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT)")
     connection.execute(f"CREATE TABLE catalogue (id INTEGER PRIMARY KEY{columns}\n)")
-    for name, what in (
-        ("by_article", "article_id, first_seen"),
-        ("by_oped", "oped_id"),
-        ("by_day", "sort_at"),
-        ("by_kind", "kind, published_day"),
+    for name, what, where in (
+        ("by_article", "article_id, first_seen", ""),
+        ("by_oped", "oped_id", ""),
+        ("by_kind", "kind, published_day", ""),
+        ("by_day", "sort_at", ONE_OPED),  # each op-ed once: what lists and searches go through
+        ("by_change", "first_seen, article_id", "previous <> ''"),
     ):
-        connection.execute(f"CREATE INDEX {name} ON catalogue ({what})")
+        connection.execute(f"CREATE INDEX {name} ON catalogue ({what}){f' WHERE {where}' if where else ''}")
     for table, names in SEARCHED.items():
         connection.execute(
             f"CREATE VIRTUAL TABLE {table} USING fts5({', '.join(names)}, content='catalogue', content_rowid='id', "
             f"tokenize='{TOKENIZERS[table]}')"
         )
+    connection.execute("CREATE VIRTUAL TABLE search_ko_pieces USING fts5vocab(search_ko, row)")
     for name, sql in VIEWS.items():
         connection.execute(f"CREATE VIEW {name} AS {sql}")
 
@@ -198,16 +201,23 @@ def _fill_search(connection: sqlite3.Connection, behind: int = 0) -> None:
     """Make rows behind a number findable. Only texts with Korean go into the table of three-letter pieces."""
     for table, columns in SEARCHED.items():
         names = ", ".join(columns)
-        chosen = f"SELECT id, {names} FROM catalogue WHERE id > ? {ONLY_WHERE[table]} ORDER BY id"  # noqa: S608
+        chosen = f"SELECT id, {_indexed(table)} FROM catalogue WHERE id > ? {ONLY_WHERE[table]} ORDER BY id"  # noqa: S608
         connection.execute(f"INSERT INTO {table}(rowid, {names}) {chosen}", (behind,))
         if not behind:
             connection.execute(f"INSERT INTO {table}({table}) VALUES ('optimize')")  # noqa: S608
 
 
+def _indexed(table: str) -> str:
+    """Return the columns as a table of search has them: Korean with a sign behind, so that a word at the end of a text
+    begins a piece of three letters too."""
+    behind = " || char(10)" if table == "search_ko" else ""
+    return ", ".join(f"{name}{behind}" for name in SEARCHED[table])
+
+
 def _unsearch(table: str, columns: Sequence[str]) -> str:
     names = ", ".join(columns)
     return (
-        f"INSERT INTO {table}({table}, rowid, {names}) SELECT 'delete', id, {names} FROM catalogue "  # noqa: S608
+        f"INSERT INTO {table}({table}, rowid, {names}) SELECT 'delete', id, {_indexed(table)} FROM catalogue "  # noqa: S608
         f"WHERE article_id = ? {ONLY_WHERE[table]}"
     )
 

@@ -1,0 +1,521 @@
+"""Each page as values: which template shows it, under which path, with what. The same for a server and for files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import islice
+from typing import Any
+from urllib.parse import urlencode
+
+from pipelines.archive.manifests import RouteReport, manifest_at
+from pipelines.archive.store import open_store
+from pipelines.browse.alignment import align
+from pipelines.browse.plots import bars, lines
+from pipelines.browse.snapshot import FACETS, Snapshot
+from pipelines.browse.words import change_in_words
+from pipelines.catalogue.calendar import CalendarDay, Standing, month_after
+from pipelines.catalogue.rows import Row
+from pipelines.client import ArchiveReader, Version
+from pipelines.errors import NotArchived, OpedsError, WrongUsage
+from pipelines.exports.authors import Columnist
+from pipelines.exports.cite import STYLES
+from pipelines.exports.search import ORDERS, Wanted
+from pipelines.model import KINDS
+from pipelines.sources import load_sources
+from pipelines.versions import BREAK, OTHER_RULES, field_diffs
+
+CITATION_TITLES = {"apa": "APA", "chicago": "Chicago", "bibtex": "BibTeX", "ris": "RIS", "csl": "CSL (JSON)"}
+LATEST, OPEDS_PER_PAGE, PER_SEARCH, CORRECTIONS_PER_PAGE, PEOPLE_PER_PAGE = 20, 100, 20, 10, 200
+FACET_VALUES = 8  # of a facet, the most frequent
+MOST_COMPARED = 12  # versions of an article that are compared each with each; of more, neighbours and the latest
+WORDS_AROUND = 25  # words around a change, where a diff is one of many
+
+
+@dataclass(frozen=True)
+class WebPage:
+    """A page before it is drawn: its path, its template, its title, and what the template shows."""
+
+    path: str
+    template: str
+    title: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """What pages are made from: the archive as it is open, and what all pages share. `live` is false for files."""
+
+    archive: ArchiveReader
+    snapshot: Snapshot
+    live: bool = True
+
+
+# -- the front, years, days ----------------------------------------------------------------------------------------
+
+
+def front(shelf: Shelf) -> WebPage:
+    """The latest op-eds, the calendar, what drifted, the latest corrections."""
+    days, years = shelf.snapshot.calendar, shelf.snapshot.years
+    return WebPage(
+        "",
+        "front.html",
+        "Op-eds of Korea JoongAng Daily",
+        {
+            "latest": shelf.archive.search("", None, "newest", LATEST),
+            "opeds": len(shelf.snapshot.facts.position),
+            "year": years[0] if years else 0,
+            "months": months_of(days, years[0]) if years else [],
+            "years": [(year, _year_line(days, year)) for year in years],
+            "drift": shelf.snapshot.drift,
+            "corrections": list(islice(_corrections(shelf), 3)),
+            "waits": _unread(days, years),
+        },
+    )
+
+
+def _unread(days: Mapping[date, CalendarDay], years: Sequence[int]) -> list[CalendarDay]:
+    """Return the days of the latest year that are not whole, the last first."""
+    wrong = {Standing.INCOMPLETE, Standing.NEVER}
+    return [one for one in reversed([*days.values()]) if one.standing in wrong and one.day.year == years[0]][:14]
+
+
+def months_of(days: Mapping[date, CalendarDay], year: int) -> list[tuple[date, list[list[CalendarDay | None]]]]:
+    """Return the months of a year of which something is known, each as weeks from Monday to Sunday; None stands where
+    no day of it does."""
+    found: dict[date, list[list[CalendarDay | None]]] = {}
+    of_year = [one for day, one in days.items() if day.year == year]
+    known = {one.day.month for one in of_year if one.standing is not Standing.UNKNOWN}
+    for one in of_year:
+        day = one.day
+        if day.month not in known:
+            continue
+        weeks = found.setdefault(day.replace(day=1), [])
+        if not weeks or day.weekday() == 0:
+            weeks.append([None] * 7)
+        weeks[-1][day.weekday()] = one
+    return sorted(found.items())
+
+
+def _year_line(days: Mapping[date, CalendarDay], year: int) -> list[tuple[date, int, str]]:
+    """Return for each month of a year how many op-eds it has, and how its days stand, in words."""
+    line = []
+    month = date(year, 1, 1)
+    while month.year == year:
+        of_month = [one for one in _month(days, month) if one]
+        counts = {standing: sum(one.standing is standing for one in of_month) for standing in Standing}
+        told = [f"{count} {standing.value}" for standing, count in counts.items() if count]
+        line.append((month, sum(one.published.opeds for one in of_month), ", ".join(told)))
+        month = month_after(month)
+    return line
+
+
+def _month(days: Mapping[date, CalendarDay], month: date) -> Iterator[CalendarDay | None]:
+    for number in range(month.toordinal(), month_after(month).toordinal()):
+        yield days.get(date.fromordinal(number))
+
+
+def year_page(shelf: Shelf, year: int) -> WebPage:
+    """A year as a calendar."""
+    days = shelf.snapshot.calendar
+    if year not in shelf.snapshot.years:
+        raise NotArchived(f"nothing is known of {year}")
+    values = {"year": year, "years": shelf.snapshot.years, "months": months_of(days, year)}
+    return WebPage(f"year/{year}", "year.html", str(year), values)
+
+
+def day_page(shelf: Shelf, day: date) -> WebPage:
+    """A day: the op-eds of it, by which route each was found, what is missing, what was set aside."""
+    known = shelf.snapshot.calendar.get(day)
+    if known is None:
+        raise NotArchived(f"nothing is known of {day}; the calendar shows which days are")
+    row = next((one for one in shelf.snapshot.days if one["day"] == str(day)), None)
+    found = shelf.archive.search("", Wanted(since=day, until=day), "oldest", OPEDS_PER_PAGE)
+    aside = set(row["set_aside"]) if row else set()
+    return WebPage(
+        f"day/{day}",
+        "day.html",
+        f"{day:%A}, {day.day} {day:%B %Y}",
+        {
+            "known": known,
+            "row": row,
+            "opeds": found,
+            "routes": _by_route(found),
+            "asked": _routes(shelf, row["closed_at"] if row else 0),
+            "aside": [one for one in shelf.snapshot.set_aside if one.article_id in aside],
+            "before": day_beside(shelf.snapshot.calendar, day, -1),
+            "after": day_beside(shelf.snapshot.calendar, day, 1),
+        },
+    )
+
+
+def _by_route(found: Sequence[Version]) -> dict[str, list[Version]]:
+    """Return the op-eds by the list that showed them first; under an empty name those that none did."""
+    by_route: dict[str, list[Version]] = {}
+    for version in found:
+        for route in version.row["discovered_by"] or [""]:
+            by_route.setdefault(route, []).append(version)
+    return dict(sorted(by_route.items()))
+
+
+def _routes(shelf: Shelf, closed_at: int) -> Sequence[RouteReport]:
+    """Return what each list showed, by the manifest that closed the day last; nothing where it cannot be read."""
+    try:
+        closing = manifest_at(open_store(shelf.snapshot.settings), closed_at).closing if closed_at else None
+    except OpedsError:
+        return ()
+    return closing.routes if closing else ()
+
+
+def day_beside(days: Mapping[date, CalendarDay], day: date, step: int) -> date | None:
+    """Return the day before or after, where the calendar has it."""
+    beside = date.fromordinal(day.toordinal() + step)
+    return beside if beside in days else None
+
+
+# -- an op-ed ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class PlaceShown:
+    """A place of an op-ed, and in which fields it reads otherwise than the one that is shown."""
+
+    version: Version
+    differs: tuple[str, ...]
+
+
+def oped_page(shelf: Shelf, name: str) -> WebPage:
+    """An op-ed to read: its latest version, or the one that `@content16` names, at one of its places."""
+    versions = sorted(shelf.archive.versions(name.partition("@")[0]), key=lambda one: one.first_seen)
+    latest = next(one for one in versions if one.is_latest)
+    shown = shelf.archive.oped(name) if "@" in name else latest
+    places = shelf.archive.places(shown.article_id)
+    english, korean = paragraphs(shown.text), paragraphs(shown.text_ko)
+    return WebPage(
+        f"oped/{shown.cite_as if '@' in name else shown.article_id}",
+        "oped.html",
+        shown.headline or shown.article_id,
+        {
+            "version": shown,
+            "latest": latest,
+            "aligned": align(english, korean) if english and korean else [],
+            "english": english,
+            "korean": korean,
+            "places": [PlaceShown(one, tuple(field_diffs(shown.row, one.row))) for one in places if one.oped_id],
+            "timeline": timeline(versions),
+            "pairs": compared_pairs(versions),
+            "citations": [(CITATION_TITLES[style], shown.cite(style)) for style in STYLES],
+            "publication": publication(shown.row),
+            "matches": shown.row["matches"],
+            "corrected": any(step["kind"] not in {"", OTHER_RULES} for step in timeline(versions)),
+        },
+    )
+
+
+def paragraphs(text: str) -> list[str]:
+    """Return the paragraphs of a text."""
+    return [one for one in text.split("\n\n") if one.strip()]
+
+
+def timeline(versions: Sequence[Version]) -> list[dict[str, Any]]:
+    """Return the stretches of time of an article, oldest first, each with its version and what changed then."""
+    steps = [
+        {
+            "from": step["from"],
+            "to": step["to"],
+            "version": one,
+            "before": next((other for other in versions if other.content16 == step["previous"]), None),
+            "kind": step["kind_of_change"] or "",
+            "change": change_in_words(step["kind_of_change"] or ""),
+            "came": step["words_added"],
+            "went": step["words_removed"],
+        }
+        for one in versions
+        for step in one.row["steps"]
+    ]
+    return sorted(steps, key=lambda step: step["from"])
+
+
+def compared_pairs(versions: Sequence[Version]) -> list[tuple[Version, Version]]:
+    """Return which versions of an article are compared: each with each; of very many, neighbours and the latest."""
+    every = len(versions) <= MOST_COMPARED
+    return [
+        (one, other)
+        for n, one in enumerate(versions)
+        for m, other in enumerate(versions[n + 1 :], start=n + 1)
+        if every or m == n + 1 or m + 1 == len(versions)
+    ]
+
+
+def publication(row: Row) -> list[str]:
+    """Return how well the archive knows when an op-ed was published, as sentences."""
+    how = {
+        "second": "The page states it to the second.",
+        "minute": "The page states it to the minute.",
+        "day": "The page states the day alone; the hour is not known.",
+        "none": "No date was found on the page that can be believed.",
+    }
+    said = [how.get(row["published_precision"] or "", "How exactly it is known was not recorded.")]
+    if row["date_source"]:
+        said.append(f"Found in: {row['date_source']}.")
+    if row["published_raw"]:
+        said.append(f"As it stands there: “{row['published_raw']}”.")
+    witnesses = {one["field"]: one["witness"] for one in row["witnesses"]}
+    if "published_at_otherwise" in witnesses:
+        said.append(f"Another day is named by: {witnesses['published_at_otherwise']}.")
+    doubts = {
+        "no_date": "A person should look: there is no date.",
+        "dates_disagree": "A person should look: the page names more than one day.",
+        "from_the_future": "A person should look: the date lies behind the moment when the page was fetched.",
+    }
+    return said + [doubt for reason, doubt in doubts.items() if reason in row["reasons"]]
+
+
+def compare_page(shelf: Shelf, before: str, after: str) -> WebPage:
+    """What differs between two versions, of one article or of two places, word by word."""
+    old, new = shelf.archive.oped(before), shelf.archive.oped(after)
+    fields = [(name, drawn(pieces)) for name, pieces in field_diffs(old.row, new.row).items()]
+    same = old.article_id == new.article_id
+    return WebPage(
+        f"compare/{old.cite_as}/{new.cite_as}",
+        "compare.html",
+        f"What changed: {new.headline}" if same else f"Two places: {new.headline}",
+        {"before": old, "after": new, "fields": fields, "same": same},
+    )
+
+
+def drawn(pieces: Sequence[tuple[str, str]], around: int = 0) -> list[list[tuple[str, str]]]:
+    """Return a diff as paragraphs of pieces; with `around`, unchanged stretches are cut to so many words at each side.
+
+    >>> drawn([(" ", "one ¶ two"), ("+", "three")])
+    [[(' ', 'one')], [(' ', 'two'), ('+', 'three')]]
+    """
+    found: list[list[tuple[str, str]]] = [[]]
+    for number, (what, text) in enumerate(pieces):
+        if around and what == " ":
+            text = _cut(text, around, number == 0, number + 1 == len(pieces))
+        for n, part in enumerate(f" {text} ".split(f" {BREAK} ")):
+            if n:
+                found.append([])
+            if part.strip():
+                found[-1].append((what, part.strip()))
+    return [paragraph for paragraph in found if paragraph]
+
+
+def _cut(text: str, around: int, first: bool, last: bool) -> str:
+    words = text.split(" ")
+    begin, end = ([] if first else words[:around]), ([] if last else words[-around:])
+    return text if len(words) <= len(begin) + len(end) + around else " ".join([*begin, "…", *end])
+
+
+def provenance_page(shelf: Shelf, name: str) -> WebPage:
+    """From a version's row to the page as it was served, each link checked now."""
+    version = shelf.archive.oped(name)
+    values = {"version": version, "links": shelf.archive.provenance(version)}
+    return WebPage(
+        f"provenance/{version.cite_as}", "provenance.html", f"Where it comes from: {version.headline}", values
+    )
+
+
+# -- columnists ----------------------------------------------------------------------------------------------------
+
+
+def columnists_page(shelf: Shelf, number: int = 1) -> WebPage:
+    """Who signs op-eds, those with most first."""
+    every = shelf.snapshot.columnists
+    of = _pages_of(len(every), number, PEOPLE_PER_PAGE)
+    people = every[(number - 1) * PEOPLE_PER_PAGE : number * PEOPLE_PER_PAGE]
+    values = {"people": people, "number": number, "of": of, "total": len(every)}
+    return WebPage(_numbered("columnists", number), "columnists.html", "Columnists", values)
+
+
+def columnist_page(shelf: Shelf, key: str, number: int = 1) -> WebPage:
+    """A columnist: what they wrote and when, spellings, the paper's lines about them, where their columns stand."""
+    person = _person(shelf, key)
+    of = _pages_of(len(person.article_ids), number, OPEDS_PER_PAGE)
+    written = shelf.archive.named(person.article_ids, OPEDS_PER_PAGE, (number - 1) * OPEDS_PER_PAGE)
+    values = {
+        "person": person,
+        "plot": bars(dict(person.years)),
+        "written": written,
+        "sources": _carried(shelf, person),
+        "number": number,
+        "of": of,
+        "key": key,
+    }
+    return WebPage(_numbered(f"columnist/{key}", number), "columnist.html", person.name, values)
+
+
+def _person(shelf: Shelf, key: str) -> Columnist:
+    person = shelf.snapshot.columnist_by_slug.get(key)
+    if person is None:
+        raise NotArchived("no columnist of that name; the list of columnists has all")
+    return person
+
+
+def _carried(shelf: Shelf, person: Columnist) -> list[tuple[str, int]]:
+    """Return at which sources a columnist's op-eds stand, and how many."""
+    facts = shelf.snapshot.facts
+    positions = [facts.of_article[one] for one in person.article_ids]
+    counts = Counter(source for at in positions for source in facts.values["source"][at].split("; "))
+    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+# -- corrections, search, status -----------------------------------------------------------------------------------
+
+
+def corrections_page(shelf: Shelf, number: int = 1) -> WebPage:
+    """The latest corrections, as diffs."""
+    total = _corrections_count(shelf)
+    of = _pages_of(total, number, CORRECTIONS_PER_PAGE)
+    found = list(_corrections(shelf, (number - 1) * CORRECTIONS_PER_PAGE))
+    values = {"corrections": found, "number": number, "of": of, "total": total}
+    return WebPage(_numbered("corrections", number), "corrections.html", "Corrections", values)
+
+
+CORRECTED = "FROM catalogue WHERE previous <> '' AND kind_of_change <> 'read_by_other_rules'"
+
+
+def _corrections_count(shelf: Shelf) -> int:
+    return int(next(shelf.archive.sql(f"SELECT count(*) AS n {CORRECTED}"))["n"])
+
+
+def _corrections(shelf: Shelf, skip: int = 0) -> Iterator[dict[str, Any]]:
+    """Yield the latest changes of articles, each with its diff, what is far from a change left out."""
+    sql = f"SELECT article_id, content16 {CORRECTED} ORDER BY first_seen DESC, article_id LIMIT ? OFFSET ?"
+    for row in list(shelf.archive.sql(sql, [CORRECTIONS_PER_PAGE, skip])):
+        after = shelf.archive.oped(f"{row['article_id']}@{row['content16']}")
+        before = shelf.archive.before(after)
+        fields = [(name, drawn(pieces, WORDS_AROUND)) for name, pieces in field_diffs(before.row, after.row).items()]
+        yield {
+            "before": before,
+            "after": after,
+            "fields": fields,
+            "change": change_in_words(after.kind_of_change),
+            "seen": max(step["from"] for step in after.row["steps"]),
+        }
+
+
+@dataclass(frozen=True)
+class SearchAsked:
+    """A search as its address spells it."""
+
+    words: str = ""
+    author: str = ""
+    kind: str = ""
+    year: str = ""
+    source: str = ""
+    corrected: str = ""
+    copied: str = ""
+    order: str = ""
+    page: int = 1
+
+    def query(self, **other: str) -> str:
+        """Return the search, with other values, as the end of an address."""
+        told = {"q": self.words, **self.facets(), "order": self.order, **other}
+        return urlencode({name: value for name, value in told.items() if value})
+
+    def facets(self) -> dict[str, str]:
+        """Return by what it is narrowed; empty values narrow nothing."""
+        return {name: getattr(self, name) for name in FACETS}
+
+    def wanted(self) -> Wanted:
+        """Return it as the client takes it; raise `WrongUsage`."""
+        if self.year and not (self.year.isdecimal() and 1 <= int(self.year) <= 9998):
+            raise WrongUsage(f"{self.year!r} is no year")
+        year = int(self.year) if self.year else 0
+        return Wanted(
+            date(year, 1, 1) if year else None,
+            date(year, 12, 31) if year else None,
+            self.source,
+            self.kind,
+            signed=self.author,
+            corrected=bool(self.corrected),
+            copied=bool(self.copied),
+        )
+
+
+FACET_TITLES = {"author": "Columnist", "corrected": "Corrected", "copied": "At several places"}
+
+
+def asked_of(query: Mapping[str, str]) -> SearchAsked:
+    """Return the search that an address spells."""
+    page = query.get("page", "1")
+    values = {name: query.get(name, "") for name in (*FACETS, "order")}
+    values |= {name: "yes" for name in ("corrected", "copied") if values[name]}
+    if values["order"] not in {"", *ORDERS}:
+        values["order"] = ""
+    number = int(page) if page.isdecimal() and 0 < len(page) < 6 else 1
+    return SearchAsked(words=query.get("q", "").strip(), page=max(1, number), **values)
+
+
+def search_page(shelf: Shelf, asked: SearchAsked) -> WebPage:
+    """What a search found, with the passages, and by what it can be narrowed."""
+    values: dict[str, Any] = {"asked": asked, "kinds": KINDS, "found": [], "total": 0, "facets": [], "problem": ""}
+    title = f"Search: {asked.words}" if asked.words else "Search"
+    try:
+        wanted = asked.wanted()
+        facts = shelf.snapshot.facts
+        rows = shelf.archive.holding(asked.words) if asked.words else facts.position
+        at = facts.fitting(rows, asked.facets())
+        order = asked.order or ("best" if asked.words else "newest")
+        values["found"] = shelf.archive.search(asked.words, wanted, order, PER_SEARCH, (asked.page - 1) * PER_SEARCH)
+        values["total"], values["of"] = len(at), max(1, -(-len(at) // PER_SEARCH))
+        values["facets"] = [
+            (name, FACET_TITLES.get(name, name.capitalize()), some[:FACET_VALUES], max(0, len(some) - FACET_VALUES))
+            for name, some in facts.counted(at).items()
+            if some
+        ]
+    except WrongUsage as error:
+        values["problem"] = str(error).partition("opeds search")[0].strip()
+    return WebPage("search", "search.html", title, values)
+
+
+def static_search_page(shelf: Shelf) -> WebPage:
+    """The search of files: over headlines, in the reader's browser."""
+    return WebPage("search", "static_search.html", "Search", {"opeds": len(shelf.snapshot.facts.position)})
+
+
+def status_page(shelf: Shelf) -> WebPage:
+    """Runs, pages set aside, drift over time, audits, and what the next run will do."""
+    snapshot = shelf.snapshot
+    crawled = [name for name, source in load_sources(snapshot.settings.sources).items() if source.is_crawled]
+    return WebPage(
+        "status",
+        "status.html",
+        "Status",
+        {
+            "runs": snapshot.runs,
+            "aside": snapshot.set_aside[:OPEDS_PER_PAGE],
+            "aside_total": len(snapshot.set_aside),
+            "drift": snapshot.drift,
+            "plots": [(one, lines(one.weeks)) for one in snapshot.presence if len(one.weeks) > 1],
+            "audits": snapshot.audits,
+            "past": snapshot.past,
+            "open_days": snapshot.open_days(),
+            "revisits": snapshot.revisits(),
+            "crawled": crawled,
+        },
+    )
+
+
+def missing_page(path: str, sentence: str) -> WebPage:
+    """What is shown where nothing is."""
+    return WebPage(path, "missing.html", "Not here", {"sentence": sentence})
+
+
+# -- parts ---------------------------------------------------------------------------------------------------------
+
+
+def _pages_of(count: int, number: int, size: int) -> int:
+    """Return how many pages a list has; raise `NotArchived` where it has no page of that number."""
+    of = max(1, -(-count // size))
+    if not 1 <= number <= of:
+        raise NotArchived(f"this list has {of} page{'' if of == 1 else 's'}")
+    return of
+
+
+def _numbered(path: str, number: int) -> str:
+    return path if number == 1 else f"{path}/{number}"

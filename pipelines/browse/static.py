@@ -1,0 +1,248 @@
+"""The same pages as files, for a server inside an organisation: links are relative, and headlines can be searched.
+
+Written by as many processes as there are cores, page by page, so that memory does not grow with the archive. Files are
+written beside and moved into place; what an earlier build left and this one does not write is removed at the end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+from multiprocessing import get_context
+from pathlib import Path
+
+from pipelines.browse import pages
+from pipelines.browse.draw import ICON, SCRIPT, STYLE, Surroundings, asset, drawn_page, static_name
+from pipelines.browse.pages import Shelf, WebPage
+from pipelines.browse.snapshot import Snapshot, slug_of
+from pipelines.catalogue.rows import in_lists
+from pipelines.client import ArchiveReader
+from pipelines.errors import StoreUnavailable, WrongUsage
+from pipelines.settings import Settings
+
+Task = tuple[str, tuple[str, ...]]  # which pages, and of what
+TASKS_AT_ONCE, ARTICLES_A_TASK = 8, 100  # handed to a worker ahead; articles of one
+INDEX_FOLDER, BUILT = "pagefind", "build.json"
+BUILDER = "opeds browse --static"
+FILES = (STYLE, SCRIPT, ICON)
+OnWritten = Callable[[str, int, int], None]  # what, done, of how many
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a build came to: pages, their bytes, the largest page, what was removed, headlines that can be searched."""
+
+    pages: int
+    bytes: int
+    largest: int
+    largest_page: str
+    removed: int
+    headlines: int
+
+
+def write_pages(archive: ArchiveReader, snapshot: Snapshot, folder: Path, right: str, on_written: OnWritten) -> Built:
+    """Write all pages into a folder: a new one, an empty one, or one that an earlier build wrote.
+
+    Raises `WrongUsage` for a folder of anything else.
+    """
+    _check(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / BUILT).write_text(json.dumps({"by": BUILDER}) + "\n")
+    for name in FILES:
+        _write(folder / name, asset(name))
+    written: set[str] = {*FILES, BUILT}
+    size, largest, largest_page = 0, 0, ""
+    tasks = list(_tasks(archive, snapshot))
+    of = sum(len(names) for _, names in tasks)
+    done = 0
+    workers = _Workers(snapshot, archive.path, folder, right)
+    for task, files in workers.done(tasks):
+        done += len(task[1])
+        for name, length in files:
+            written.add(name)
+            size += length
+            if length > largest:
+                largest, largest_page = length, name
+        on_written("pages", done, of)
+    headlines = _index(archive, folder, on_written)
+    return Built(len(written) - len(FILES) - 1, size, largest, largest_page, _remove(folder, written), headlines)
+
+
+def _check(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise WrongUsage(f"{folder} is a file; --static takes a folder")
+    if folder.exists() and any(folder.iterdir()) and not (folder / BUILT).exists():
+        raise WrongUsage(f"{folder} holds other files: name a new folder, or an empty one")
+
+
+def _tasks(archive: ArchiveReader, snapshot: Snapshot) -> Iterator[Task]:
+    """Yield what is to be written, in portions of about one size."""
+    yield "shared", ("",)
+    articles = (row["article_id"] for row in archive.sql("SELECT DISTINCT article_id FROM catalogue ORDER BY 1"))
+    for kind, names in (
+        ("oped", articles),
+        ("columnist", sorted({slug_of(name) for person in snapshot.columnists for name in person.spellings})),
+        ("year", map(str, snapshot.years)),
+        ("day", map(str, snapshot.calendar)),
+    ):
+        for some in in_lists(names, ARTICLES_A_TASK):
+            yield kind, tuple(some)
+
+
+def _pages(shelf: Shelf, kind: str, name: str) -> Iterator[WebPage]:
+    """Yield the pages of one thing."""
+    if kind == "shared":
+        yield pages.front(shelf)
+        yield pages.static_search_page(shelf)
+        yield pages.status_page(shelf)
+        yield from _each(lambda number: pages.columnists_page(shelf, number))
+        yield from _each(lambda number: pages.corrections_page(shelf, number))
+    elif kind == "columnist":
+        yield from _each(lambda number: pages.columnist_page(shelf, name, number))
+    elif kind == "year":
+        yield pages.year_page(shelf, int(name))
+    elif kind == "day":
+        yield pages.day_page(shelf, date.fromisoformat(name))
+    else:
+        yield from _of_article(shelf, name)
+
+
+def _of_article(shelf: Shelf, article_id: str) -> Iterator[WebPage]:
+    """Yield the page of an article, of its earlier versions, and what differs between them and its other places."""
+    yield pages.oped_page(shelf, article_id)
+    versions = sorted(shelf.archive.versions(article_id), key=lambda one: one.first_seen)
+    for version in versions:
+        if not version.is_latest:
+            yield pages.oped_page(shelf, version.cite_as)
+    wanted = {(before.cite_as, after.cite_as) for before, after in pages.compared_pairs(versions)}
+    wanted |= {(step["before"].cite_as, step["version"].cite_as) for step in pages.timeline(versions) if step["before"]}
+    latest = next(one for one in versions if one.is_latest)
+    wanted |= {(one.cite_as, latest.cite_as) for one in versions if one is not latest}
+    places = [one for one in shelf.archive.places(article_id) if one.article_id != article_id]
+    wanted |= {(version.cite_as, place.cite_as) for version in versions for place in places}
+    for before, after in sorted(wanted):
+        yield pages.compare_page(shelf, before, after)
+
+
+def _each(make: Callable[[int], WebPage]) -> Iterator[WebPage]:
+    """Yield all pages of a list."""
+    first = make(1)
+    yield first
+    for number in range(2, first.values["of"] + 1):
+        yield make(number)
+
+
+# -- workers -------------------------------------------------------------------------------------------------------
+
+_worker: _Writer | None = None
+
+
+class _Writer:
+    """Draws and writes pages in one process."""
+
+    def __init__(self, snapshot: Snapshot, path: Path, folder: Path, right: str) -> None:
+        self.archive = ArchiveReader(snapshot.settings, path)
+        self.shelf = Shelf(self.archive, snapshot, live=False)
+        self.around, self.folder = Surroundings(snapshot, live=False, right=right), folder
+
+    def write(self, task: Task) -> list[tuple[str, int]]:
+        """Write the pages of a task; return their names and sizes in bytes."""
+        kind, names = task
+        return [self._one(page) for name in names for page in _pages(self.shelf, kind, name)]
+
+    def _one(self, page: WebPage) -> tuple[str, int]:
+        name, body = static_name(page.path), drawn_page(page, self.around).encode("utf-8", "replace")
+        _write(self.folder / name, body)
+        return name, len(body)
+
+
+def _begin(snapshot: Snapshot, path: Path, folder: Path, right: str) -> None:
+    global _worker
+    _worker = _Writer(snapshot, path, folder, right)
+
+
+def _written_in_worker(task: Task) -> list[tuple[str, int]]:
+    assert _worker is not None
+    return _worker.write(task)
+
+
+@dataclass(frozen=True)
+class _Workers:
+    """The processes that write."""
+
+    snapshot: Snapshot
+    path: Path
+    folder: Path
+    right: str
+
+    def done(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, list[tuple[str, int]]]]:
+        """Yield each task with what it wrote, in order."""
+        settings: Settings = self.snapshot.settings
+        count = settings.processes or os.cpu_count() or 1
+        tasks = list(tasks)
+        if count == 1 or len(tasks) < TASKS_AT_ONCE:
+            writer = _Writer(self.snapshot, self.path, self.folder, self.right)
+            for task in tasks:
+                yield task, writer.write(task)
+            writer.archive.close()
+            return
+        told = (self.snapshot, self.path, self.folder, self.right)
+        with ProcessPoolExecutor(count, get_context("spawn"), _begin, told) as pool:
+            yield from zip(tasks, pool.map(_written_in_worker, tasks), strict=True)
+
+
+def _write(path: Path, body: bytes) -> None:
+    """Write a file so that nobody reads half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{os.getpid()}.new")
+    aside.write_bytes(body)
+    aside.replace(path)
+
+
+def _remove(folder: Path, written: set[str]) -> int:
+    """Remove what an earlier build wrote and this one did not; return how many files that were."""
+    removed = 0
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and name not in written and not name.startswith(f"{INDEX_FOLDER}/"):
+            path.unlink()
+            removed += 1
+    return removed
+
+
+# -- the index of headlines ----------------------------------------------------------------------------------------
+
+
+def _index(archive: ArchiveReader, folder: Path, on_written: OnWritten) -> int:
+    """Write the index of headlines by which the search page searches; return how many there are."""
+    import asyncio
+
+    aside = folder / f".{INDEX_FOLDER}"
+    shutil.rmtree(aside, ignore_errors=True)
+    count = asyncio.run(_index_headlines(archive, aside, on_written))
+    shutil.rmtree(folder / INDEX_FOLDER, ignore_errors=True)
+    aside.replace(folder / INDEX_FOLDER)
+    return count
+
+
+async def _index_headlines(archive: ArchiveReader, into: Path, on_written: OnWritten) -> int:
+    from pagefind.index import IndexConfig, PagefindIndex
+
+    sql = "SELECT article_id, headline, names, published_day, kind FROM opeds ORDER BY article_id"
+    rows = [row for row in archive.sql(sql) if row["headline"]]
+    try:
+        async with PagefindIndex(config=IndexConfig(output_path=str(into), force_language="en")) as index:
+            for number, row in enumerate(rows, 1):
+                about = " · ".join(filter(None, (row["published_day"] or "undated", row["kind"], row["names"])))
+                page = static_name(f"oped/{row['article_id']}")
+                told = {"title": row["headline"], "about": about, "page": page}
+                await index.add_custom_record(url=f"/{page}", content=row["headline"], language="en", meta=told)
+                on_written("headlines", number, len(rows))
+    except (OSError, RuntimeError) as error:
+        raise StoreUnavailable(f"the index of headlines could not be written: {error}") from error
+    return len(rows)
