@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import html
 import io
 import json
@@ -419,6 +420,10 @@ def test_files_are_written_again_alike_and_what_is_no_more_goes(browser: Browser
         snapshot = Snapshot(archive, browser.snapshot.at)
         write_pages(archive, snapshot, tmp_path / "b", "", lambda *_: None)
     assert (tmp_path / "b" / "index.html").read_bytes() == once["index.html"]
+    with (folder / "build.json").open("a") as mark:
+        fcntl.flock(mark, fcntl.LOCK_EX)
+        with pytest.raises(WrongUsage, match="another build"):
+            built(browser, folder)
     other = tmp_path / "other"
     other.mkdir()
     (other / "thesis.txt").write_text("mine")

@@ -68,7 +68,7 @@ def site(shown: Settings) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def files(shown: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The same pages as files, behind the simplest server; its address."""
+    """The same pages as files, in a folder of the simplest server; its address."""
     folder = tmp_path_factory.mktemp("files") / "site"
     ran = subprocess.run(
         [*CALL, "--static", str(folder), "--json"], env={**os.environ, **environment_of(shown)}, cwd=ROOT,
@@ -80,9 +80,9 @@ def files(shown: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         def log_message(self, *_: object) -> None:
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder.parent)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
+    yield f"http://127.0.0.1:{server.server_port}/site/"
     server.shutdown()
     server.server_close()
 

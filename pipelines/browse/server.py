@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from datetime import date
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
+from time import monotonic
 from typing import IO, Any
 
 import uvicorn
@@ -39,7 +40,7 @@ from pipelines.clock import now
 from pipelines.errors import NotArchived, OpedsError, StoreUnavailable, TakesTooLong, WrongUsage
 from pipelines.exports.files import write_csv, write_jsonl, write_spreadsheet
 from pipelines.exports.local import bring_up_to_date
-from pipelines.exports.sqlite_file import OnRead
+from pipelines.exports.sqlite_file import About, OnRead
 from pipelines.jobs.replay import replaying
 from pipelines.model import Capture
 from pipelines.settings import Settings
@@ -81,7 +82,8 @@ class Browser:
         self.path = bring_up_to_date(settings, progress)
         self.snapshot = self._look()
         self._tables: tuple[int, ASGIApp] | None = None
-        self._lock = threading.Lock()
+        self._tables_lock, self._refreshing = threading.Lock(), threading.Lock()
+        self._looked_at = 0.0
         self._replays: dict[str, tuple[list[str], ExitStack]] = {}
         self._replay_lock = threading.Lock()
         self._stopped = threading.Event()
@@ -95,6 +97,11 @@ class Browser:
 
     def refresh(self) -> bool:
         """Bring the pages up to date with the archive; return whether it changed. What goes wrong stands on them."""
+        with self._refreshing:
+            self._looked_at = monotonic()
+            return self._refresh()
+
+    def _refresh(self) -> bool:
         try:
             self.path = bring_up_to_date(self.settings)
             with ArchiveReader(self.settings, self.path) as archive:
@@ -113,10 +120,17 @@ class Browser:
     @property
     def tables(self) -> ASGIApp:
         """Datasette over the file as it lies now; made when it is first asked for, since it is slow to start."""
-        with self._lock:
+        with self._tables_lock:
             if self._tables is None or self._tables[0] != self._inode:
                 self._tables = self._inode, tables(self.path)
             return self._tables[1]
+
+    def snapshot_of(self, about: About) -> Snapshot:
+        """Return what all pages share for the state of the file that a request opened: another process may have brought
+        it up to date just now."""
+        if self.snapshot.about != about and monotonic() - self._looked_at > LOOKS_EVERY:
+            self.refresh()
+        return self.snapshot
 
     def follow(self) -> None:
         """Refresh now and then until the end."""
@@ -242,15 +256,15 @@ def _nothing(shelf: Shelf, request: Request) -> WebPage:
 
 
 def _answer(browser: Browser, request: Request, make: Make) -> Response:
-    snapshot = browser.snapshot
-    around = Surroundings(snapshot, True, browser.right, browser.trouble)
-    status, path = 200, request.url.path.strip("/")
+    status, path, snapshot = 200, request.url.path.removeprefix("/"), browser.snapshot
     try:
         with ArchiveReader(browser.settings, browser.path) as archive:
+            snapshot = browser.snapshot_of(archive.about)
             archive.limit(MOST_SECONDS)
             page = make(Shelf(archive, snapshot), request)
     except OpedsError as error:
         status, page = _status_of(error), pages.missing_page(path, str(error))
+    around = Surroundings(snapshot, True, browser.right, browser.trouble)
     # links are relative to where the reader is, which may be another spelling of the page's own address
     return Response(
         drawn_page(WebPage(path, page.template, page.title, page.values), around), status, media_type="text/html"

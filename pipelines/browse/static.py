@@ -6,11 +6,15 @@ written beside and moved into place; what an earlier build left and this one doe
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from datetime import date
 from multiprocessing import get_context
@@ -24,9 +28,12 @@ from pipelines.catalogue.rows import in_lists
 from pipelines.client import ArchiveReader
 from pipelines.errors import StoreUnavailable, WrongUsage
 from pipelines.settings import Settings
+from pipelines.worker import follow_parent
 
 Task = tuple[str, tuple[str, ...]]  # which pages, and of what
-TASKS_AT_ONCE, ARTICLES_A_TASK = 8, 100  # handed to a worker ahead; articles of one
+FEWEST_TASKS, ARTICLES_A_TASK = 8, 100  # with fewer tasks no worker is started; articles of one
+COLUMNISTS_A_TASK = 2  # each has many pages
+UNFINISHED = ".new"  # end of the name of a file that is being written
 INDEX_FOLDER, BUILT = "pagefind", "build.json"
 BUILDER = "opeds browse --static"
 FILES = (STYLE, SCRIPT, ICON)
@@ -52,7 +59,18 @@ def write_pages(archive: ArchiveReader, snapshot: Snapshot, folder: Path, right:
     """
     _check(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / BUILT).write_text(json.dumps({"by": BUILDER}) + "\n")
+    with (folder / BUILT).open("a") as mark:
+        try:
+            fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise WrongUsage(f"another build writes into {folder} just now") from error
+        mark.truncate(0)
+        mark.write(json.dumps({"by": BUILDER}) + "\n")
+        mark.flush()
+        return _build(archive, snapshot, folder, right, on_written)
+
+
+def _build(archive: ArchiveReader, snapshot: Snapshot, folder: Path, right: str, on_written: OnWritten) -> Built:
     for name in FILES:
         _write(folder / name, asset(name))
     written: set[str] = {*FILES, BUILT}
@@ -90,7 +108,7 @@ def _tasks(archive: ArchiveReader, snapshot: Snapshot) -> Iterator[Task]:
         ("year", map(str, snapshot.years)),
         ("day", map(str, snapshot.calendar)),
     ):
-        for some in in_lists(names, ARTICLES_A_TASK):
+        for some in in_lists(names, COLUMNISTS_A_TASK if kind == "columnist" else ARTICLES_A_TASK):
             yield kind, tuple(some)
 
 
@@ -163,6 +181,7 @@ class _Writer:
 
 def _begin(snapshot: Snapshot, path: Path, folder: Path, right: str) -> None:
     global _worker
+    follow_parent()
     _worker = _Writer(snapshot, path, folder, right)
 
 
@@ -185,31 +204,38 @@ class _Workers:
         settings: Settings = self.snapshot.settings
         count = settings.processes or os.cpu_count() or 1
         tasks = list(tasks)
-        if count == 1 or len(tasks) < TASKS_AT_ONCE:
+        if count == 1 or len(tasks) < FEWEST_TASKS:
             writer = _Writer(self.snapshot, self.path, self.folder, self.right)
             for task in tasks:
                 yield task, writer.write(task)
             writer.archive.close()
             return
         told = (self.snapshot, self.path, self.folder, self.right)
-        with ProcessPoolExecutor(count, get_context("spawn"), _begin, told) as pool:
+        pool = ProcessPoolExecutor(count, get_context("spawn"), _begin, told)
+        try:
             yield from zip(tasks, pool.map(_written_in_worker, tasks), strict=True)
+        except BrokenProcessPool as error:
+            raise StoreUnavailable("a process that wrote pages was killed; run it again") from error
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _write(path: Path, body: bytes) -> None:
     """Write a file so that nobody reads half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{os.getpid()}.new")
+    aside = path.with_name(f".{os.getpid()}{UNFINISHED}")
     aside.write_bytes(body)
     aside.replace(path)
 
 
 def _remove(folder: Path, written: set[str]) -> int:
-    """Remove what an earlier build wrote and this one did not; return how many files that were."""
+    """Remove pages that an earlier build wrote and this one did not, and what a killed one left; return how many."""
+    for left in folder.rglob(f".*{UNFINISHED}"):
+        if left.is_file():
+            left.unlink()
     removed = 0
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if path.is_file() and name not in written and not name.startswith(f"{INDEX_FOLDER}/"):
+    for path in folder.rglob("*.html"):
+        if path.relative_to(folder).as_posix() not in written:
             path.unlink()
             removed += 1
     return removed
@@ -219,30 +245,23 @@ def _remove(folder: Path, written: set[str]) -> int:
 
 
 def _index(archive: ArchiveReader, folder: Path, on_written: OnWritten) -> int:
-    """Write the index of headlines by which the search page searches; return how many there are."""
-    import asyncio
+    """Write the index of headlines by which the search page searches; return how many there are.
 
-    aside = folder / f".{INDEX_FOLDER}"
+    Pagefind reads the pages themselves, and of these only what the template marks (`data-pagefind-…`).
+    """
+    count = int(next(archive.sql("SELECT count(*) AS n FROM opeds WHERE headline <> ''"))["n"])
+    aside = folder / f".{INDEX_FOLDER}{UNFINISHED}"
     shutil.rmtree(aside, ignore_errors=True)
-    count = asyncio.run(_index_headlines(archive, aside, on_written))
+    if count:
+        on_written("headlines", 1, count)
+        call = [sys.executable, "-m", "pagefind", "--site", str(folder), "--glob", "oped/*.html", "--silent"]
+        call += ["--output-path", str(aside), "--force-language", "en"]
+        ran = subprocess.run(call, capture_output=True, text=True, check=False)
+        if ran.returncode:
+            why = (ran.stderr or ran.stdout).strip().splitlines()
+            raise StoreUnavailable(f"the index of headlines could not be written: {why[-1] if why else 'no reason'}")
     shutil.rmtree(folder / INDEX_FOLDER, ignore_errors=True)
-    aside.replace(folder / INDEX_FOLDER)
+    if count:
+        aside.replace(folder / INDEX_FOLDER)
+    on_written("headlines", count, count)
     return count
-
-
-async def _index_headlines(archive: ArchiveReader, into: Path, on_written: OnWritten) -> int:
-    from pagefind.index import IndexConfig, PagefindIndex
-
-    sql = "SELECT article_id, headline, names, published_day, kind FROM opeds ORDER BY article_id"
-    rows = [row for row in archive.sql(sql) if row["headline"]]
-    try:
-        async with PagefindIndex(config=IndexConfig(output_path=str(into), force_language="en")) as index:
-            for number, row in enumerate(rows, 1):
-                about = " · ".join(filter(None, (row["published_day"] or "undated", row["kind"], row["names"])))
-                page = static_name(f"oped/{row['article_id']}")
-                told = {"title": row["headline"], "about": about, "page": page}
-                await index.add_custom_record(url=f"/{page}", content=row["headline"], language="en", meta=told)
-                on_written("headlines", number, len(rows))
-    except (OSError, RuntimeError) as error:
-        raise StoreUnavailable(f"the index of headlines could not be written: {error}") from error
-    return len(rows)

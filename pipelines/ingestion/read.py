@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import os
-import signal
-import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -29,6 +27,7 @@ from pipelines.model import ARCHIVED_STATUS, Article, Rules, Status
 from pipelines.sources import Source
 from pipelines.sources.addresses import place_naming, split_id
 from pipelines.versions import content_sha256
+from pipelines.worker import follow_parent
 
 CAPTURES_A_TASK = 8  # captures that a worker reads at a time: each message costs as much as a tenth of a page
 LEAST_FOR_WORKERS = 40  # captures: below that, starting a worker (0.7 s of CPU) costs more than it saves
@@ -239,17 +238,9 @@ def sources_of_worker() -> Mapping[str, Source]:
 
 
 def _start_worker(sources: dict[str, Source]) -> None:
-    """Prepare a worker: it ignores Ctrl-C, and ends when the parent process ends, in whatever way that does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Prepare a worker."""
+    follow_parent()
     _worker_sources.update(sources)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def end_with_parent() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
 
 
 def _read_in_worker(captures: list[tuple[StoredCapture, Rules]]) -> list[ReadPage]:

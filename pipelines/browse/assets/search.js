@@ -14,10 +14,10 @@ async function search() {
   told.textContent = `${answer.results.length} found` + (answer.results.length > MOST ? `; the first ${MOST}` : "");
   for (const one of some) {
     const link = document.createElement("a");
-    link.href = new URL(one.meta.page, import.meta.url);
+    link.href = new URL(`.${one.raw_url}`, import.meta.url); // wherever these files lie
     link.textContent = one.meta.title;
     const line = document.createElement("li");
-    line.append(link, document.createElement("br"), one.meta.about);
+    line.append(link, document.createElement("br"), one.meta.about ?? "");
     found.append(line);
   }
 }
