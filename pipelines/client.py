@@ -17,7 +17,7 @@ import re
 import sqlite3
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -226,7 +226,8 @@ class ArchiveReader:
 
     def found_rows(self, asked: str, wanted: Wanted | None = None) -> Iterator[Row]:
         """Yield what a search finds as the flat rows of exported files, by day of publication."""
-        yield from flat_rows(self.connection, wanted or Wanted(), terms_in(asked) if asked else Terms())
+        with self._explained():
+            yield from flat_rows(self.connection, wanted or Wanted(), terms_in(asked) if asked else Terms())
 
     def columnists(self, name: str = "") -> list[Columnist]:
         """Return who signs op-eds, those with most first; `name` is part of a spelling."""
@@ -393,14 +394,23 @@ class ArchiveReader:
 
         Values stand as SQLite holds them: moments and days as ISO 8601, lists as JSON. Raises `StoreUnavailable`.
         """
-        try:
+        with self._explained():
             found = self.connection.execute(query, values)
             while some := found.fetchmany(AT_ONCE_CLIENT):
                 yield from some
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn what SQLite raises into an error of ours."""
+        try:
+            yield
         except sqlite3.Error as error:
             if str(error) == "interrupted":
                 raise TakesTooLong(f"that takes longer than {self.seconds:.0f} s: ask for less") from error
-            raise StoreUnavailable(f"cannot read {self.path}: {error}; remove it, and it is made anew") from error
+            broken = getattr(error, "sqlite_errorname", "").startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
+            raise StoreUnavailable(
+                f"cannot read {self.path}: {error}" + ("; remove it, and it is made anew" if broken else "")
+            ) from error
 
 
 def _version(found: sqlite3.Row) -> Version:

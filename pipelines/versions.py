@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -125,6 +126,7 @@ def _plain(text: str) -> str:
 NOTICED = ("headline", "deck", "authors", "text", "text_ko", "correction_note")  # in the order of their digest
 CHANGE_NAMES = {"authors": "byline"}
 OTHER_RULES = "read_by_other_rules"  # today's rules refuse the earlier capture: whether it differs is not known
+MOST_PAIRS = 1_000_000  # of equal words in two texts, up to which they are compared word by word
 BREAK = "¶"  # stands between paragraphs, so that a diff shows where they were parted or joined
 
 
@@ -161,6 +163,11 @@ def change(before: Mapping[str, Any], after: Mapping[str, Any]) -> Change:
     return Change("+".join(kinds), added, removed)
 
 
+def noticed(record: Mapping[str, Any]) -> dict[str, str]:
+    """Return the fields of a record or row as a reader notices them: quotation marks, dashes and white space alike."""
+    return {name: _plain(as_text(record[name])) for name in NOTICED}
+
+
 def field_diffs(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
     """Return, for each field in which two records or rows differ as a reader notices it, the pieces of `word_diff`."""
     told = {name: (as_text(before[name]), as_text(after[name])) for name in NOTICED}
@@ -173,7 +180,7 @@ def word_diff(before: str, after: str) -> Iterator[tuple[str, str]]:
     >>> list(word_diff("The ferry sank twice.", "The ferry sank once."))
     [(' ', 'The ferry sank'), ('-', 'twice.'), ('+', 'once.')]
     """
-    one, two = _words(before), _words(after)
+    one, two = _units(before, after)
     for what, i1, i2, j1, j2 in SequenceMatcher(None, one, two, autojunk=False).get_opcodes():
         if what == "equal":
             yield " ", " ".join(one[i1:i2])
@@ -191,6 +198,25 @@ def _counted(before: str, after: str) -> tuple[int, int]:
         words = sum(word != BREAK for word in text.split())
         added, removed = added + (words if what == "+" else 0), removed + (words if what == "-" else 0)
     return added, removed
+
+
+def _units(before: str, after: str) -> tuple[list[str], list[str]]:
+    """Return both texts as lists of what is compared: words; where these repeat too often, paragraphs, else the whole.
+
+    Comparing takes a step for each pair of equal units, again and again: an op-ed has some 20,000 such pairs.
+    """
+    for split in (_words, _paragraphs):
+        one, two = split(before), split(after)
+        counts = Counter(two)
+        if sum(counts[unit] for unit in one) <= MOST_PAIRS:
+            return one, two
+    return [before], [after]
+
+
+def _paragraphs(text: str) -> list[str]:
+    """Return the paragraphs of a text, each with the sign of its end."""
+    parts = [" ".join(part.split()) for part in text.split("\n\n")]
+    return [f"{part} {BREAK}" for part in parts[:-1]] + parts[-1:]
 
 
 def _words(text: str) -> list[str]:

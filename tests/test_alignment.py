@@ -72,6 +72,41 @@ def test_every_paragraph_is_there_once_and_in_order(english: list[str], korean: 
     assert all(one.english or one.korean for one in aligned)
 
 
+@pytest.mark.parametrize(
+    ("english", "korean"),
+    [
+        (
+            ["The city council bought 100 buses and parked them.", "Nobody knows who will pay for the garages now."],
+            ["학교 급식에 쓰이는 쌀 100톤이 창고에서 썩었다.", "아이들의 건강을 누가 책임질 것인지 묻고 싶다."],
+        ),
+        (
+            ["Poems written by AI are dull.", "A poet is a person with a debt.", "Readers know it."],
+            ["조류 인플루엔자(AI)가 다시 번졌다.", "농가는 닭을 묻었다.", "정부는 말이 없다."],
+        ),
+        (["It cost 81,450 won."], ["8만1450명이 모였다."]),
+        (["In 2024 it rained.", "In 2025 it did not."], ["2024년 선거가 있었다.", "2025년에는 없었다."]),
+    ],
+)
+def test_one_figure_or_word_in_common_proves_nothing(english: list[str], korean: list[str]) -> None:
+    assert not links([(one.english, one.korean) for one in align(english, korean)])
+
+
+@pytest.mark.parametrize(
+    ("english", "korean"),
+    [
+        ("A" * 6000, "가" * 6000),
+        ("A-" * 3000, "8만" * 3000),
+        (" ".join(f"Name{n}son" for n in range(900)), " ".join(f"네임{n}손" for n in range(900))),
+        (" ".join(f"{n}7,3{n:02d}" for n in range(900)), " ".join(f"{n}만7{n}" for n in range(900))),
+        ("Ab Cd Ef " * 700, "트럼프는 " * 1200),
+    ],
+)
+def test_hostile_paragraphs_take_little_time(english: str, korean: str) -> None:
+    began = perf_counter()
+    align([f"{english} {n}" for n in range(80)], [f"{korean} {n}" for n in range(80)])
+    assert perf_counter() - began < 8
+
+
 def test_texts_that_are_not_op_eds_take_no_time() -> None:
     began = perf_counter()
     assert len(align(["one 81,450"] * 5000, ["하나 8만1450"] * 5000)) == 10_000

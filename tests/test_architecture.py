@@ -66,7 +66,7 @@ ONLY = {  # one module knows each
     "datasette": {"browse/server.py"},
     "jinja2": {"browse/draw.py", "browse/server.py"},
     "markupsafe": {"browse/draw.py"},
-    "sqlite3": {"index/sqlite.py", "client.py"}
+    "sqlite3": {"index/sqlite.py", "client.py", "browse/server.py"}
     | {f"exports/{name}.py" for name in ("export", "files", "search", "sqlite_file")},
 }
 TWICE = {

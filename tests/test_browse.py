@@ -17,9 +17,12 @@ import subprocess
 import sys
 import threading
 import urllib.request
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from time import monotonic
 from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
@@ -27,18 +30,24 @@ from lxml.html import HtmlElement, fromstring
 from starlette.testclient import TestClient
 
 from pipelines.archive.manifests import Closing, Manifest, RouteReport
+from pipelines.archive.remover import removing
 from pipelines.browse import pages
-from pipelines.browse.draw import HARMLESS
+from pipelines.browse.captured import page_words
+from pipelines.browse.draw import HARMLESS, linker
 from pipelines.browse.pages import Shelf, compared_pairs
 from pipelines.browse.server import Browser, application, bound
 from pipelines.browse.snapshot import FACETS, Snapshot, slug_of
 from pipelines.browse.static import write_pages
 from pipelines.catalogue.publish import publish
 from pipelines.client import ArchiveReader, open_archive
+from pipelines.clock import SEOUL, now
 from pipelines.errors import StoreUnavailable, TakesTooLong, WrongUsage
 from pipelines.exports.search import Wanted
 from pipelines.index.opened import Archive, commit, open_to_write
+from pipelines.jobs.replay import Replayed
+from pipelines.jobs.withdraw import withdraw
 from pipelines.settings import Settings
+from pipelines.versions import word_diff
 from tests.conftest import ROOT, capture, command, environment_of, page, prose, take_in
 from tests.test_client import fill, url
 from tests.test_ingest import daum_page
@@ -169,6 +178,11 @@ def test_answers_keep_a_browser_from_harm(client: TestClient) -> None:
         assert headers["referrer-policy"] == "no-referrer"
     assert client.get("/", headers={"host": "evil.example"}).status_code == 400
     assert client.get("/data/", headers={"host": "evil.example"}).status_code == 400
+    assert client.get("/data", headers={"host": "evil.example"}).status_code == 400
+    foreign = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}
+    assert client.get("/data/opeds.json?sql=select+1", headers=foreign).status_code == 403
+    assert client.get("/", headers=foreign | {"sec-fetch-mode": "navigate"}).status_code == 200
+    assert "set-cookie" not in client.get("/data/-/messages").headers
     for method in ("post", "put", "delete", "patch", "options"):
         assert getattr(client, method)("/").status_code == 405
         assert getattr(client, method)("/data/opeds").status_code == 405
@@ -196,7 +210,15 @@ def test_answers_keep_a_browser_from_harm(client: TestClient) -> None:
         ("/captured/archive.json", 404),
         ("/source/..%2farchive.json", 404),
         ("/search?q=%22%22", 200),
+        ("/search?q=노동", 200),
+        ("/search?q=노동+wall", 200),
+        ("/search?q=노", 200),
         ("/search?q=%00&year=abc&page=-1&order=x", 200),
+        ("/search?year=02024", 200),
+        ("/search?year=２０２４", 200),
+        ("/search?q=" + "wall+" * 10_000, 200),
+        ("/data", 200),
+        ("/oped/kjd-c2068169", 404),
         ("/search?q=a" + "b" * 5000, 200),
         ("/search?year=" + "9" * 400, 200),
         ("/search.csv?q=%22%22", 400),
@@ -208,6 +230,8 @@ def test_what_is_not_there_is_said_so(client: TestClient, path: str, status: int
     answer = client.get(path)
     assert answer.status_code == status, answer.text[:400]
     assert "Traceback" not in answer.text
+    assert path.startswith("/data") or len(answer.content) < LARGEST
+    assert ".sqlite" not in answer.text or path.startswith("/data"), "nothing of where files lie"
 
 
 def test_the_front_page_alone_leads_to_what_a_person_looks_for(client: TestClient) -> None:
@@ -216,11 +240,11 @@ def test_the_front_page_alone_leads_to_what_a_person_looks_for(client: TestClien
     assert "Who pays" in front
     assert "The empty ward" in front
     gap = tree.xpath("//td[contains(@class,'never')]/a/@aria-label")
-    assert sorted(gap) == ["12 June 2024: 1 op-ed, kjd 1; never run", "14 June 2024: 0 op-eds; never run"]
+    assert sorted(gap) == ["12 June 2024: 1 op-ed, at kjd 1; never run", "14 June 2024: 0 op-eds; never run"]
     assert tree.xpath("//td[contains(@class,'incomplete')]//span/text()")[0].startswith("▲")
     oped = client.get("/oped/kjd-c2068161").text
     assert "The paper changed this op-ed" in oped
-    assert "The page states it to the minute." in oped
+    assert "The page itself states day and time, to the minute." in oped
     assert "<ins>" in client.get(tree_of(oped).xpath("//a[text()='what changed']/@href")[0].replace("..", "")).text
     copied = client.get("/oped/kjd-c2068163").text
     assert "v.daum.net" in copied
@@ -363,7 +387,11 @@ def test_hostile_texts_are_texts_in_the_tables_of_datasette(hostile: Browser) ->
 
 def test_the_tables_can_be_read_alone_and_for_a_limited_time(client: TestClient, browser: Browser) -> None:
     rows = client.get("/data/opeds/catalogue.json?_shape=array&_search=wall").json()
-    assert {row["article_id"] for row in rows} >= {"kjd-c2068161"}
+    assert {row["article_id"] for row in rows} == {"kjd-c2068161", "kjd-c2068162"}
+    views = client.get("/data/opeds/opeds.json?_shape=array&_search=wall").json()
+    assert len(views) == 2
+    for name, query in (("columnists", ""), ("latest_corrections", ""), ("op_eds_with_a_word", "&word=wall")):
+        assert client.get(f"/data/opeds/{name}.json?_shape=array{query}").json(), name
     assert "kjd-c2068161" in client.get("/data/opeds/catalogue.csv?_facet=kind").text
     for sql in (
         "DELETE FROM catalogue",
@@ -375,6 +403,8 @@ def test_the_tables_can_be_read_alone_and_for_a_limited_time(client: TestClient,
         assert answer.status_code == 400, sql
     endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n"
     assert client.get("/data/opeds.json", params={"sql": endless}).status_code == 400
+    huge = "SELECT length(hex(zeroblob(400000000)))"
+    assert client.get("/data/opeds.json", params={"sql": huge}).status_code == 400
     with ArchiveReader(browser.settings, browser.path) as archive:
         archive.limit(0.1)
         with pytest.raises(TakesTooLong, match="ask for less"):
@@ -413,23 +443,29 @@ def test_files_are_written_again_alike_and_what_is_no_more_goes(browser: Browser
     folder = tmp_path / "a"
     once = built(browser, folder)
     (folder / "oped" / "kjd-c9.html").write_text("of an op-ed that was withdrawn")
-    (folder / ".123.new").write_text("of a build that was killed")
-    assert built(browser, folder) == once
+    with (folder / ".files").open("a") as names:
+        names.write("oped/kjd-c9.html\n")
+    (folder / ".opeds-123.new").write_text("of a build that was killed")
+    (folder / "mine.html").write_text("of somebody else")
+    assert built(browser, folder) == once | {"mine.html": b"of somebody else"}
+    (folder / "mine.html").unlink()
     several = replace(browser.settings, processes=3)
     with open_archive(settings=several) as archive:
         snapshot = Snapshot(archive, browser.snapshot.at)
         write_pages(archive, snapshot, tmp_path / "b", "", lambda *_: None)
     assert (tmp_path / "b" / "index.html").read_bytes() == once["index.html"]
-    with (folder / "build.json").open("a") as mark:
+    with (folder / ".lock").open("a") as mark:
         fcntl.flock(mark, fcntl.LOCK_EX)
         with pytest.raises(WrongUsage, match="another build"):
             built(browser, folder)
     other = tmp_path / "other"
     other.mkdir()
-    (other / "thesis.txt").write_text("mine")
-    with pytest.raises(WrongUsage, match="holds other files"):
-        built(browser, other)
-    assert (other / "thesis.txt").exists()
+    for mark in ("", '{"tool": "webpack"}', "[]", "\xff"):
+        (other / "build.json").write_text(mark)
+        (other / "thesis.html").write_text("mine")
+        with pytest.raises(WrongUsage, match="holds other files"):
+            built(browser, other)
+        assert sorted(path.name for path in other.iterdir()) == ["build.json", "thesis.html"]
 
 
 # -- the process ---------------------------------------------------------------------------------------------------
@@ -482,6 +518,8 @@ CALL = [sys.executable, "-c", "from pipelines.cli.main import main; main()", "br
     ("words", "said"),
     [
         (["--public"], "by which right"),
+        (["--public", "--right", " "], "by which right"),
+        (["--port", "70000"], "65535"),
         (["--static", "x", "--public", "--right", "r"], "serves nothing"),
         (["--static", "x", "--port", "9"], "serves nothing"),
     ],
@@ -514,6 +552,64 @@ def test_the_process_starts_answers_on_loopback_alone_and_stops(shown: Settings)
         assert not err, err
 
 
+def test_a_withdrawn_op_ed_is_no_longer_shown(folder: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = open_to_write(folder)
+    fill(archive, folder)
+    browser = Browser(folder)
+    ended: list[str] = []
+
+    @contextmanager
+    def replayed(_store: object, pages_of: list[tuple[str, str]]) -> Iterator[list[Replayed]]:
+        yield [Replayed("http://127.0.0.1:1/x", pages_of[0][1], "2024")]
+        ended.append(pages_of[0][0])
+
+    monkeypatch.setattr("pipelines.browse.server.replaying", replayed)
+    client = TestClient(application(browser, ["testserver"]), follow_redirects=False)
+    assert client.get("/replay/kjd-c2068161").status_code == 303
+    assert client.get("/data/opeds/catalogue.json?_shape=array&_search=taxes").json()
+    settings = removing(folder)
+    withdraw(settings, "kjd-c2068161", "a test", lambda *_: None, False)
+    assert browser.refresh()
+    assert ended == ["kjd-c2068161"]
+    assert client.get("/oped/kjd-c2068161").status_code == 404
+    assert not client.get("/data/opeds/catalogue.json?_shape=array&_search=taxes").json()
+    held = [str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    assert not [name for name in held if "deleted" in name and str(folder.home) in name]
+    assert all("2026" not in str(day) for day in browser.snapshot.calendar), "a withdrawal looks at no day"
+
+
+def test_what_the_pages_say_of_today_is_of_today(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not browser.refresh()
+    later = now() + timedelta(days=9)
+    monkeypatch.setattr("pipelines.browse.server.now", lambda: later)
+    monkeypatch.setattr("pipelines.browse.server.today", lambda: later.astimezone(SEOUL).date())
+    assert browser.refresh()
+    assert browser.snapshot.today == later.astimezone(SEOUL).date()
+    assert "until yesterday" in browser.snapshot.since_last_look
+    monkeypatch.undo()
+    assert browser.refresh()
+
+
+def test_what_cannot_be_had_is_not_called_missing(folder: Settings) -> None:
+    archive = open_to_write(folder)
+    fill(archive, folder)
+    client = TestClient(application(Browser(folder), ["testserver"]))
+    there = Path(folder.archive.removeprefix("file://"))
+    there.rename(there.with_name("away"))
+    for path in ("/captured/kjd-c2068161", "/source/kjd-c2068161", "/provenance/kjd-c2068161"):
+        answer = client.get(path)
+        assert answer.status_code == 503, path
+        assert "cannot be reached" in answer.text
+
+
+def test_a_download_that_takes_too_long_says_so(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.browse.server.MOST_SECONDS_OF_A_FILE", -1.0)
+    monkeypatch.setattr("pipelines.client.STEPS_BETWEEN_LOOKS", 1)
+    for path in ("/search.csv", "/search.jsonl?q=wall"):
+        answer = client.get(path)
+        assert (answer.status_code, "ask for less" in answer.text) == (503, True), path
+
+
 def test_a_port_that_is_taken_is_named(shown: Settings) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -521,7 +617,8 @@ def test_a_port_that_is_taken_is_named(shown: Settings) -> None:
         with pytest.raises(StoreUnavailable, match="is taken"):
             bound("127.0.0.1", taken.getsockname()[1])
     first = bound("127.0.0.1", 0)
-    first.listen()
+    with pytest.raises(StoreUnavailable, match="is taken"):
+        bound("127.0.0.1", first.getsockname()[1])
     second = bound("127.0.0.1", 0)
     assert second.getsockname()[1] != first.getsockname()[1]
     first.close()
@@ -571,3 +668,143 @@ def test_what_was_searched_can_be_narrowed_to_what_was_corrected_or_copied(shown
         assert [v.article_id for v in archive.search("", None, "newest", 1, 1)] != [
             v.article_id for v in archive.search("", None, "newest", 1, 0)
         ]
+
+
+def test_links_lead_from_every_page_of_a_list_to_the_first(client: TestClient) -> None:
+    for path, target, href in (
+        ("corrections/2", "corrections", "../corrections"),
+        ("columnist/kim/2", "columnist/kim", "../kim"),
+        ("oped/a", "oped/b", "b"),
+        ("oped/a", "", "../"),
+        ("", "", "./"),
+        ("", "search", "search"),
+        ("compare/a/b", "data/", "../../data/"),
+    ):
+        assert linker(path, live=True)(target) == href
+
+
+@pytest.fixture(scope="module")
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> Browser:
+    """An archive with too much of everything: texts, bios, versions, pages set aside, op-eds of one day."""
+    made = tmp_path_factory.mktemp("crowded")
+    settings = Settings(archive=f"file://{made / 'archive'}", home=made / "home", invented=True)
+    fill_more(open_to_write(settings), settings)
+    browser = Browser(settings)
+    with closing(sqlite3.connect(browser.path)) as connection:
+        connection.create_function("folded", 1, str)
+        names = [row[1] for row in connection.execute("PRAGMA table_info(catalogue)") if row[1] != "id"]
+        source = "SELECT * FROM catalogue WHERE article_id = 'kjd-c2068161' AND is_latest"
+        (first,) = [dict(zip(["id", *names], row, strict=True)) for row in connection.execute(source)]
+        steps = json.loads(first["steps"])
+        for n in range(1200):
+            signed = [
+                {"name": "Kim Hyun-ki", "bio": f"The author, of {n} offices, writes on ferries and on walls." * 3}
+            ]
+            new = first | {"article_id": f"kjd-c7{n:06d}", "oped_id": f"kjd-c7{n:06d}", "authors": json.dumps(signed)}
+            insert(connection, names, new)
+        korean = "\n\n".join(f"{n}번째 문단은 방파제와 여객선에 대해 말한다. " * 8 for n in range(2500))
+        english = "\n\n".join(f"Paragraph {n} has its own few words to say once, and once more." for n in range(5000))
+        long = {"text": english, "text_ko": korean, "article_id": "kjd-c8000001", "oped_id": "kjd-c8000001"}
+        for n in range(60):
+            told = [
+                steps[-1] | {"from": f"2024-07-01T00:{n:02d}:00Z", "to": None, "previous": f"{n - 1:016x}" if n else ""}
+            ]
+            version = {"content16": f"{n:016x}", "is_latest": n == 59, "first_seen": f"2024-07-01T00:{n:02d}:00Z"}
+            version |= {"steps": json.dumps(told), "previous": told[0]["previous"], "kind_of_change": "text_changed"}
+            words = {"text": english.replace("once,", f"{n},")} if n > 50 else {"text": f"Short {n}.", "text_ko": ""}
+            insert(connection, names, first | long | version | words)
+        places = [
+            {"article_id": f"daum-2024070100000{n:04d}", "oped_id": "kjd-c8000001", "role": "copy"} for n in range(300)
+        ]
+        for place in places:
+            insert(
+                connection,
+                names,
+                first | place | {"aliases": json.dumps([f"https://x.example/{n}" for n in range(50)])},
+            )
+        connection.commit()
+    browser.snapshot = browser._look()
+    aside = [replace(browser.snapshot.set_aside[0], article_id=f"kjd-c9{n:06d}") for n in range(20_000)]
+    browser.snapshot.set_aside = aside  # type: ignore[misc]
+    (row,) = [row for row in browser.snapshot.days if row["day"] == "2024-06-13"]
+    row["set_aside"] = [one.article_id for one in aside]
+    return browser
+
+
+def insert(connection: sqlite3.Connection, names: list[str], row: dict[str, object]) -> None:
+    sql = f"INSERT INTO catalogue ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+    connection.execute(sql, [row[name] for name in names])
+
+
+def test_no_page_is_large_however_much_there_is(crowded: Browser) -> None:
+    client = TestClient(application(crowded, ["testserver"]))
+    day = crowded.snapshot.facts and "2024-06-13"
+    for path in (
+        "/", f"/day/{day}", f"/day/{day}/2", f"/day/{day}/12", "/columnist/kimhyunki", "/columnist/kimhyunki/5",
+        "/columnists", "/corrections", "/corrections/2", "/status", "/about", "/oped/kjd-c8000001",
+        f"/oped/kjd-c8000001@{55:016x}", f"/compare/kjd-c8000001@{55:016x}/kjd-c8000001@{56:016x}",
+        f"/compare/kjd-c8000001@{1:016x}/kjd-c8000001@{59:016x}", "/search?q=ferries", "/year/2024",
+    ):  # fmt: skip
+        began = monotonic()
+        answer = client.get(path)
+        assert answer.status_code == 200, (path, answer.text[:300])
+        assert len(answer.content) < LARGEST, (path, len(answer.content))
+        assert monotonic() - began < 20, path
+    assert "letters more stand in this text" in client.get("/oped/kjd-c8000001").text
+    assert "and 19,900 more" in client.get(f"/day/{day}").text
+
+
+def test_a_text_that_repeats_itself_is_compared_in_time() -> None:
+    before = "\n\n".join(f"Paragraph {n} has its own few words to say once." for n in range(1200))
+    began = monotonic()
+    pieces = list(word_diff(before, before.replace("once.", "again.")))
+    assert monotonic() - began < 5
+    assert {what for what, _ in pieces} == {"-", "+"}
+    one = list(word_diff(before, before.replace("Paragraph 600 has", "Paragraph 600 had")))
+    assert [text for what, text in one if what != " "] == [
+        "Paragraph 600 has its own few words to say once. ¶",
+        "Paragraph 600 had its own few words to say once. ¶",
+    ]
+    again = list(word_diff("same\n\n" * 3000, "same\n\n" * 2999))
+    assert monotonic() - began < 10
+    assert again
+
+
+def test_words_of_a_captured_page_are_in_their_order_and_none_is_lost() -> None:
+    body = "<p>one <!-- c --> two</p>tail<?pi x?> after <script>never</script><b>bold</b> end<h2>Head</h2>last"
+    told = page_words(capture(f"<html><body>{body}</body></html>".encode(), "2024-06-14T00:00:00"))
+    assert [(one.text, one.heading) for one in told] == [
+        ("one two", False), ("tail after bold end", False), ("Head", True), ("last", False),
+    ]  # fmt: skip
+    deep = f"<html><body><p>first{'<div>' * 5000}deep{'</div>' * 5000}</body></html>".encode()
+    assert page_words(capture(deep, "2024-06-14T00:00:00")) is not None, "no depth is too much"
+
+
+def test_two_op_eds_are_not_called_two_places(client: TestClient) -> None:
+    assert "Two op-eds" in client.get("/compare/kjd-c2068161/kjd-c2068162").text
+
+
+def test_an_empty_archive_claims_nothing(folder: Settings) -> None:
+    open_to_write(folder)
+    told = TestClient(application(Browser(folder), ["testserver"])).get("/status").text
+    assert "No run has looked at a day yet" in told
+    assert "too few pages to compare" in told
+
+
+def test_years_between_of_which_nothing_is_known_have_no_pages(shown: Settings, tmp_path: Path) -> None:
+    settings = Settings(archive=f"file://{tmp_path / 'archive'}", home=tmp_path / "home", invented=True)
+    archive = open_to_write(settings)
+    for year in (2019, 2022):
+        take_in(
+            archive,
+            capture(
+                page(prose(year), f"A wall of {year}", date=f"1 Mar. {year}, 06:30"),
+                "2024-06-14T00:00:00",
+                url(year % 10),
+            ),
+        )
+    publish(archive, settings)
+    browser = Browser(settings)
+    assert browser.snapshot.years == [2024, 2022, 2019], "2024: a run that said nothing of its day"
+    assert {day.year for day in browser.snapshot.calendar} == {2019, 2022, 2024}
+    crawled(TestClient(application(browser, ["testserver"])))

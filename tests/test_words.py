@@ -2,7 +2,18 @@
 
 import re
 
-from pipelines.browse.words import CHANGE_WORDS, REASONS, change_in_words, reasons_in_words
+from pipelines.browse.words import (
+    CHANGE_WORDS,
+    OUTCOMES,
+    REASONS,
+    RELATIONS,
+    change_in_words,
+    outcome_in_words,
+    reasons_in_words,
+    relation_in_words,
+)
+from pipelines.copies.compare import UNITES
+from pipelines.model import Verdict
 from tests.conftest import ROOT
 
 SCHEMA = (ROOT / "docs" / "schema.md").read_text()
@@ -14,6 +25,13 @@ def test_every_reason_of_the_documents_has_a_sentence() -> None:
     assert len(codes) > 25
     assert codes <= REASONS.keys()
     assert all(said != code for code, said in zip(sorted(codes), reasons_in_words(sorted(codes)), strict=True))
+
+
+def test_every_outcome_and_relation_has_words() -> None:
+    assert {verdict.value for verdict in Verdict} <= OUTCOMES.keys()
+    assert {*UNITES, "contains", "quotes"} == RELATIONS.keys()
+    assert outcome_in_words("SOMETHING") == "something"
+    assert relation_in_words("some_thing") == "some thing"
 
 
 def test_a_code_of_tomorrow_is_shown_as_it_is() -> None:

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 
 KOREAN_PER_ENGLISH = 0.44  # letters of a Korean text, of those of the English one: spaces not counted
 SPREAD = 0.16  # of that share, from paragraph to paragraph
@@ -24,10 +24,12 @@ SHORT_LETTERS = 150  # of an English paragraph; that share is less sure in short
 WORST_LENGTH = 4.0
 PROVED = 1.8  # weight of what both sides spell alike, from which on two paragraphs are one by that alone
 FITS = 1.6  # deviations of length up to which two paragraphs between proved ones are one
+FEWEST = 2  # pairs that must be proved: one figure may be in two texts by chance
 TOO_FEW = 0.3  # share of paragraphs that must be proved; with fewer the texts are taken for two
 RARENESS = 0.75  # power of the number of paragraphs that have a clue, by which its weight falls
-MOST_PARAGRAPHS = 120  # of a text; longer ones are not op-eds, and the work grows with the square
-LETTERS_READ = 6000  # of a paragraph that are looked at
+MOST_PARAGRAPHS = 80  # of a text; longer ones are not op-eds, and the work grows with the square
+LETTERS_READ = 3000  # of a paragraph that are looked at
+MOST_CLUES = 60  # of a paragraph; more are not read
 
 NUMBER = r"\d[\d,]*(?:\.\d+)?"
 ENGLISH_NUMBER = re.compile(rf"(?<![\w.])({NUMBER})(?:[ -]?(thousand|million|billion|trillion)\b)?", re.IGNORECASE)
@@ -44,7 +46,7 @@ WORDS_FOR_NUMBERS = {
     for n, name in enumerate("two three four five six seven eight nine ten eleven twelve".split(), start=2)
 }
 LATIN_LETTERS = re.compile(r"(?<![A-Za-z])[A-Z][A-Z0-9&]+(?![a-z])")
-CAPITALISED = re.compile(r"[A-Z][a-zà-ÿ’'A-Z-]*[a-zà-ÿ](?:[ -][A-Z][a-zà-ÿ’'-]+){0,2}")
+CAPITALISED = re.compile(r"(?<![A-Za-zà-ÿ])[A-Z][A-Za-zà-ÿ’'-]{1,40}(?: [A-Z][a-zà-ÿ’'-]{1,40}){0,2}")
 HANGUL_WORD = re.compile(r"[가-힣]{2,}")
 INITIALS = "K K N T T R M P P S S - C C C K T P H".split()
 FINALS = ("", *"K K KS N NC N T R RK RM RP RS RT RP R M P PS S S N C C K T P ".split(), "")
@@ -56,7 +58,7 @@ SOUNDS = (  # of English spelling, in order: what consonants of Hangul they beco
 )  # fmt: skip
 SOUND = re.compile("|".join(f"({pattern})" for pattern, _ in SOUNDS))
 NAME_SOUNDS = 3  # consonants that a name must have, to tell anything
-CLUE_WEIGHTS = {"number": 3.0, "year": 1.6, "small": 0.7, "month": 1.2, "latin": 2.0, "name": 1.3, "long name": 2.0}
+CLUE_WEIGHTS = {"number": 3.0, "year": 1.6, "small": 0.7, "month": 1.2, "latin": 1.2, "name": 1.3, "long name": 2.0}
 
 
 @dataclass(frozen=True)
@@ -70,15 +72,16 @@ class Aligned:
 def align(english: Sequence[str], korean: Sequence[str]) -> list[Aligned]:
     """Return all paragraphs of both texts in order, those together that say the same.
 
-    >>> align(["In 2024 the fund lost 81,450 won.", "Why?"], ["2024년 기금은 8만1450원을 잃었다.", "3,150명이 있다."])
-    [Aligned(english=(0,), korean=(0,)), Aligned(english=(1,), korean=()), Aligned(english=(), korean=(1,))]
+    >>> english = ["The fund lost 81,450 won.", "Why?", "It had 3,172 members in 1998."]
+    >>> [one for one in align(english, ["기금은 8만1450원을 잃었다.", "1998년 회원은 3172명이었다."]) if one.korean]
+    [Aligned(english=(0,), korean=(0,)), Aligned(english=(2,), korean=(1,))]
     """
     if not english or not korean or max(len(english), len(korean)) > MOST_PARAGRAPHS:
         return _apart(english, korean)
     seen = _Clues(english, korean)
     best = [one for bead in _best(seen, len(english), len(korean)) for one in _without_ends(*bead, seen)]
     proved = [bool(e and k) and seen.alike(e, k) >= PROVED for e, k in best]
-    if sum(proved) < max(1 if min(len(english), len(korean)) < 3 else 2, TOO_FEW * min(len(english), len(korean))):
+    if sum(proved) < max(FEWEST, TOO_FEW * min(len(english), len(korean))):
         return _apart(english, korean)
     kept = []
     for n, (e, k) in enumerate(best):
@@ -153,11 +156,11 @@ class _Clues:
     def __init__(self, english: Sequence[str], korean: Sequence[str]) -> None:
         self.lengths = [_length(text) for text in english], [_length(text) for text in korean]
         names = [_spoken(text) for text in korean]
-        self.korean = [Counter(_korean_clues(text)) for text in korean]
+        self.korean = [Counter(islice(_korean_clues(text), MOST_CLUES)) for text in korean]
         self.english = []
         for text in english:
-            found = Counter(_english_clues(text))
-            for sounds in _english_names(text):
+            found = Counter(islice(_english_clues(text), MOST_CLUES))
+            for sounds in sorted(_english_names(text))[:MOST_CLUES]:
                 found[f"name {sounds}"] = 1
             self.english.append(found)
         told = {clue for found in self.english for clue in found if clue.startswith("name ")}
@@ -203,8 +206,8 @@ def _kind(clue: str) -> str:
     kind, _, value = clue.partition(" ")
     if kind == "number":
         figure = float(value)
-        if figure < 13 and figure.is_integer():
-            return "small"
+        if figure.is_integer() and (figure < 13 or len(value.rstrip("0")) == 1 or "e" in value):
+            return "small"  # 100 or 2,000 stand in many texts
         return "year" if 1900 <= figure <= 2100 and figure.is_integer() else "number"
     return "long name" if kind == "name" and len(value) > NAME_SOUNDS else kind
 

@@ -21,7 +21,8 @@ INLINE = frozenset(
     "a abbr b bdi bdo big cite code del dfn em font i ins kbd mark q s samp small span strong sub sup time u var "
     "wbr".split()
 )
-LETTERS_SHOWN = 100_000  # of a page, that are shown
+BYTES_SHOWN = 80_000  # of the words of a page
+MARKUP = 24  # bytes around a block
 LONGEST_WORDS = 20_000  # letters of one block
 
 
@@ -47,11 +48,11 @@ def page_words(capture: Capture) -> list[Words]:
     if tree is None:
         return []
     found: list[Words] = []
-    letters = 0
+    size = 0
     for one in _blocks(tree):
-        if letters + len(one.text) > LETTERS_SHOWN:
+        size += len(one.text.encode("utf-8", "replace")) + MARKUP
+        if size > BYTES_SHOWN:
             return [*found, Words("… the rest is in the source")]
-        letters += len(one.text)
         found.append(one)
     return found
 
@@ -66,17 +67,15 @@ def _blocks(tree: object) -> Iterator[Words]:
         if text:
             yield Words(text, bool(heading))
 
-    for event, element in iterwalk(tree, events=("start", "end")):
-        tag = element.tag if isinstance(element.tag, str) else "comment"
+    for event, element in iterwalk(tree, events=("start", "end", "comment", "pi")):
         begins = event == "start"
-        if tag not in INLINE:
-            yield from flushed()
-        if tag in HEADINGS:
-            heading += 1 if begins else -1
-        if tag in SILENT:
-            silent += 1 if begins else -1
+        if event in {"start", "end"}:
+            if element.tag not in INLINE | SILENT:
+                yield from flushed()
+            heading += (1 if begins else -1) if element.tag in HEADINGS else 0
+            silent += (1 if begins else -1) if element.tag in SILENT else 0
         text = element.text if begins else element.tail
-        if text and not silent and not (begins and tag == "comment"):
+        if text and not silent:
             gathered.append(text)
     yield from flushed()
 

@@ -11,16 +11,18 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup
 
 from pipelines.browse.pages import WebPage
 from pipelines.browse.snapshot import Snapshot, slug_of
-from pipelines.browse.words import reasons_in_words
+from pipelines.browse.words import outcome_in_words, reasons_in_words
 from pipelines.clock import SEOUL
 from pipelines.exports.search import FOUND_BEGINS, FOUND_ENDS
 
 HARMLESS = frozenset("\t\n\r\u00ad\u200b\u200c\u200d\u2060\ufeff")  # not printable, and not to be seen either
+COLUMNS_OF_A_BOX = 72  # letters of a line of a citation, at the usual width
 STYLE, SCRIPT, ICON = "style.css", "search.js", "icon.svg"
 POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'"
 SEARCH_POLICY = (  # of the one page of files that has a script: it reads the index that lies beside it
@@ -74,9 +76,9 @@ def static_name(path: str) -> str:
 
 
 def _relative(target: str, path: str) -> str:
-    base = posixpath.dirname(path)
-    found = posixpath.relpath(f"/{target}", f"/{base}") if target else posixpath.relpath("/", f"/{base}") + "/"
-    return quote(found, safe="/@.-_~")
+    folder, _, name = target.rpartition("/")
+    found = posixpath.relpath(f"/{folder}", f"/{posixpath.dirname(path)}")
+    return quote(f"{found}/{name}".removeprefix("./") or "./", safe="/@.-_~")
 
 
 @lru_cache(maxsize=1)
@@ -97,6 +99,9 @@ def environment() -> Environment:
         "web": web_address,
         "slug": slug_of,
         "reasons": reasons_in_words,
+        "outcome": outcome_in_words,
+        "site": site_name,
+        "rows": lambda text: sum(1 + len(line) // COLUMNS_OF_A_BOX for line in text.splitlines()) + 1,
         "percent": lambda share: f"{share:.0%}",
         "number": lambda count: f"{count:,}",
     }
@@ -119,6 +124,12 @@ def _spelled_out(sign: str) -> str:
     if sign.isspace():
         return " "
     return chr(0x2400 + code) if code < 0x20 else f"⟨U+{code:04X}⟩"
+
+
+@pass_context
+def site_name(context: Context, source: str) -> str:
+    """Return what readers call a source."""
+    return str(context["around"].snapshot.sites.get(source, source))
 
 
 def seoul_moment(value: datetime | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,8 +15,8 @@ from pipelines.archive.manifests import RouteReport, manifest_at
 from pipelines.archive.store import open_store
 from pipelines.browse.alignment import align
 from pipelines.browse.plots import bars, lines
-from pipelines.browse.snapshot import FACETS, Snapshot
-from pipelines.browse.words import change_in_words
+from pipelines.browse.snapshot import FACETS, OPEN_WITHIN, Snapshot
+from pipelines.browse.words import change_in_words, relation_in_words
 from pipelines.catalogue.calendar import CalendarDay, Standing, month_after
 from pipelines.catalogue.rows import Row
 from pipelines.client import ArchiveReader, Version
@@ -25,9 +26,18 @@ from pipelines.exports.cite import STYLES
 from pipelines.exports.search import ORDERS, Wanted
 from pipelines.model import KINDS
 from pipelines.sources import load_sources
-from pipelines.versions import BREAK, OTHER_RULES, field_diffs
+from pipelines.versions import BREAK, OTHER_RULES, field_diffs, noticed
 
+NAME_OR_ADDRESS = re.compile(r"https?://\S+|[a-z]+-[a-z]?\d+(?:@[0-9a-f]+)?|\d{5,17}")
 CITATION_TITLES = {"apa": "APA", "chicago": "Chicago", "bibtex": "BibTeX", "ris": "RIS", "csl": "CSL (JSON)"}
+MOST_LISTED = 100  # of a kind, on one page; the rest is counted
+MOST_BYTES = 60_000  # of the texts of one page, in UTF-8: no page is larger than 150 kB
+BYTES_OF_A_DIFF = 5_000  # where a diff is one of many
+LONGEST_SEARCH = 300  # letters
+WEEKS_PLOTTED = 52
+BYTES_AROUND = 30  # of markup, for each paragraph
+PLACES_SHOWN = 40  # of an op-ed
+WAITS_NAMED = 14  # days that are not whole, on the front page
 LATEST, OPEDS_PER_PAGE, PER_SEARCH, CORRECTIONS_PER_PAGE, PEOPLE_PER_PAGE = 20, 100, 20, 10, 200
 FACET_VALUES = 8  # of a facet, the most frequent
 MOST_COMPARED = 12  # versions of an article that are compared each with each; of more, neighbours and the latest
@@ -71,7 +81,8 @@ def front(shelf: Shelf) -> WebPage:
             "years": [(year, _year_line(days, year)) for year in years],
             "drift": shelf.snapshot.drift,
             "corrections": list(islice(_corrections(shelf), 3)),
-            "waits": _unread(days, years),
+            "waits": _unread(days, years)[:WAITS_NAMED],
+            "more_wait": max(0, len(_unread(days, years)) - WAITS_NAMED),
         },
     )
 
@@ -79,7 +90,7 @@ def front(shelf: Shelf) -> WebPage:
 def _unread(days: Mapping[date, CalendarDay], years: Sequence[int]) -> list[CalendarDay]:
     """Return the days of the latest year that are not whole, the last first."""
     wrong = {Standing.INCOMPLETE, Standing.NEVER}
-    return [one for one in reversed([*days.values()]) if one.standing in wrong and one.day.year == years[0]][:14]
+    return [one for one in reversed([*days.values()]) if one.standing in wrong and one.day.year == years[0]]
 
 
 def months_of(days: Mapping[date, CalendarDay], year: int) -> list[tuple[date, list[list[CalendarDay | None]]]]:
@@ -126,25 +137,30 @@ def year_page(shelf: Shelf, year: int) -> WebPage:
     return WebPage(f"year/{year}", "year.html", str(year), values)
 
 
-def day_page(shelf: Shelf, day: date) -> WebPage:
+def day_page(shelf: Shelf, day: date, number: int = 1) -> WebPage:
     """A day: the op-eds of it, by which route each was found, what is missing, what was set aside."""
     known = shelf.snapshot.calendar.get(day)
     if known is None:
         raise NotArchived(f"nothing is known of {day}; the calendar shows which days are")
     row = next((one for one in shelf.snapshot.days if one["day"] == str(day)), None)
-    found = shelf.archive.search("", Wanted(since=day, until=day), "oldest", OPEDS_PER_PAGE)
+    every = shelf.archive.search("", Wanted(since=day, until=day), "oldest", -1)
+    of = _pages_of(len(every), number, OPEDS_PER_PAGE)
+    found = every[(number - 1) * OPEDS_PER_PAGE : number * OPEDS_PER_PAGE]
     aside = set(row["set_aside"]) if row else set()
     return WebPage(
-        f"day/{day}",
+        _numbered(f"day/{day}", number),
         "day.html",
         f"{day:%A}, {day.day} {day:%B %Y}",
         {
             "known": known,
             "row": row,
             "opeds": found,
-            "routes": _by_route(found),
+            "number": number,
+            "of": of,
+            "routes": _by_route(every),
             "asked": _routes(shelf, row["closed_at"] if row else 0),
             "aside": [one for one in shelf.snapshot.set_aside if one.article_id in aside],
+            "waiting": [one for one in shelf.snapshot.waiting if one.day == day],
             "before": day_beside(shelf.snapshot.calendar, day, -1),
             "after": day_beside(shelf.snapshot.calendar, day, 1),
         },
@@ -192,7 +208,11 @@ def oped_page(shelf: Shelf, name: str) -> WebPage:
     latest = next(one for one in versions if one.is_latest)
     shown = shelf.archive.oped(name) if "@" in name else latest
     places = shelf.archive.places(shown.article_id)
-    english, korean = paragraphs(shown.text), paragraphs(shown.text_ko)
+    both = bool(shown.text and shown.text_ko)
+    room = MOST_BYTES // 2 if both else MOST_BYTES
+    english, left_out = within(paragraphs(shown.text), room)
+    korean, korean_left_out = within(paragraphs(shown.text_ko), room)
+    steps = timeline(versions)
     return WebPage(
         f"oped/{shown.cite_as if '@' in name else shown.article_id}",
         "oped.html",
@@ -203,15 +223,77 @@ def oped_page(shelf: Shelf, name: str) -> WebPage:
             "aligned": align(english, korean) if english and korean else [],
             "english": english,
             "korean": korean,
-            "places": [PlaceShown(one, tuple(field_diffs(shown.row, one.row))) for one in places if one.oped_id],
-            "timeline": timeline(versions),
+            "left_out": left_out + korean_left_out,
+            "places": _places(shown, places[:PLACES_SHOWN]),
+            "n_places": len(places),
+            "timeline": steps,
             "pairs": compared_pairs(versions),
             "citations": [(CITATION_TITLES[style], shown.cite(style)) for style in STYLES],
             "publication": publication(shown.row),
-            "matches": shown.row["matches"],
-            "corrected": any(step["kind"] not in {"", OTHER_RULES} for step in timeline(versions)),
+            "matches": _shared(shelf, shown),
+            "kind": places[0].kind if shown.role == "copy" and places else shown.kind,
+            "corrected": any(step["kind"] not in {"", OTHER_RULES} for step in steps),
         },
     )
+
+
+@dataclass(frozen=True)
+class SharedText:
+    """Another op-ed that shares text with one: how they relate, and how much is shared."""
+
+    oped_id: str
+    headline: str
+    day: date | None
+    relation: str
+    shared: int
+    of_shorter: float
+    of_longer: float
+
+
+def _shared(shelf: Shelf, version: Version) -> list[SharedText]:
+    """Return the other op-eds that share text with a version, each once, those that share most first."""
+    by_id = {one["article_id"]: one for one in sorted(version.row["matches"], key=lambda one: one["c_small"])}
+    found: dict[str, SharedText] = {}
+    for other in shelf.archive.named(list(by_id), len(by_id)):
+        if other.oped_id == version.oped_id:
+            continue
+        match = by_id[other.article_id]
+        one = SharedText(
+            other.oped_id,
+            other.headline,
+            other.published_day,
+            relation_in_words(match["relation"]),
+            match["shared"],
+            match["c_small"],
+            match["c_large"],
+        )
+        if one.oped_id not in found or found[one.oped_id].of_shorter < one.of_shorter:
+            found[one.oped_id] = one
+    return sorted(found.values(), key=lambda one: (-one.of_shorter, one.oped_id))
+
+
+def _places(shown: Version, places: Sequence[Version]) -> list[PlaceShown]:
+    """Return places with the fields in which each reads otherwise than the version that is shown."""
+    here = noticed(shown.row)
+    found = []
+    for one in places:
+        there = noticed(one.row) if one.row["content_sha256"] != shown.row["content_sha256"] else here
+        found.append(PlaceShown(one, tuple(name for name in here if here[name] != there[name])))
+    return found
+
+
+def within(every: Sequence[str], most: int) -> tuple[list[str], int]:
+    """Return the first paragraphs that fit into so many bytes, and how many letters of the text do not.
+
+    >>> within(["one", "two", "three"], 45)
+    (['one'], 8)
+    """
+    size = 0
+    for number, one in enumerate(every):
+        size += len(one.encode("utf-8", "replace")) + BYTES_AROUND
+        if size > most:
+            return list(every[:number]), sum(map(len, every[number:]))
+    return list(every), 0
 
 
 def paragraphs(text: str) -> list[str]:
@@ -251,39 +333,61 @@ def compared_pairs(versions: Sequence[Version]) -> list[tuple[Version, Version]]
 
 def publication(row: Row) -> list[str]:
     """Return how well the archive knows when an op-ed was published, as sentences."""
-    how = {
-        "second": "The page states it to the second.",
-        "minute": "The page states it to the minute.",
-        "day": "The page states the day alone; the hour is not known.",
-        "none": "No date was found on the page that can be believed.",
-    }
-    said = [how.get(row["published_precision"] or "", "How exactly it is known was not recorded.")]
-    if row["date_source"]:
-        said.append(f"Found in: {row['date_source']}.")
-    if row["published_raw"]:
-        said.append(f"As it stands there: “{row['published_raw']}”.")
     witnesses = {one["field"]: one["witness"] for one in row["witnesses"]}
+    doubts = {
+        "no_date": "Not known: no date was found on the page that can be believed.",
+        "dates_disagree": "Not sure: the page names more than one day, and a person should look.",
+        "from_the_future": "Not sure: the date lies after the moment when the page was fetched.",
+    }
+    how = {
+        "second": "The page itself states day and time, to the second.",
+        "minute": "The page itself states day and time, to the minute.",
+        "day": "The page itself states the day; the time of day is not known.",
+        "none": "Not known: no date was found on the page that can be believed.",
+    }
+    said = [doubt for reason, doubt in doubts.items() if reason in row["reasons"]]
+    said += [] if said else [how.get(row["published_precision"] or "", "How exactly it is known was not recorded.")]
     if "published_at_otherwise" in witnesses:
         said.append(f"Another day is named by: {witnesses['published_at_otherwise']}.")
-    doubts = {
-        "no_date": "A person should look: there is no date.",
-        "dates_disagree": "A person should look: the page names more than one day.",
-        "from_the_future": "A person should look: the date lies behind the moment when the page was fetched.",
-    }
-    return said + [doubt for reason, doubt in doubts.items() if reason in row["reasons"]]
+    if row["role"] == "copy":
+        said.append("This is when this place published it, which may be later than the first.")
+    if row["published_raw"]:
+        said.append(f"As it stands on the page: “{row['published_raw']}”.")
+    if row["date_source"]:
+        said.append(f"Where it was found on the page: {row['date_source']}.")
+    return said
 
 
 def compare_page(shelf: Shelf, before: str, after: str) -> WebPage:
     """What differs between two versions, of one article or of two places, word by word."""
     old, new = shelf.archive.oped(before), shelf.archive.oped(after)
-    fields = [(name, drawn(pieces)) for name, pieces in field_diffs(old.row, new.row).items()]
+    fields, cut = drawn_fields(old, new, MOST_BYTES)
     same = old.article_id == new.article_id
+    title = f"What changed: {new.headline}" if same else f"Two places: {new.headline}"
     return WebPage(
         f"compare/{old.cite_as}/{new.cite_as}",
         "compare.html",
-        f"What changed: {new.headline}" if same else f"Two places: {new.headline}",
-        {"before": old, "after": new, "fields": fields, "same": same},
+        title if old.oped_id == new.oped_id else "Two op-eds",
+        {"before": old, "after": new, "fields": fields, "cut": cut, "same": same},
     )
+
+
+Drawn = list[tuple[str, list[list[tuple[str, str]]]]]  # of each field its paragraphs, each as pieces of a diff
+
+
+def drawn_fields(before: Version, after: Version, most: int, around: int = 0) -> tuple[Drawn, bool]:
+    """Return what differs between two versions, field by field, in about so many bytes; and whether more differs."""
+    found: Drawn = []
+    size = 0
+    for name, pieces in field_diffs(before.row, after.row).items():
+        shown: list[list[tuple[str, str]]] = []
+        for paragraph in drawn(pieces, around):
+            size += sum(len(text.encode("utf-8", "replace")) + 2 * BYTES_AROUND for _, text in paragraph)
+            if size > most:
+                return [*found, (name, shown)] if shown else found, True
+            shown.append(paragraph)
+        found.append((name, shown))
+    return found, False
 
 
 def drawn(pieces: Sequence[tuple[str, str]], around: int = 0) -> list[list[tuple[str, str]]]:
@@ -388,8 +492,9 @@ def _corrections(shelf: Shelf, skip: int = 0) -> Iterator[dict[str, Any]]:
     for row in list(shelf.archive.sql(sql, [CORRECTIONS_PER_PAGE, skip])):
         after = shelf.archive.oped(f"{row['article_id']}@{row['content16']}")
         before = shelf.archive.before(after)
-        fields = [(name, drawn(pieces, WORDS_AROUND)) for name, pieces in field_diffs(before.row, after.row).items()]
+        fields, cut = drawn_fields(before, after, BYTES_OF_A_DIFF, WORDS_AROUND)
         yield {
+            "cut": cut,
             "before": before,
             "after": after,
             "fields": fields,
@@ -423,8 +528,10 @@ class SearchAsked:
 
     def wanted(self) -> Wanted:
         """Return it as the client takes it; raise `WrongUsage`."""
-        if self.year and not (self.year.isdecimal() and 1 <= int(self.year) <= 9998):
-            raise WrongUsage(f"{self.year!r} is no year")
+        if self.year and not re.fullmatch("[1-9][0-9]{3}", self.year, re.ASCII):
+            raise WrongUsage("a year has four digits")
+        if len(self.words) > LONGEST_SEARCH:
+            raise WrongUsage(f"a search has {LONGEST_SEARCH} letters at most")
         year = int(self.year) if self.year else 0
         return Wanted(
             date(year, 1, 1) if year else None,
@@ -448,18 +555,28 @@ def asked_of(query: Mapping[str, str]) -> SearchAsked:
     if values["order"] not in {"", *ORDERS}:
         values["order"] = ""
     number = int(page) if page.isdecimal() and 0 < len(page) < 6 else 1
-    return SearchAsked(words=query.get("q", "").strip(), page=max(1, number), **values)
+    values = {name: value[: LONGEST_SEARCH + 1] for name, value in values.items()}
+    return SearchAsked(words=query.get("q", "").strip()[: LONGEST_SEARCH + 1], page=max(1, number), **values)
 
 
 def search_page(shelf: Shelf, asked: SearchAsked) -> WebPage:
     """What a search found, with the passages, and by what it can be narrowed."""
-    values: dict[str, Any] = {"asked": asked, "kinds": KINDS, "found": [], "total": 0, "facets": [], "problem": ""}
+    values: dict[str, Any] = {
+        "asked": asked,
+        "kinds": KINDS,
+        "found": [],
+        "total": 0,
+        "facets": [],
+        "problem": "",
+        "named": [],
+    }
     title = f"Search: {asked.words}" if asked.words else "Search"
     try:
         wanted = asked.wanted()
         facts = shelf.snapshot.facts
         rows = shelf.archive.holding(asked.words) if asked.words else facts.position
         at = facts.fitting(rows, asked.facets())
+        values["named"] = _called(shelf, asked.words)
         order = asked.order or ("best" if asked.words else "newest")
         values["found"] = shelf.archive.search(asked.words, wanted, order, PER_SEARCH, (asked.page - 1) * PER_SEARCH)
         values["total"], values["of"] = len(at), max(1, -(-len(at) // PER_SEARCH))
@@ -471,6 +588,16 @@ def search_page(shelf: Shelf, asked: SearchAsked) -> WebPage:
     except WrongUsage as error:
         values["problem"] = str(error).partition("opeds search")[0].strip()
     return WebPage("search", "search.html", title, values)
+
+
+def _called(shelf: Shelf, words: str) -> list[Version]:
+    """Return the article that a search may name: by its id, its number or its address."""
+    if not NAME_OR_ADDRESS.fullmatch(words):
+        return []
+    try:
+        return shelf.archive.named([shelf.archive.oped(words).article_id], 1)
+    except (NotArchived, WrongUsage):
+        return []
 
 
 def static_search_page(shelf: Shelf) -> WebPage:
@@ -488,22 +615,44 @@ def status_page(shelf: Shelf) -> WebPage:
         "Status",
         {
             "runs": snapshot.runs,
-            "aside": snapshot.set_aside[:OPEDS_PER_PAGE],
+            "aside": snapshot.set_aside[:MOST_LISTED],
             "aside_total": len(snapshot.set_aside),
             "drift": snapshot.drift,
-            "plots": [(one, lines(one.weeks)) for one in snapshot.presence if len(one.weeks) > 1],
+            "plots": [(one, lines(one.weeks[-WEEKS_PLOTTED:])) for one in snapshot.presence if len(one.weeks) > 1],
             "audits": snapshot.audits,
             "past": snapshot.past,
             "open_days": snapshot.open_days(),
             "revisits": snapshot.revisits(),
             "crawled": crawled,
+            "waiting": snapshot.waiting,
+            "within": OPEN_WITHIN,
         },
     )
 
 
-def missing_page(path: str, sentence: str) -> WebPage:
-    """What is shown where nothing is."""
-    return WebPage(path, "missing.html", "Not here", {"sentence": sentence})
+def about_page(shelf: Shelf) -> WebPage:
+    """What the archive is, and what it covers."""
+    snapshot = shelf.snapshot
+    days = snapshot.calendar
+    counts = {standing: sum(one.standing is standing for one in days.values()) for standing in Standing}
+    with_opeds = [day for day, one in days.items() if one.published.opeds]
+    places = Counter(source for joined in snapshot.facts.values["source"] for source in joined.split("; "))
+    values = {
+        "opeds": len(snapshot.facts.position),
+        "first": min(with_opeds, default=None),
+        "last": max(with_opeds, default=None),
+        "places": sorted(places.items()),
+        "counts": [(standing, count) for standing, count in counts.items() if count],
+        "aside": len(snapshot.set_aside),
+        "waiting": len(snapshot.waiting),
+    }
+    return WebPage("about", "about.html", "About this archive", values)
+
+
+def missing_page(path: str, sentence: str, title: str = "Not here", link: str = "") -> WebPage:
+    """What is shown where nothing is; `link` leads to what may be meant."""
+    said = f"{sentence[:1].upper()}{sentence[1:]}"
+    return WebPage(path, "missing.html", title, {"sentence": said + ("" if said.endswith(".") else "."), "to": link})
 
 
 # -- parts ---------------------------------------------------------------------------------------------------------

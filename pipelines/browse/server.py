@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 import socket
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
@@ -16,11 +17,13 @@ from datetime import date
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from time import monotonic
+from types import ModuleType
 from typing import IO, Any
 
 import uvicorn
 from jinja2 import BaseLoader, Environment
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
@@ -28,6 +31,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response, S
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pipelines.archive.identity import read_identity
 from pipelines.archive.store import open_store
 from pipelines.browse import pages
 from pipelines.browse.captured import last_capture, page_words, source_of
@@ -36,12 +40,12 @@ from pipelines.browse.pages import Shelf, WebPage
 from pipelines.browse.snapshot import Snapshot, last_run
 from pipelines.catalogue.schema import ARTICLE_COLUMNS
 from pipelines.client import ArchiveReader, Version
-from pipelines.clock import now
-from pipelines.errors import NotArchived, OpedsError, StoreUnavailable, TakesTooLong, WrongUsage
+from pipelines.clock import now, today
+from pipelines.errors import NoArchive, NotArchived, OpedsError, StoreUnavailable, TakesTooLong, WrongUsage
 from pipelines.exports.files import write_csv, write_jsonl, write_spreadsheet
 from pipelines.exports.local import bring_up_to_date
 from pipelines.exports.sqlite_file import About, OnRead
-from pipelines.jobs.replay import replaying
+from pipelines.jobs.replay import can_replay, replaying
 from pipelines.model import Capture
 from pipelines.settings import Settings
 
@@ -49,7 +53,28 @@ LOOKS_EVERY = 10.0  # seconds between two looks whether the archive changed
 MOST_SECONDS, MOST_SECONDS_OF_A_FILE = 5.0, 120.0  # of the questions for a page, and for a download
 IN_MEMORY, SENT_AT_ONCE = 8_000_000, 65_536  # bytes of a download: more lies on disk; sent at once
 REPLAYS_KEPT = 3  # op-eds that are replayed at once
-FIRST_PORT = 8765
+FIRST_PORT, WAITING_CALLS = 8765, 128
+BOUNDS = "opeds-bounds"  # name of our plugin of Datasette
+MOST_OF_A_VALUE = 20_000_000  # bytes of a value that SQL of a reader may make
+MISSING_STATUS = 404
+QUERIES = {  # to begin with
+    "columnists": {
+        "title": "Who wrote how much",
+        "sql": "SELECT names, count(*) AS opeds, min(published_day) AS first, max(published_day) AS last FROM opeds "
+        "WHERE names <> '' GROUP BY names ORDER BY opeds DESC",
+    },
+    "latest_corrections": {
+        "title": "What the paper changed last",
+        "sql": "SELECT seen, article_id, kind_of_change, headline_previous, headline FROM corrections "
+        "ORDER BY seen DESC LIMIT 50",
+    },
+    "op_eds_with_a_word": {
+        "title": "Op-eds with a word",
+        "sql": "SELECT published_day, headline, names, article_id FROM catalogue WHERE id IN "
+        "(SELECT rowid FROM search WHERE search MATCH :word) AND role = 'primary' AND is_latest AND listed "
+        "ORDER BY sort_at DESC LIMIT 100",
+    },
+}
 LOOPBACK, EVERYWHERE = "127.0.0.1", "0.0.0.0"  # noqa: S104
 ASSETS = {STYLE: "text/css", ICON: "image/svg+xml"}
 COMMON_HEADERS = {
@@ -81,12 +106,13 @@ class Browser:
         self.settings, self.right, self.trouble = settings, right, ""
         self.path = bring_up_to_date(settings, progress)
         self.snapshot = self._look()
-        self._tables: tuple[int, ASGIApp] | None = None
-        self._tables_lock, self._refreshing = threading.Lock(), threading.Lock()
+        self.tables = Tables(self.path)
+        self._refreshing = threading.Lock()
         self._looked_at = 0.0
         self._replays: dict[str, tuple[list[str], ExitStack]] = {}
         self._replay_lock = threading.Lock()
         self._stopped = threading.Event()
+        self.replays = can_replay()
 
     def _look(self) -> Snapshot:
         with ArchiveReader(self.settings, self.path) as archive:
@@ -106,24 +132,20 @@ class Browser:
             self.path = bring_up_to_date(self.settings)
             with ArchiveReader(self.settings, self.path) as archive:
                 about = archive.about
-            there = (about, last_run(self.settings), self.path.stat().st_ino)
-            if there == (self.snapshot.about, self.snapshot.last_run, self._inode):
+            there = (about, last_run(self.settings), self.path.stat().st_ino, today())
+            known = self.snapshot
+            if there == (known.about, known.last_run, self._inode, known.today):
                 self.trouble = ""
                 return False
+            if about.withdrawn != known.about.withdrawn:
+                self.end_replays()
             self.snapshot = self._look()
+            self.tables.forget(self.path)
             self.trouble = ""
             return True
         except (OpedsError, OSError) as error:
             self.trouble = f"The archive cannot be reached now, so this is how it stood before: {error}"
             return False
-
-    @property
-    def tables(self) -> ASGIApp:
-        """Datasette over the file as it lies now; made when it is first asked for, since it is slow to start."""
-        with self._tables_lock:
-            if self._tables is None or self._tables[0] != self._inode:
-                self._tables = self._inode, tables(self.path)
-            return self._tables[1]
 
     def snapshot_of(self, about: About) -> Snapshot:
         """Return what all pages share for the state of the file that a request opened: another process may have brought
@@ -134,7 +156,7 @@ class Browser:
 
     def follow(self) -> None:
         """Refresh now and then until the end."""
-        assert self.tables is not None  # before anybody waits for it
+        self.tables.app()  # before anybody waits for it
         while not self._stopped.wait(LOOKS_EVERY):
             self.refresh()
 
@@ -152,12 +174,17 @@ class Browser:
             moment = version.row["fetched_at"].strftime("%Y%m%d%H%M%S")
             return next((address for address in addresses if moment in address), addresses[0])
 
+    def end_replays(self) -> None:
+        """End all replay servers: what they show may have been withdrawn."""
+        with self._replay_lock:
+            for _, stack in self._replays.values():
+                stack.close()
+            self._replays.clear()
+
     def stop(self) -> None:
         """End what was started."""
         self._stopped.set()
-        for _, stack in self._replays.values():
-            stack.close()
-        self._replays.clear()
+        self.end_replays()
 
 
 # -- requests ------------------------------------------------------------------------------------------------------
@@ -191,7 +218,7 @@ PAGE_ROUTES: Mapping[str, Make] = {
     "/search": lambda shelf, request: pages.search_page(shelf, pages.asked_of(request.query_params)),
     "/oped/{name}": lambda shelf, request: pages.oped_page(shelf, request.path_params["name"]),
     "/compare/{before}/{after}": lambda shelf, request: pages.compare_page(shelf, **request.path_params),
-    "/provenance/{name}": lambda shelf, request: pages.provenance_page(shelf, request.path_params["name"]),
+    "/provenance/{name}": lambda shelf, request: pages.provenance_page(_reached(shelf), request.path_params["name"]),
     "/columnists": lambda shelf, request: pages.columnists_page(shelf, _number(request)),
     "/columnists/{number}": lambda shelf, request: pages.columnists_page(shelf, _number(request)),
     "/columnist/{key}": lambda shelf, request: pages.columnist_page(shelf, request.path_params["key"]),
@@ -202,7 +229,11 @@ PAGE_ROUTES: Mapping[str, Make] = {
     "/corrections/{number}": lambda shelf, request: pages.corrections_page(shelf, _number(request)),
     "/year/{year}": lambda shelf, request: pages.year_page(shelf, _count(request.path_params["year"])),
     "/day/{day}": lambda shelf, request: pages.day_page(shelf, _day(request.path_params["day"])),
+    "/day/{day}/{number}": lambda shelf, request: pages.day_page(
+        shelf, _day(request.path_params["day"]), _number(request)
+    ),
     "/status": _simple(pages.status_page),
+    "/about": _simple(pages.about_page),
     "/captured/{name}": lambda shelf, request: _captured(shelf, request.path_params["name"]),
 }
 
@@ -222,6 +253,7 @@ def _captured(shelf: Shelf, name: str) -> WebPage:
 
 def _capture_of(shelf: Shelf, name: str) -> tuple[Capture, Version | None]:
     """Return the page that a version was read from, or the last one of an article that was set aside."""
+    _reached(shelf)
     try:
         version = shelf.archive.oped(name)
     except (NotArchived, WrongUsage):
@@ -230,6 +262,15 @@ def _capture_of(shelf: Shelf, name: str) -> tuple[Capture, Version | None]:
         return last_capture(open_store(shelf.snapshot.settings), name), None
     page = shelf.archive.page(version)
     return Capture(page.url, page.fetched_at, 200, page.headers, page.body), version
+
+
+def _reached(shelf: Shelf) -> Shelf:
+    """Return what was given, once the bucket answers: an object that cannot be had is not one that is not there."""
+    try:
+        read_identity(open_store(shelf.snapshot.settings))
+    except (NotArchived, NoArchive) as error:
+        raise StoreUnavailable("the archive cannot be reached now") from error
+    return shelf
 
 
 def application(browser: Browser, hosts: list[str]) -> ASGIApp:
@@ -241,7 +282,7 @@ def application(browser: Browser, hosts: list[str]) -> ASGIApp:
     routes = [Route(path, endpoint(make)) for path, make in PAGE_ROUTES.items()]
     routes += [Route(f"/{name}", _download(browser, name)) for name in DOWNLOADS]
     routes += [Route(f"/{name}", _asset(name)) for name in ASSETS]
-    routes += [Route("/favicon.ico", _asset(ICON))]
+    routes += [Route("/favicon.ico", _asset(ICON)), Route("/data", lambda request: RedirectResponse("/data/"))]
     routes += [
         Route("/source/{name}", lambda request: _plain_source(browser, request)),
         Route("/replay/{name}", lambda request: _replayed(browser, request)),
@@ -263,18 +304,29 @@ def _answer(browser: Browser, request: Request, make: Make) -> Response:
             archive.limit(MOST_SECONDS)
             page = make(Shelf(archive, snapshot), request)
     except OpedsError as error:
-        status, page = _status_of(error), pages.missing_page(path, str(error))
-    around = Surroundings(snapshot, True, browser.right, browser.trouble)
+        status, page = _status_of(error), _instead(browser, snapshot, path, error)
+    around = Surroundings(snapshot, True, browser.right, browser.trouble, browser.replays)
     # links are relative to where the reader is, which may be another spelling of the page's own address
     return Response(
         drawn_page(WebPage(path, page.template, page.title, page.values), around), status, media_type="text/html"
     )
 
 
+def _instead(browser: Browser, snapshot: Snapshot, path: str, error: OpedsError) -> WebPage:
+    """Return what is shown instead of a page: why, and where to go; nothing of where files lie on this machine."""
+    name = path.rpartition("/")[2]
+    if path.startswith("oped/") and any(one.article_id == name for one in snapshot.set_aside):
+        return pages.missing_page(
+            path, "This page was set aside: it could not be trusted", "Set aside", f"captured/{name}"
+        )
+    sentence = str(error).replace(str(browser.path), "the archive's file").partition("; `opeds")[0]
+    return pages.missing_page(path, sentence, "Not here" if _status_of(error) == MISSING_STATUS else "Not now")
+
+
 def _status_of(error: OpedsError) -> int:
     if isinstance(error, TakesTooLong | StoreUnavailable):
         return 503
-    return 400 if isinstance(error, WrongUsage) else 404
+    return 400 if isinstance(error, WrongUsage) else MISSING_STATUS
 
 
 def _asset(name: str) -> Callable[[Request], Response]:
@@ -341,23 +393,18 @@ class _Guarded:
         self.guarded_tables = TrustedHostMiddleware(self._tables, allowed_hosts=hosts)
 
     async def _tables(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.browser.tables(scope, receive, send)
+        await self.browser.tables.app()(scope, receive, send)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        path = scope["path"]
-        if scope["method"] not in {"GET", "HEAD"}:
-            return await PlainTextResponse("these pages are read only", 405)(scope, receive, send)
-        if path == "/data":
-            return await RedirectResponse("/data/")(scope, receive, send)
-        of_tables = path.startswith("/data/")
+        of_tables = scope["path"].startswith("/data/")
         nonce = secrets.token_urlsafe(16)
         policy = OF_TABLES.format(nonce=nonce) if of_tables else STRICT
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = list(message.get("headers", []))
+                headers = [(n, v) for n, v in message.get("headers", []) if n.lower() != b"set-cookie"]
                 there = {name.lower() for name, _ in headers}
                 told = {**COMMON_HEADERS, "content-security-policy": policy}
                 headers += [(n.encode(), v.encode()) for n, v in told.items() if n.encode() not in there]
@@ -365,8 +412,21 @@ class _Guarded:
             await send(message)
 
         _nonce.set(nonce)
+        refused = _refusal(scope)
+        if refused:
+            return await refused(scope, receive, guarded)
         await (self.guarded_tables if of_tables else self.app)(scope, receive, guarded)
         return None
+
+
+def _refusal(scope: Scope) -> Response | None:
+    """Return what is answered to a request that must not be: one that would write, or that a foreign page makes."""
+    headers = Headers(scope=scope)
+    if scope["method"] not in {"GET", "HEAD"}:
+        return PlainTextResponse("these pages are read only", 405)
+    if headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode") != "navigate":
+        return PlainTextResponse("another site's page asks for this; it gets nothing", 403)
+    return None
 
 
 class _Numbered(BaseLoader):
@@ -383,16 +443,57 @@ class _Numbered(BaseLoader):
         return self.loader.list_templates()
 
 
-def tables(path: Path) -> ASGIApp:
+class Tables:
+    """Datasette over the archive's file, made when it is first asked for, since it is slow to start.
+
+    It is made anew where the file was replaced, so that nothing that was withdrawn stays open.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._made: tuple[int, Any, ASGIApp] | None = None
+        self._lock = threading.Lock()
+
+    def app(self) -> ASGIApp:
+        """Return the application over the file as it lies now."""
+        with self._lock:
+            inode = self.path.stat().st_ino
+            if self._made is None or self._made[0] != inode:
+                self._close()
+                datasette = datasette_over(self.path)
+                self._made = inode, datasette, datasette.app()
+            return self._made[2]
+
+    def forget(self, path: Path) -> None:
+        """Close a file that was replaced."""
+        with self._lock:
+            self.path = path
+            if self._made is not None and self._made[0] != path.stat().st_ino:
+                self._close()
+
+    def _close(self) -> None:
+        if self._made is not None:
+            for database in self._made[1].databases.values():
+                database.close()
+            self._made = None
+
+
+def _bounded(conn: Any) -> None:
+    """Let no value that SQL of a reader makes be larger than some megabytes."""
+    conn.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_OF_A_VALUE)
+
+
+def datasette_over(path: Path) -> Any:
     """Return Datasette over the archive's file, under /data: every table with search, facets, JSON and CSV.
 
     Read only, with a limit of time; scripts within its templates get the number that its policy names.
     """
-    from datasette.app import Datasette
+    from datasette import app, handle_exception, hookimpl, plugins
     from datasette.database import Database
 
-    about = {"description": "Every version of every article: one row each", "columns": ARTICLE_COLUMNS}
-    datasette = Datasette(
+    searched = {"fts_table": "search", "fts_pk": "id"}
+    about = {"description": "Every version of every article: one row each", "columns": ARTICLE_COLUMNS, **searched}
+    datasette = app.Datasette(
         [],
         settings={
             "base_url": "/data/",
@@ -402,13 +503,23 @@ def tables(path: Path) -> ASGIApp:
             "default_page_size": 50,
             "allow_download": False,
         },
-        metadata={"title": "Tables of the archive", "databases": {"opeds": {"tables": {"catalogue": about}}}},
+        metadata={
+            "title": "Tables of the archive",
+            "source": "the pages of this archive",
+            "source_url": "/",
+            "databases": {"opeds": {"tables": {"catalogue": about, "opeds": searched}, "queries": QUERIES}},
+        },
     )
+    if not plugins.pm.has_plugin(BOUNDS):
+        bounds = ModuleType(BOUNDS)
+        bounds.prepare_connection = hookimpl(_bounded)  # type: ignore[attr-defined]
+        plugins.pm.register(bounds, BOUNDS)
+    datasette.remove_database("_memory")
+    handle_exception.rich = None  # it would print a page for each slip of the pen in a reader's SQL
     datasette.add_database(Database(datasette, path=str(path), is_mutable=True), name="opeds")
     datasette.jinja_env.loader = _Numbered(datasette.jinja_env.loader)
     datasette.jinja_env.globals["script_nonce"] = _nonce.get
-    app: ASGIApp = datasette.app()
-    return app
+    return datasette
 
 
 # -- the process ---------------------------------------------------------------------------------------------------
@@ -421,6 +532,7 @@ def bound(host: str, port: int) -> socket.socket:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         with suppress(OSError):
             made.bind((host, number))
+            made.listen(WAITING_CALLS)  # at once: else another process could take the same
             return made
         made.close()
     raise StoreUnavailable(f"port {port} is taken; another --port, or none, finds a free one")

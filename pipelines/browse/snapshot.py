@@ -13,7 +13,7 @@ from functools import cached_property
 from pipelines.archive.identity import read_identity
 from pipelines.archive.store import open_store
 from pipelines.audit.reports import AuditReport, last_reports
-from pipelines.catalogue.calendar import CalendarDay, calendar, years_of
+from pipelines.catalogue.calendar import CalendarDay, calendar, since_last_look, years_of
 from pipelines.catalogue.drift import Drift, Presence, PresenceWatch, drift
 from pipelines.catalogue.queries import (
     asked_months,
@@ -32,6 +32,7 @@ from pipelines.exports.authors import Columnist, name_key
 from pipelines.exports.sqlite_file import About
 from pipelines.jobs.revisit import WINDOW, Seen, due
 from pipelines.settings import Settings
+from pipelines.sources import load_sources
 
 RUNS_SHOWN, ASIDE_SHOWN = 30, 100
 ONE_DAY = timedelta(days=1)
@@ -59,6 +60,16 @@ class SetAside:
     reasons: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """A page of a portal that waits for evidence that it is opinion."""
+
+    article_id: str
+    headline: str
+    day: date | None
+    source: str
+
+
 class Snapshot:
     """One state of an archive. What takes long is computed when it is first asked for, and kept."""
 
@@ -76,10 +87,9 @@ class Snapshot:
             self.runs_table, self.last_run = runs.result(), last.result()
             self.drift, self.presence = drifted.result()
         self.days = days_in(self.settings, self.runs_table)
-        self.calendar: Mapping[date, CalendarDay] = calendar(
-            self.days, published.result(), asked_months(self.runs_table)
-        )
-        self.years = years_of(self.calendar)
+        every = calendar(self.days, published.result(), asked_months(self.runs_table))
+        self.years = years_of(every)
+        self.calendar: Mapping[date, CalendarDay] = {d: one for d, one in every.items() if d.year in self.years}
 
     def _open(self) -> ArchiveReader:
         return ArchiveReader(self.settings, self.path)
@@ -100,7 +110,7 @@ class Snapshot:
         """A columnist by the path of each of their spellings."""
         return {slug_of(name): person for person in reversed(self.columnists) for name in person.spellings}
 
-    @cached_property
+    @property
     def audits(self) -> list[AuditReport]:
         """What the last audits came to."""
         return list(last_reports(open_store(self.settings)))
@@ -139,7 +149,38 @@ class Snapshot:
     def open_days(self) -> list[str]:
         """Return the days of the last weeks that are not whole, and why; days of one reason that follow each other are
         told together."""
-        return stretches(open_days(self.days, self.today - timedelta(days=OPEN_WITHIN), self.yesterday))
+        first = self.today - timedelta(days=OPEN_WITHIN)
+        closed = [date.fromisoformat(row["day"]) for row in self.days if row["complete"] is not None]
+        return stretches(open_days(self.days, min([first, *closed[-1:]]), self.yesterday))
+
+    @property
+    def since_last_look(self) -> str:
+        """How long no run looked at a day, as a sentence."""
+        return since_last_look(self.calendar, self.yesterday)
+
+    @cached_property
+    def sites(self) -> Mapping[str, str]:
+        """What readers call each source: the newspaper by its name, others by their host too."""
+        known = load_sources(self.settings.sources).values()
+        return {one.name: one.publisher if one.own else f"{one.name.capitalize()} ({one.hosts[0]})" for one in known}
+
+    @cached_property
+    def waiting(self) -> list[Waiting]:
+        """Pages of portals that are in no list: nothing on them says that they are opinion."""
+        with self._open() as archive:
+            found = archive.sql(
+                "SELECT article_id, headline, published_day, source FROM catalogue WHERE is_latest AND NOT listed "
+                "ORDER BY first_seen DESC, article_id"
+            )
+            return [
+                Waiting(
+                    row["article_id"],
+                    row["headline"],
+                    date.fromisoformat(row["published_day"]) if row["published_day"] else None,
+                    row["source"],
+                )
+                for row in found
+            ]
 
     @property
     def today(self) -> date:

@@ -26,15 +26,15 @@ from pipelines.browse.pages import Shelf, WebPage
 from pipelines.browse.snapshot import Snapshot, slug_of
 from pipelines.catalogue.rows import in_lists
 from pipelines.client import ArchiveReader
-from pipelines.errors import StoreUnavailable, WrongUsage
+from pipelines.errors import MALFORMED, StoreUnavailable, WrongUsage
 from pipelines.settings import Settings
 from pipelines.worker import follow_parent
 
 Task = tuple[str, tuple[str, ...]]  # which pages, and of what
 FEWEST_TASKS, ARTICLES_A_TASK = 8, 100  # with fewer tasks no worker is started; articles of one
 COLUMNISTS_A_TASK = 2  # each has many pages
-UNFINISHED = ".new"  # end of the name of a file that is being written
-INDEX_FOLDER, BUILT = "pagefind", "build.json"
+OF_BUILD, UNFINISHED = ".opeds-", ".new"  # around the name of a file that is being written
+INDEX_FOLDER, BUILT, NAMES, LOCK = "pagefind", "build.json", ".files", ".lock"
 BUILDER = "opeds browse --static"
 FILES = (STYLE, SCRIPT, ICON)
 OnWritten = Callable[[str, int, int], None]  # what, done, of how many
@@ -59,43 +59,63 @@ def write_pages(archive: ArchiveReader, snapshot: Snapshot, folder: Path, right:
     """
     _check(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / BUILT).open("a") as mark:
+    with (folder / LOCK).open("a") as mark:
         try:
             fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise WrongUsage(f"another build writes into {folder} just now") from error
-        mark.truncate(0)
-        mark.write(json.dumps({"by": BUILDER}) + "\n")
-        mark.flush()
-        return _build(archive, snapshot, folder, right, on_written)
+        try:
+            _write(folder / BUILT, (json.dumps({"by": BUILDER}) + "\n").encode())
+            return _build(archive, snapshot, folder, right, on_written)
+        except OSError as error:
+            raise StoreUnavailable(f"cannot write into {folder}: {error.strerror or error}") from error
 
 
 def _build(archive: ArchiveReader, snapshot: Snapshot, folder: Path, right: str, on_written: OnWritten) -> Built:
     for name in FILES:
         _write(folder / name, asset(name))
-    written: set[str] = {*FILES, BUILT}
+    written: set[str] = set()
     size, largest, largest_page = 0, 0, ""
     tasks = list(_tasks(archive, snapshot))
     of = sum(len(names) for _, names in tasks)
     done = 0
     workers = _Workers(snapshot, archive.path, folder, right)
-    for task, files in workers.done(tasks):
-        done += len(task[1])
-        for name, length in files:
-            written.add(name)
-            size += length
-            if length > largest:
-                largest, largest_page = length, name
-        on_written("pages", done, of)
+    earlier = _names(folder)
+    with (folder / NAMES).open("a") as names:  # what a build that is cut off wrote is known to the next
+        for task, files in workers.done(tasks):
+            done += len(task[1])
+            names.writelines(f"{name}\n" for name, _ in files if name not in earlier)
+            for name, length in files:
+                written.add(name)
+                size += length
+                if length > largest:
+                    largest, largest_page = length, name
+            on_written("pages", done, of)
     headlines = _index(archive, folder, on_written)
-    return Built(len(written) - len(FILES) - 1, size, largest, largest_page, _remove(folder, written), headlines)
+    removed = _remove(folder, earlier - written)
+    _write(folder / NAMES, "".join(f"{name}\n" for name in sorted(written)).encode())
+    return Built(len(written), size, largest, largest_page, removed, headlines)
+
+
+def _names(folder: Path) -> set[str]:
+    """Return the names of the pages that earlier builds wrote."""
+    path = folder / NAMES
+    return set(path.read_text().splitlines()) if path.exists() else set()
 
 
 def _check(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise WrongUsage(f"{folder} is a file; --static takes a folder")
-    if folder.exists() and any(folder.iterdir()) and not (folder / BUILT).exists():
+    if folder.exists() and any(folder.iterdir()) and not _is_ours(folder):
         raise WrongUsage(f"{folder} holds other files: name a new folder, or an empty one")
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a build of ours made a folder."""
+    try:
+        return bool(json.loads((folder / BUILT).read_text())["by"] == BUILDER)
+    except (OSError, *MALFORMED):
+        return False
 
 
 def _tasks(archive: ArchiveReader, snapshot: Snapshot) -> Iterator[Task]:
@@ -118,6 +138,7 @@ def _pages(shelf: Shelf, kind: str, name: str) -> Iterator[WebPage]:
         yield pages.front(shelf)
         yield pages.static_search_page(shelf)
         yield pages.status_page(shelf)
+        yield pages.about_page(shelf)
         yield from _each(lambda number: pages.columnists_page(shelf, number))
         yield from _each(lambda number: pages.corrections_page(shelf, number))
     elif kind == "columnist":
@@ -223,22 +244,20 @@ class _Workers:
 def _write(path: Path, body: bytes) -> None:
     """Write a file so that nobody reads half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{os.getpid()}{UNFINISHED}")
+    aside = path.with_name(f"{OF_BUILD}{os.getpid()}{UNFINISHED}")
     aside.write_bytes(body)
     aside.replace(path)
 
 
-def _remove(folder: Path, written: set[str]) -> int:
-    """Remove pages that an earlier build wrote and this one did not, and what a killed one left; return how many."""
-    for left in folder.rglob(f".*{UNFINISHED}"):
+def _remove(folder: Path, names: set[str]) -> int:
+    """Remove pages that only earlier builds wrote, and what a killed one left unfinished; return how many pages."""
+    for left in folder.rglob(f"{OF_BUILD}*{UNFINISHED}"):
         if left.is_file():
             left.unlink()
-    removed = 0
-    for path in folder.rglob("*.html"):
-        if path.relative_to(folder).as_posix() not in written:
-            path.unlink()
-            removed += 1
-    return removed
+    there = [folder / name for name in names if (folder / name).is_file()]
+    for path in there:
+        path.unlink()
+    return len(there)
 
 
 # -- the index of headlines ----------------------------------------------------------------------------------------
@@ -250,7 +269,7 @@ def _index(archive: ArchiveReader, folder: Path, on_written: OnWritten) -> int:
     Pagefind reads the pages themselves, and of these only what the template marks (`data-pagefind-…`).
     """
     count = int(next(archive.sql("SELECT count(*) AS n FROM opeds WHERE headline <> ''"))["n"])
-    aside = folder / f".{INDEX_FOLDER}{UNFINISHED}"
+    aside = folder / f"{OF_BUILD}{INDEX_FOLDER}{UNFINISHED}"
     shutil.rmtree(aside, ignore_errors=True)
     if count:
         on_written("headlines", 1, count)

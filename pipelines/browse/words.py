@@ -55,6 +55,45 @@ CHANGE_WORDS = {
 }
 
 
+OUTCOMES = {
+    "NEW": "new",
+    "COPY": "copies",
+    "REVISED": "changed",
+    "UNCHANGED": "unchanged",
+    "UNLISTED": "waiting for review",
+    "REJECTED": "set aside",
+    "REREAD": "read again",
+    "NOT_AN_OPED": "no op-eds",
+    "DISALLOWED": "not allowed by robots.txt",
+    "FAILED": "failed",
+    "GONE": "gone",
+    "ALIAS": "other addresses",
+    "WITHDRAWN": "withdrawn",
+}
+RELATIONS = {
+    "same": "the same text",
+    "version": "another version of the text",
+    "syndicated_copy": "a copy of the text",
+    "excerpt_of": "an excerpt of the text",
+    "contains": "a longer page that has the whole text",
+    "quotes": "some wording in common",
+}
+
+
+def relation_in_words(relation: str) -> str:
+    """Return how two texts relate, for readers; common wording alone proves no quotation.
+
+    >>> relation_in_words("quotes")
+    'some wording in common'
+    """
+    return RELATIONS.get(relation, relation.replace("_", " "))
+
+
+def outcome_in_words(verdict: str) -> str:
+    """Return what came of pages, for readers."""
+    return OUTCOMES.get(verdict, verdict.lower())
+
+
 def reasons_in_words(codes: Iterable[str]) -> list[str]:
     """Return why a person should look at a page, for readers.
 

@@ -47,6 +47,7 @@ class CalendarDay:
     standing: Standing
     published: DayOpeds = DayOpeds()
     missing: tuple[str, ...] = ()
+    set_aside: int = 0  # pages of that day that could not be trusted
 
     @property
     def mark(self) -> str:
@@ -80,7 +81,8 @@ def calendar(
         between = bool(closed) and min(closed) < day < max(closed)
         standing = _standing(row, f"{day:%Y-%m}" in months, between, day in published)
         missing = tuple(row["missing"]) if row else ()
-        found[day] = CalendarDay(day, standing, published.get(day, DayOpeds()), missing)
+        aside = len(row.get("set_aside", ())) if row else 0
+        found[day] = CalendarDay(day, standing, published.get(day, DayOpeds()), missing, aside)
     return found
 
 
@@ -89,9 +91,23 @@ def _standing(row: Row | None, in_past: bool, between: bool, has_opeds: bool) ->
         return Standing.COMPLETE if row["complete"] else Standing.INCOMPLETE
     if in_past:
         return Standing.PAST
-    if between:
+    if between and not row:
         return Standing.NEVER
     return Standing.BY_HAND if row or has_opeds else Standing.UNKNOWN
+
+
+def since_last_look(days: Mapping[date, CalendarDay], yesterday: date) -> str:
+    """Return how long no run looked at a day, as a sentence; nothing where one looked at yesterday, or none ever did.
+
+    >>> last = CalendarDay(date(2026, 6, 7), Standing.COMPLETE)
+    >>> since_last_look({last.day: last}, date(2026, 6, 9))
+    'no day after 2026-06-07 was crawled yet: 2 days until yesterday'
+    """
+    looked_at = [day for day, one in days.items() if one.standing in {Standing.COMPLETE, Standing.INCOMPLETE}]
+    if not looked_at or max(looked_at) >= yesterday:
+        return ""
+    count = (yesterday - max(looked_at)).days
+    return f"no day after {max(looked_at)} was crawled yet: {count:,} day{'' if count == 1 else 's'} until yesterday"
 
 
 def month_after(month: date) -> date:

@@ -15,6 +15,7 @@ from pipelines.catalogue.delta import location
 from pipelines.catalogue.drift import Drift, Observation, drift
 from pipelines.catalogue.rows import Row, run_row
 from pipelines.clock import SEOUL
+from pipelines.model import Verdict
 from pipelines.settings import Settings
 from pipelines.sources import load_sources
 from pipelines.sources.addresses import split_id
@@ -90,6 +91,11 @@ def asked_months(rows: Sequence[Row]) -> set[str]:
     return {row["period"] for row in rows if row.get("period") and row["complete"] is not None}
 
 
+def is_withdrawal(row: Row) -> bool:
+    """Whether a row of the table of runs says only that something was withdrawn: that looks at no day."""
+    return bool(row["outcomes"]) and all(one["verdict"] == Verdict.WITHDRAWN for one in row["outcomes"])
+
+
 def days(settings: Settings) -> list[Row]:
     """Return every day that a run closed, oldest first, and whether its runs together read every source to its end."""
     return days_in(settings, run_rows(settings))
@@ -101,7 +107,7 @@ def days_in(settings: Settings, rows: Sequence[Row]) -> list[Row]:
     found: dict[str, Row] = {}
     read: dict[str, set[str]] = {}
     for row in rows:
-        if row.get("period"):
+        if row.get("period") or is_withdrawal(row):
             continue
         day = found.setdefault(
             row["day"],

@@ -343,7 +343,9 @@ def list_command(
 
 @app.command("search")
 def search_command(
-    asked: Annotated[str, typer.Argument(metavar="WORDS", help='Words and "phrases"; all of them must be found.')],
+    words: Annotated[
+        list[str], typer.Argument(metavar="WORDS", help='Words and "phrases"; all of them must be found.')
+    ],
     since: Since = "",
     until: Until = "",
     source: CarriedBy = "",
@@ -364,6 +366,7 @@ def search_command(
     if order not in ORDERS:
         raise WrongUsage(f"unknown order {order!r}; there are: {', '.join(ORDERS)}")
     wanted = _wanted(since, until, source, kind, author)
+    asked = " ".join(words)
     terms_in(asked)  # nothing to look for must not find everything
     with _reading() as archive:
         found = archive.search(asked, wanted, order, limit)
@@ -516,7 +519,10 @@ def replay_command(
 @app.command("browse")
 def browse_command(
     port: Annotated[
-        int, typer.Option(help="Serve on this port.  [default: 8765, else a free one]", show_default=False)
+        int,
+        typer.Option(
+            min=0, max=65535, help="Serve on this port.  [default: 8765, else a free one]", show_default=False
+        ),
     ] = 0,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the front page in a browser.")] = True,
     public: Annotated[bool, typer.Option("--public", help="Serve to other machines too; needs --right.")] = False,
@@ -534,7 +540,7 @@ def browse_command(
     from; tables with SQL, JSON and CSV under /data. Works without JavaScript, asks no other host, changes nothing,
     follows the archive. On this machine alone, until Ctrl-C.
     """
-    if public and not right:
+    if public and not right.strip():
         raise WrongUsage(
             "--public needs --right: the texts belong to their publishers; by which right do you show them to others?"
         )
@@ -631,7 +637,9 @@ def status_command(
         return print_json(told or [{"done": {"days": 0}}])
     drawn = calendar(rows, published_by_day(settings), asked_months(runs))
     if year and year not in years_of(drawn):
-        raise WrongUsage(f"nothing is known of {year}; `opeds status` names the years that are")
+        raise WrongUsage(
+            f"nothing is known of {year}; there are: {', '.join(map(str, years_of(drawn))) or 'no years yet'}"
+        )
     print_days(rows, settings, drawn, year, is_empty=not past)
     print_periods(past)
     print_drift(found)

@@ -129,11 +129,15 @@ class Remaining:
 
     def __init__(self, what: str) -> None:
         self.what, self.began, self.due = what, time.monotonic(), time.monotonic() + 1
+        self.has_told = False
 
     def told(self, done: int, of: int) -> None:
         """Take in how much is done."""
-        if time.monotonic() < self.due or not done:
+        if done >= of and self.has_told and sys.stderr.isatty():
+            print("\x1b[K", end="", file=sys.stderr, flush=True)
+        if time.monotonic() < self.due or not done or done >= of:
             return
+        self.has_told = True
         self.due = time.monotonic() + (0.5 if sys.stderr.isatty() else SECONDS)
         left = (time.monotonic() - self.began) / done * (of - done)
         end = "\r" if sys.stderr.isatty() else "\n"

@@ -5,18 +5,18 @@ from __future__ import annotations
 import textwrap
 from calendar import monthrange
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.catalogue.calendar import DAY_MARKS, CalendarDay, Standing, years_of
+from pipelines.catalogue.calendar import DAY_MARKS, CalendarDay, Standing, since_last_look, years_of
 from pipelines.catalogue.queries import NO_CATALOGUE, never_run
 from pipelines.catalogue.rows import UNLISTED
 from pipelines.cli.diff_page import as_html
 from pipelines.cli.progress import console, do_not_fit, plain, shown
-from pipelines.clock import SEOUL
+from pipelines.clock import SEOUL, today
 from pipelines.settings import Settings
 from pipelines.versions import BREAK, field_diffs
 
@@ -114,7 +114,10 @@ def print_oped(versions: Sequence[dict[str, Any]], places: Sequence[dict[str, An
         for step in version["steps"]:
             name = f"{version['article_id']}@{version['content16']}"
             change = f" · {_changed(step)} since {step['previous'][:8]}" if step["previous"] else ""
-            console.print(f"  {name}  {_local(step['from'])} to {_local(step['to'])}{change}", soft_wrap=True)
+            console.print(
+                f"  {name}  {_local(step['from'])} to {_local(step['to']) if step['to'] else 'now'}{change}",
+                soft_wrap=True,
+            )
     console.print(f"[dim]captured {_local(row['fetched_at'])} as {row['capture_key']}[/]", soft_wrap=True)
 
 
@@ -199,12 +202,20 @@ def print_days(
         console.print(f"[dim]the last {LAST_DAYS} days, and those before that are incomplete; all: --json[/]")
     if any(UNLISTED in row["outcomes"] for row in picked):
         console.print("[dim]waiting: pages of a portal without evidence of opinion; a match or a person lists them[/]")
+    _print_gaps(rows, days)
+
+
+def _print_gaps(rows: Sequence[dict[str, Any]], days: Mapping[date, CalendarDay]) -> None:
+    """Name the stretches of days that no run looked at: between the others, and since the last."""
     gaps = never_run(rows)
     named = ", ".join(map(_stretch, gaps[-GAPS_NAMED:]))
     more = f", and {len(gaps) - GAPS_NAMED} earlier stretches" if len(gaps) > GAPS_NAMED else ""
     console.print(
         f"[yellow]days never run in between:[/] {named}{more}" if gaps else "[dim]no day in between was left out[/]"
     )
+    since = since_last_look(days, today() - timedelta(days=1))
+    if since:
+        console.print(f"[yellow]{since}[/]")
 
 
 def _stretch(ends: tuple[date, date]) -> str:

@@ -23,6 +23,7 @@ PARTICLES = frozenset("van von de der den di da dos la le del bin al".split())
 SUFFIXES = frozenset("jr sr ii iii iv".split())
 MONTHS_IN_FULL = "January February March April May June July August September October November December".split()
 SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+GIVEN_NAME = re.compile(r"[A-Z][a-z]+-[a-z]+")  # as the paper spells those of Koreans, behind the family name
 GENRES = {"editorial": "Editorial", "letter": "Letter to the editor", "cartoon": "Editorial cartoon"}
 
 
@@ -38,8 +39,8 @@ class PersonName:
 def parted(name: str) -> PersonName:
     """Return a name in its parts.
 
-    >>> [(n.family, n.given) for n in map(parted, ("Kim Hyun-ki", "Robert J. Fouser", "김현기", "Sejong"))]
-    [('Kim', 'Hyun-ki'), ('Fouser', 'Robert J.'), ('김', '현기'), ('Sejong', '')]
+    >>> [(n.family, n.given) for n in map(parted, ("Ok Da-rim", "Robert J. Fouser", "김현기", "Sejong"))]
+    [('Ok', 'Da-rim'), ('Fouser', 'Robert J.'), ('김', '현기'), ('Sejong', '')]
     """
     words = name.split()
     if len(words) == 2 and re.fullmatch("[가-힣]{1,2} [가-힣]{1,4}", " ".join(words)):
@@ -54,7 +55,8 @@ def parted(name: str) -> PersonName:
     if len(words) < 2 or re.search(r"\d|,", name):
         return PersonName(name, name)
     first_is_family = words[0].capitalize() in SURNAMES and words[-1].capitalize() not in SURNAMES
-    if first_is_family or (words[0].capitalize() in SURNAMES and "-" in words[-1]):
+    is_korean = len(words) == 2 and bool(GIVEN_NAME.fullmatch(words[1]))
+    if first_is_family or is_korean or (words[0].capitalize() in SURNAMES and "-" in words[-1]):
         return PersonName(name, words[0], " ".join(words[1:]))
     at = len(words) - 1
     while at > 0 and words[at - 1].casefold() in PARTICLES:

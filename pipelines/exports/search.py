@@ -35,7 +35,7 @@ WAS_CORRECTED = (
 )
 IS_AN_OPED = "c.role = 'primary' AND c.is_latest AND c.listed"  # ONE_OPED, of `catalogue AS c`
 BEGINS_WITH = (
-    "(SELECT group_concat('\"' || replace(term, '\"', '\"\"') || '\"', ' OR ') "
+    "(SELECT coalesce(group_concat('\"' || replace(term, '\"', '\"\"') || '\"', ' OR '), '\"no such piece\"') "
     "FROM search_ko_pieces WHERE term BETWEEN ? AND ? || char(1114111))"
 )
 

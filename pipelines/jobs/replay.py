@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -9,7 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -43,6 +44,13 @@ def program(name: str) -> str:
     return found
 
 
+def can_replay() -> bool:
+    """Whether pywb is here."""
+    with suppress(StoreUnavailable):
+        return bool(program("wayback"))
+    return False
+
+
 @contextmanager
 def replaying(store: Store, pages: Sequence[tuple[str, str]], port: int = 0) -> Iterator[list[Replayed]]:
     """Serve the captures of these articles on loopback; yield their pages, each (article id, address) in order.
@@ -68,7 +76,9 @@ def replaying(store: Store, pages: Sequence[tuple[str, str]], port: int = 0) -> 
         quiet = {"cwd": home, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": child_environment()}
         for words in (["init", COLLECTION], ["add", COLLECTION, *map(str, files)]):
             subprocess.run([manager, *words], check=True, **quiet)  # type: ignore[call-overload]
-        server = subprocess.Popen([wayback, "-b", "127.0.0.1", "-p", str(port)], **quiet)  # type: ignore[call-overload]
+        kept = [sys.executable, "-m", "pipelines.worker", str(os.getpid()), str(home)]  # it ends if we are killed
+        call = [*kept, wayback, "-b", "127.0.0.1", "-p", str(port)]
+        server = subprocess.Popen(call, **quiet)  # type: ignore[call-overload]
         try:
             _await_ready(server, port)
             at = f"http://127.0.0.1:{port}/{COLLECTION}"
