@@ -31,12 +31,12 @@ from pipelines.versions import BREAK, OTHER_RULES, field_diffs, noticed
 NAME_OR_ADDRESS = re.compile(r"https?://\S+|[a-z]+-[a-z]?\d+(?:@[0-9a-f]+)?|\d{5,17}")
 CITATION_TITLES = {"apa": "APA", "chicago": "Chicago", "bibtex": "BibTeX", "ris": "RIS", "csl": "CSL (JSON)"}
 MOST_LISTED = 100  # of a kind, on one page; the rest is counted
-MOST_BYTES = 60_000  # of the texts of one page, in UTF-8: no page is larger than 150 kB
+BYTES_OF_TEXT = 60_000  # of the texts of one page, in UTF-8: no page is larger than 150 kB
 BYTES_OF_A_DIFF = 5_000  # where a diff is one of many
 LONGEST_SEARCH = 300  # letters
 WEEKS_PLOTTED = 52
 BYTES_AROUND = 30  # of markup, for each paragraph
-PLACES_SHOWN = 40  # of an op-ed
+PLACES_LISTED = 40  # of an op-ed
 WAITS_NAMED = 14  # days that are not whole, on the front page
 LATEST, OPEDS_PER_PAGE, PER_SEARCH, CORRECTIONS_PER_PAGE, PEOPLE_PER_PAGE = 20, 100, 20, 10, 200
 FACET_VALUES = 8  # of a facet, the most frequent
@@ -209,7 +209,7 @@ def oped_page(shelf: Shelf, name: str) -> WebPage:
     shown = shelf.archive.oped(name) if "@" in name else latest
     places = shelf.archive.places(shown.article_id)
     both = bool(shown.text and shown.text_ko)
-    room = MOST_BYTES // 2 if both else MOST_BYTES
+    room = BYTES_OF_TEXT // 2 if both else BYTES_OF_TEXT
     english, left_out = within(paragraphs(shown.text), room)
     korean, korean_left_out = within(paragraphs(shown.text_ko), room)
     steps = timeline(versions)
@@ -224,7 +224,7 @@ def oped_page(shelf: Shelf, name: str) -> WebPage:
             "english": english,
             "korean": korean,
             "left_out": left_out + korean_left_out,
-            "places": _places(shown, places[:PLACES_SHOWN]),
+            "places": _places(shown, places[:PLACES_LISTED]),
             "n_places": len(places),
             "timeline": steps,
             "pairs": compared_pairs(versions),
@@ -361,7 +361,7 @@ def publication(row: Row) -> list[str]:
 def compare_page(shelf: Shelf, before: str, after: str) -> WebPage:
     """What differs between two versions, of one article or of two places, word by word."""
     old, new = shelf.archive.oped(before), shelf.archive.oped(after)
-    fields, cut = drawn_fields(old, new, MOST_BYTES)
+    fields, cut = drawn_fields(old, new, BYTES_OF_TEXT)
     same = old.article_id == new.article_id
     title = f"What changed: {new.headline}" if same else f"Two places: {new.headline}"
     return WebPage(

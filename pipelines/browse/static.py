@@ -34,7 +34,7 @@ Task = tuple[str, tuple[str, ...]]  # which pages, and of what
 FEWEST_TASKS, ARTICLES_A_TASK = 8, 100  # with fewer tasks no worker is started; articles of one
 COLUMNISTS_A_TASK = 2  # each has many pages
 OF_BUILD, UNFINISHED = ".opeds-", ".new"  # around the name of a file that is being written
-INDEX_FOLDER, BUILT, NAMES, LOCK = "pagefind", "build.json", ".files", ".lock"
+INDEX_FOLDER, BUILT, NAMES_FILE, BUILD_LOCK = "pagefind", "build.json", ".files", ".lock"
 BUILDER = "opeds browse --static"
 FILES = (STYLE, SCRIPT, ICON)
 OnWritten = Callable[[str, int, int], None]  # what, done, of how many
@@ -59,7 +59,7 @@ def write_pages(archive: ArchiveReader, snapshot: Snapshot, folder: Path, right:
     """
     _check(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOCK).open("a") as mark:
+    with (folder / BUILD_LOCK).open("a") as mark:
         try:
             fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -81,7 +81,7 @@ def _build(archive: ArchiveReader, snapshot: Snapshot, folder: Path, right: str,
     done = 0
     workers = _Workers(snapshot, archive.path, folder, right)
     earlier = _names(folder)
-    with (folder / NAMES).open("a") as names:  # what a build that is cut off wrote is known to the next
+    with (folder / NAMES_FILE).open("a") as names:  # what a build that is cut off wrote is known to the next
         for task, files in workers.done(tasks):
             done += len(task[1])
             names.writelines(f"{name}\n" for name, _ in files if name not in earlier)
@@ -93,13 +93,13 @@ def _build(archive: ArchiveReader, snapshot: Snapshot, folder: Path, right: str,
             on_written("pages", done, of)
     headlines = _index(archive, folder, on_written)
     removed = _remove(folder, earlier - written)
-    _write(folder / NAMES, "".join(f"{name}\n" for name in sorted(written)).encode())
+    _write(folder / NAMES_FILE, "".join(f"{name}\n" for name in sorted(written)).encode())
     return Built(len(written), size, largest, largest_page, removed, headlines)
 
 
 def _names(folder: Path) -> set[str]:
     """Return the names of the pages that earlier builds wrote."""
-    path = folder / NAMES
+    path = folder / NAMES_FILE
     return set(path.read_text().splitlines()) if path.exists() else set()
 
 
