@@ -443,8 +443,6 @@ def test_files_are_written_again_alike_and_what_is_no_more_goes(browser: Browser
     folder = tmp_path / "a"
     once = built(browser, folder)
     (folder / "oped" / "kjd-c9.html").write_text("of an op-ed that was withdrawn")
-    with (folder / ".files").open("a") as names:
-        names.write("oped/kjd-c9.html\n")
     (folder / ".opeds-123.new").write_text("of a build that was killed")
     (folder / "mine.html").write_text("of somebody else")
     assert built(browser, folder) == once | {"mine.html": b"of somebody else"}

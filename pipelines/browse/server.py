@@ -16,7 +16,6 @@ from contextvars import ContextVar
 from datetime import date
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from time import monotonic
 from types import ModuleType
 from typing import IO, Any
 
@@ -108,7 +107,6 @@ class Browser:
         self.snapshot = self._look()
         self.tables = Tables(self.path)
         self._refreshing = threading.Lock()
-        self._looked_at = 0.0
         self._replays: dict[str, tuple[list[str], ExitStack]] = {}
         self._replay_lock = threading.Lock()
         self._stopped = threading.Event()
@@ -124,7 +122,6 @@ class Browser:
     def refresh(self) -> bool:
         """Bring the pages up to date with the archive; return whether it changed. What goes wrong stands on them."""
         with self._refreshing:
-            self._looked_at = monotonic()
             return self._refresh()
 
     def _refresh(self) -> bool:
@@ -150,7 +147,7 @@ class Browser:
     def snapshot_of(self, about: About) -> Snapshot:
         """Return what all pages share for the state of the file that a request opened: another process may have brought
         it up to date just now."""
-        if self.snapshot.about != about and monotonic() - self._looked_at > LOOKS_EVERY:
+        if self.snapshot.about != about and not self.trouble:
             self.refresh()
         return self.snapshot
 

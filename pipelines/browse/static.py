@@ -34,7 +34,8 @@ Task = tuple[str, tuple[str, ...]]  # which pages, and of what
 FEWEST_TASKS, ARTICLES_A_TASK = 8, 100  # with fewer tasks no worker is started; articles of one
 COLUMNISTS_A_TASK = 2  # each has many pages
 OF_BUILD, UNFINISHED = ".opeds-", ".new"  # around the name of a file that is being written
-INDEX_FOLDER, BUILT, NAMES_FILE, BUILD_LOCK = "pagefind", "build.json", ".files", ".lock"
+INDEX_FOLDER, BUILT, BUILD_LOCK = "pagefind", "build.json", ".lock"
+PAGE_FOLDERS = ("oped", "compare", "columnist", "columnists", "corrections", "year", "day")  # all in them is ours
 BUILDER = "opeds browse --static"
 FILES = (STYLE, SCRIPT, ICON)
 OnWritten = Callable[[str, int, int], None]  # what, done, of how many
@@ -80,27 +81,17 @@ def _build(archive: ArchiveReader, snapshot: Snapshot, folder: Path, right: str,
     of = sum(len(names) for _, names in tasks)
     done = 0
     workers = _Workers(snapshot, archive.path, folder, right)
-    earlier = _names(folder)
-    with (folder / NAMES_FILE).open("a") as names:  # what a build that is cut off wrote is known to the next
-        for task, files in workers.done(tasks):
-            done += len(task[1])
-            names.writelines(f"{name}\n" for name, _ in files if name not in earlier)
-            for name, length in files:
-                written.add(name)
-                size += length
-                if length > largest:
-                    largest, largest_page = length, name
-            on_written("pages", done, of)
+    for task, files in workers.done(tasks):
+        done += len(task[1])
+        for name, length in files:
+            written.add(name)
+            size += length
+            if length > largest:
+                largest, largest_page = length, name
+        on_written("pages", done, of)
+    removed = _remove(folder, written)
     headlines = _index(archive, folder, on_written)
-    removed = _remove(folder, earlier - written)
-    _write(folder / NAMES_FILE, "".join(f"{name}\n" for name in sorted(written)).encode())
     return Built(len(written), size, largest, largest_page, removed, headlines)
-
-
-def _names(folder: Path) -> set[str]:
-    """Return the names of the pages that earlier builds wrote."""
-    path = folder / NAMES_FILE
-    return set(path.read_text().splitlines()) if path.exists() else set()
 
 
 def _check(folder: Path) -> None:
@@ -249,15 +240,19 @@ def _write(path: Path, body: bytes) -> None:
     aside.replace(path)
 
 
-def _remove(folder: Path, names: set[str]) -> int:
-    """Remove pages that only earlier builds wrote, and what a killed one left unfinished; return how many pages."""
+def _remove(folder: Path, written: set[str]) -> int:
+    """Remove pages that an earlier build wrote and this one did not, and what a killed one left; return how many pages.
+
+    A withdrawn op-ed must not stay, whatever became of the build that wrote it.
+    """
     for left in folder.rglob(f"{OF_BUILD}*{UNFINISHED}"):
         if left.is_file():
             left.unlink()
-    there = [folder / name for name in names if (folder / name).is_file()]
-    for path in there:
+    there = [path for name in PAGE_FOLDERS for path in (folder / name).rglob("*.html")]
+    gone = [path for path in there if path.relative_to(folder).as_posix() not in written]
+    for path in gone:
         path.unlink()
-    return len(there)
+    return len(gone)
 
 
 # -- the index of headlines ----------------------------------------------------------------------------------------
