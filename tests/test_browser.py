@@ -26,7 +26,7 @@ from pipelines.errors import StoreUnavailable
 from pipelines.index.opened import open_to_write
 from pipelines.jobs.replay import program
 from pipelines.settings import Settings
-from tests.conftest import ROOT, environment_of
+from tests.conftest import ROOT, environment_of, minutes
 from tests.test_browse import CALL, LARGEST, fill_more
 
 CHROMIUM = shutil.which("chromium")
@@ -202,8 +202,15 @@ def test_without_pywb_a_reader_learns_what_to_install(site: str, watched: Watche
     assert "make replay" in watched.page.locator("main").inner_text()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(
+    ("scheme", "width"),
+    [
+        ("light", "wide"),
+        ("dark", "narrow"),
+        pytest.param("dark", "wide", marks=[minutes, pytest.mark.long]),
+        pytest.param("light", "narrow", marks=[minutes, pytest.mark.long]),
+    ],
+)
 def test_axe_finds_nothing_and_nothing_is_wider_than_the_window(
     site: str, chromium: Chromium, scheme: str, width: str
 ) -> None:

@@ -14,6 +14,7 @@ from pipelines.archive.identity import read_identity
 from pipelines.archive.store import open_store
 from pipelines.audit.reports import AuditReport, last_reports
 from pipelines.catalogue.calendar import CalendarDay, calendar, since_last_look, years_of
+from pipelines.catalogue.delta import until_done
 from pipelines.catalogue.drift import Drift, Presence, PresenceWatch, drift
 from pipelines.catalogue.queries import (
     asked_months,
@@ -205,8 +206,12 @@ class Snapshot:
 
 def _drifted(settings: Settings) -> tuple[list[Drift], list[Presence]]:
     """Return what the last pages lack, and how often each field was found week by week; of one look at all pages."""
-    watching, seen = PresenceWatch(), observations(settings)
-    return drift(watching.watched(seen)), watching.told()
+
+    def looked() -> tuple[list[Drift], list[Presence]]:
+        watching = PresenceWatch()
+        return drift(watching.watched(observations(settings))), watching.told()
+
+    return until_done(looked)
 
 
 def stretches(sentences: Sequence[str]) -> list[str]:

@@ -536,5 +536,6 @@ def query_rows(where: Location, sql: str) -> Iterator[dict[str, Any]]:
         return
     whole = f"WITH t AS ({_as_of_today(opened, CATALOGUE[where.uri.rpartition('/')[2]])}) {sql}"
     with _explained():
-        for batch in QueryBuilder().register("stored", opened).execute(whole):
-            yield from pa.record_batch(batch).to_pylist()
+        found = QueryBuilder().register("stored", opened).execute(whole)
+        for batch in pa.RecordBatchReader.from_stream(found):  # whose errors `_explained` knows
+            yield from batch.to_pylist()

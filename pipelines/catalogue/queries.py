@@ -31,7 +31,7 @@ def query_table(settings: Settings, table: str, sql: str) -> list[Row]:
 
 def drifted(settings: Settings) -> list[Drift]:
     """Return what the last pages of each source lack that earlier ones had: a layout may have changed."""
-    return drift(observations(settings))
+    return delta.until_done(lambda: drift(observations(settings)))
 
 
 def observations(settings: Settings) -> Iterator[Observation]:
