@@ -32,6 +32,8 @@ test-long: $(VENV)/dev.installed debian ## the long forms: property tests in ful
 faults: $(VENV)/dev.installed debian ## every alteration, every kill, every fault of the store: about an hour
 	@FAULTS=1 $(BIN)/python -m pytest -n 2 --dist loadscope -s tests/test_alterations.py tests/test_crash.py \
 	  tests/test_faulty_store.py tests/test_machine.py
+fuzz: $(VENV)/dev.installed ## 2,000 invented shapes of pages, each at n and at 4 n bytes: half an hour
+	@FUZZ=1 $(BIN)/python -m pytest -n 2 tests/test_costs.py -k invented
 test-past: $(VENV)/dev.installed debian ## twenty years from public archives, killed twenty times: half an hour
 	@PAST=1 LONG=1 $(BIN)/python -m pytest -s tests/test_past.py -k "killed or twenty_years"
 test-backfill: $(VENV)/dev.installed debian ## thirty days through Celery, a worker killed in the middle: ten minutes more
@@ -87,4 +89,4 @@ $(VENV)/others.installed: requirements-others.lock $(VENV)/run.installed
 	@$(VENV)/others/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements-others.lock
 	@touch $@
 
-.PHONY: help install run down replay airflow airflow-down debian test test-long faults test-past test-backfill test-others test-image lint bench lock clean
+.PHONY: help install run down replay airflow airflow-down debian test test-long faults fuzz test-past test-backfill test-others test-image lint bench lock clean

@@ -337,6 +337,10 @@ FAULTS: dict[str, tuple[str, PageFault]] = {
     "dead-301": ("articles lead to the front page for good", _leading(301, "/")),
     "elsewhere-302": ("articles lead to another site for the moment", _leading(302, "https://portal.example/login")),
     "elsewhere-301": ("articles lead to another site for good", _leading(301, "https://portal.example/")),
+    "port-302": (
+        "articles lead to port 22 of their own host",
+        _leading(302, "https://koreajoongangdaily.joins.com:22/news/x/2594899"),
+    ),
     "cookie-302": ("articles lead to themselves", _leading(302)),
     "robots-slow-1": ("robots.txt asks us for a second between two requests", _slow_robots(1)),
     "robots-slow-90": ("robots.txt asks us for 90 seconds between two requests", _slow_robots(90)),

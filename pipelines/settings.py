@@ -129,6 +129,15 @@ def reaching(settings: Settings) -> dict[str, str]:
     }
 
 
+def private_folder(folder: Path) -> Path:
+    """Return a folder of ours under OPEDS_HOME, made if need be, that only this user can look into."""
+    if not folder.parent.exists():
+        folder.parent.mkdir(parents=True, mode=0o700)
+    folder.mkdir(exist_ok=True, mode=0o700)
+    folder.chmod(0o700)  # one that an earlier version of ours made
+    return folder
+
+
 def crawling(settings: Settings) -> dict[str, str]:
     """Return what a crawl needs to reach the same archive; the rest it reads from our own environment."""
     return {"OPEDS_ARCHIVE": settings.archive, "OPEDS_HOME": str(settings.home), **reaching(settings)}

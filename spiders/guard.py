@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from scrapy import Request
 from scrapy.crawler import Crawler
@@ -12,6 +13,7 @@ from scrapy.resolver import CachingThreadedResolver
 from scrapy.utils.httpobj import urlparse_cached
 from twisted.internet.error import DNSLookupError
 
+WEB_PORTS = {"http": 80, "https": 443}
 _wanted: set[str] = set()  # hosts of sources that say `loopback`; offsite requests do not get this far
 _refused: dict[str, str] = {}  # names and the inward address they resolved to: the resolver's error loses it
 
@@ -25,6 +27,19 @@ def is_public(address: str) -> bool:
     ip = ipaddress.ip_address(address)
     ip = getattr(ip, "ipv4_mapped", None) or ip
     return ip.is_global and not ip.is_multicast
+
+
+def is_usual_port(url: str) -> bool:
+    """Whether an address is at the port of its scheme, be it said or not.
+
+    >>> [is_usual_port(f"https://k.org{port}/a") for port in ("", ":443", ":80", ":22", ":x")]
+    [True, True, False, False, False]
+    """
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in WEB_PORTS and parts.port in {None, WEB_PORTS[parts.scheme]}
+    except ValueError:
+        return False
 
 
 class GuardedResolver(CachingThreadedResolver):
@@ -55,7 +70,10 @@ class GuardedResolver(CachingThreadedResolver):
 
 
 class NoInwardAddress:
-    """Refuses requests to literal inward addresses, which no resolver sees behind a proxy."""
+    """Refuses requests to literal inward addresses, which no resolver sees behind a proxy, and to odd ports.
+
+    A page must not make us speak to what else runs on its own host.
+    """
 
     def __init__(self, crawler: Crawler) -> None:
         self.crawler = crawler
@@ -71,6 +89,8 @@ class NoInwardAddress:
         if getattr(self.crawler.spider, "loopback", False):
             _wanted.add(host)
             return
+        if not is_usual_port(request.url):
+            raise IgnoreRequest(f"refused: {host} at a port that is not the web's")
         if host == "localhost" or host.endswith(".localhost"):
             raise IgnoreRequest(f"refused: {host} is this machine")
         try:

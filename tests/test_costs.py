@@ -4,8 +4,10 @@ A shape is a function from a number of repetitions to a page. Each is read at n 
 times as long as the first. `make test-long` goes up to 5 MB.
 """
 
+import os
 import time
 from collections.abc import Callable
+from random import Random
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -16,6 +18,7 @@ from pipelines.sources.addresses import place_of
 from tests.conftest import C_URL, LONG, SOURCES, capture, page, prose
 
 SIZE = 1_250_000 if LONG else 100_000  # bytes at n; 4 n is 5 MB in the long form
+FUZZ_SIZE = 60_000  # bytes at n, of an invented shape
 LIMIT = 20.0  # seconds for any page
 FASTEST = 0.3  # seconds; below that, the clock says nothing
 TEXT = "".join(f"<p>{line}</p>" for line in prose(1))
@@ -130,6 +133,68 @@ def test_time_grows_no_faster_than_the_page(name: str) -> None:
         if lots <= min(LIMIT, 5 * max(few, FASTEST)):
             return
     pytest.fail(f"{few:.2f} s at {SIZE:,} bytes, {lots:.2f} s at four times")
+
+
+# -- shapes that nobody thought of: structure × length × text, from a seed ---------------------------------------------
+
+TAGS = "p div span li b i a td h1 h2 figcaption aside blockquote section pre q em sup button font center dd".split()
+CLASSES = "ad article-byline article-publish-date ab_photo artAd related twitter-tweet view-article-title x".split()
+TEXTS = (
+    "A line of an op-ed. ", "a", "A", " ", "\t\n", "Kim Min-ju ", "By Kim Min-ju, writer ", "AND ",
+    "The author is a writer. ", "a@b.c ", "Copyright 2024 ", "***", "- abc - ", "“Yes,” he said. ",
+    "13 Jun. 2024, 20:09 ", "2024-06-13 ", "배가 떴다. ", "기자 ", "&amp;", "&rsquo;", "&#x41;", "\u0301", "\u200b",
+    "\u202e", "ﷺ", "😀", "https://a.example/b ", "[Photo] ", "1,234.5 ", "#tag ", "(KOR) ", ". ", ", ", "; ", "A. ",
+    "word<br>", "<!-- x -->", "<br/><br/>", "<img alt='A pier'>", "<wbr>",
+)  # fmt: skip
+STRUCTURES: tuple[Callable[[Random, str], str], ...] = (
+    lambda rng, text: f"<{(tag := rng.choice(TAGS))}>{text}</{tag}>",
+    lambda rng, text: f"<{rng.choice(TAGS)}>{text}",
+    lambda rng, text: f"{text}</{rng.choice(TAGS)}>",
+    lambda rng, text: f"<{(tag := rng.choice(TAGS))} class='{rng.choice(CLASSES)}'>{text}</{tag}>",
+    lambda rng, text: f"<{rng.choice(TAGS)} id='article_body'>{text}",
+    lambda rng, text: f"<p {rng.choice(('hidden', 'style=x', 'class=', 'itemprop=articleBody', 'a=1 b=2'))}>{text}</p>",
+    lambda rng, text: f"<a href='{rng.choice(('/1', '#', 'javascript:x', '//b.example'))}'>{text}</a>",
+    lambda rng, text: f"<meta name='{rng.choice(('author', 'date', 'x'))}' content='{rng.choice(TEXTS)[:9]}'>{text}",
+    lambda rng, text: f'<script type=\'application/ld+json\'>{{"a": ["{text[:5]}"]}}</script>',
+    lambda rng, text: f"<table><tr><td>{text}",
+    lambda rng, text: text,
+)
+TRIED = 2000 if "FUZZ" in os.environ else 15
+
+
+def invented(seed: int) -> tuple[str, Callable[[int], bytes]]:
+    """Return a shape that a seed gives, and what it repeats: one to three pieces of markup, somewhere on the page."""
+    rng = Random(seed)
+    pieces = []
+    for _ in range(rng.randint(1, 3)):
+        text = "".join(rng.choices(TEXTS, k=rng.choice((1, 1, 2, 5)))) * rng.choice((1, 1, 3, 40))
+        for _ in range(rng.randint(1, 2)):
+            text = rng.choice(STRUCTURES)(rng, text)
+        pieces.append(text)
+    unit, where = "".join(pieces), rng.choice(("inside", "inside", "first", "after", "head", "byline"))
+
+    def made(size: int) -> bytes:
+        many_of_it = unit * max(1, size // len(unit.encode()))
+        if where == "inside":
+            return around(TEXT + many_of_it)
+        if where == "first":
+            return around(many_of_it + TEXT)
+        if where == "byline":
+            return around(f"<b class='article-byline'>{many_of_it}</b>{TEXT}")
+        return around(TEXT, **{where: many_of_it})
+
+    return f"{where}: {unit[:300]!r}", made
+
+
+@pytest.mark.parametrize("seed", range(TRIED))
+def test_no_invented_shape_costs_more_than_its_size(seed: int) -> None:
+    told, shape = invented(seed)
+    few = lots = float("inf")
+    for _ in range(4):
+        few, lots = min(few, seconds(shape(FUZZ_SIZE))), min(lots, seconds(shape(4 * FUZZ_SIZE)))
+        if lots <= 5 * max(few, FASTEST):
+            return
+    pytest.fail(f"{few:.2f} s at {FUZZ_SIZE:,} bytes, {lots:.2f} s at four times; {told}")
 
 
 def test_names_in_capitals_are_read_briefly() -> None:

@@ -8,10 +8,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scrapy import Request, Spider
+from scrapy.exceptions import IgnoreRequest
+from scrapy.utils.test import get_crawler
 
 from pipelines.sources import Route
 from spiders.discovery import MAX_PAGES, Course, Entry, Next, Shown, Unreadable, entries_of
-from spiders.guard import is_public
+from spiders.guard import NoInwardAddress, is_public
 from tests.conftest import CASES, SOURCES
 
 SEOUL = ZoneInfo("Asia/Seoul")
@@ -317,3 +320,29 @@ def test_routes_serve_the_days_they_can_show() -> None:
 )
 def test_inward_addresses_are_known(address: str) -> None:
     assert not is_public(address)
+
+
+@pytest.mark.parametrize(
+    ("url", "refused"),
+    [
+        ("https://koreajoongangdaily.joins.com:22/news/x", True),
+        ("http://koreajoongangdaily.joins.com:443/news/x", True),
+        ("https://koreajoongangdaily.joins.com:80/", True),
+        ("https://koreajoongangdaily.joins.com:0/", True),
+        ("ftp://koreajoongangdaily.joins.com/", True),
+        ("https://10.0.0.1/", True),
+        ("https://koreajoongangdaily.joins.com:443/news/x", False),
+        ("http://koreajoongangdaily.joins.com:80/news/x", False),
+        ("https://koreajoongangdaily.joins.com/news/x", False),
+    ],
+)
+def test_no_page_makes_us_speak_to_another_port(url: str, refused: bool) -> None:
+    crawler = get_crawler()
+    crawler.spider = Spider(name="kjd")
+    guard, request = NoInwardAddress.from_crawler(crawler), Request("https://k.org/")
+    request._set_url(url)
+    if refused:
+        with pytest.raises(IgnoreRequest, match="refused: "):
+            guard.process_request(request)
+    else:
+        guard.process_request(request)

@@ -137,6 +137,7 @@ def test_the_seed_page_is_crawled_like_any_other(
         ("elsewhere-302@2594899$", {"captured": 2, "failed": 1}),
         ("elsewhere-301@2594899$", {"captured": 2, "gone": 1}),
         ("cookie-302@2594899$", {"captured": 2, "failed": 1}),
+        ("port-302@opinion/.*2594899$", {"captured": 2, "failed": 1}),
         ("robots-elsewhere", {"captured": 3}),
         ("nameless@editorials", {"captured": 3}),  # the feed names it otherwise
         ("robots-slow-90", {}),
@@ -176,7 +177,15 @@ SAID = {
     "dead-301": "leads for good (301) to https://koreajoongangdaily.joins.com/, which is no article",
     "elsewhere-302": "leads for the moment (302) to another site: https://portal.example/login",
     "cookie-302": "redirects to itself",
+    "port-302": "leads for the moment (302) to another site: https://koreajoongangdaily.joins.com:22/",
 }
+
+
+def test_a_page_cannot_make_us_ask_another_port(scrapy: Command, newsstand: World, folder: Settings) -> None:
+    newsstand.stand.stand.fault("port-302@opinion/.*2594899$")
+    scrapy("crawl", "kjd", *DAY, settings=folder)
+    assert newsstand.paths()
+    assert not [entry for entry in newsstand.stand.stand.log if ":22" in entry["host"] + entry["path"]]
 
 
 def test_a_pace_that_robots_txt_asks_for_is_kept(scrapy: Command, newsstand: World, folder: Settings) -> None:

@@ -2,8 +2,6 @@
 
 import socket
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -138,17 +136,6 @@ def test_the_writer_cannot_make_buckets(bucket: Settings) -> None:
     assert isinstance(store, S3Store)
     with pytest.raises(ClientError, match=r"403|AccessDenied"):
         store.client.create_bucket(Bucket="another")
-
-
-def test_the_filer_port_is_closed_to_strangers(seaweed: Settings) -> None:
-    import json
-
-    port = json.loads((seaweed.home / "store" / "store.json").read_text())["ports"]["filer"]
-    request = urllib.request.Request(f"http://127.0.0.1:{port}/buckets/archive/x", data=b"y", method="PUT")
-    with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(request, timeout=10)
-    assert caught.value.code == 401
-    caught.value.close()
 
 
 def test_secrets_are_readable_by_their_owner_only(seaweed: Settings) -> None:

@@ -19,13 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import OpedsError, StoreUnavailable
-from pipelines.settings import Settings, child_environment
+from pipelines.settings import Settings, child_environment, private_folder
 
 BUCKET = "archive"
 REGION = "us-east-1"  # any: it is part of what is signed
 READY = "ready"  # a file beside the pid's: the store that runs has answered a write
 READY_WITHIN = 60.0  # seconds; a restart over data was measured at up to 17
 STOP_WITHIN = 20.0
+TLS = "tls"  # folder of the certificates by which the store's parts know each other
+PARTS = ("master", "volume", "filer", "s3", "msg_broker", "msg_agent", "admin", "worker", "mq")  # that speak gRPC
 PORTS = range(12000, 22000)  # p + 10000 is taken too, for gRPC, and must stay below 32768
 ROLES = {
     "admin": ["Admin", "Read", "Write", "List", "Tagging"],
@@ -39,8 +41,7 @@ ROLES = {
 
 def ensure_running(settings: Settings, role: str = "writer") -> Settings:
     """Return settings that reach the embedded store with the key of `role`, starting it if need be."""
-    folder = settings.home / "store"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder = private_folder(settings.home / "store")
     with _lock(folder):
         if not running_pid(folder):
             _start(folder)
@@ -127,8 +128,9 @@ def _start(folder: Path) -> None:
         known["ports"] = dict(zip(("s3", "master", "volume", "filer", "admin"), _free_ports(5), strict=True))
     _write_private(folder / "store.json", json.dumps(known))
     _write_private(folder / "s3.json", json.dumps({"identities": [_identity(r, *known["keys"][r]) for r in ROLES]}))
-    if not (folder / "security.toml").exists():
-        _write_private(folder / "security.toml", _security())
+    if not (folder / TLS / "ca.pem").exists():
+        _certify(folder / TLS)
+        _write_private(folder / "security.toml", _security(folder / TLS))
     (folder / "data").mkdir(exist_ok=True)
     (folder / READY).unlink(missing_ok=True)
     with (folder / "weed.log").open("ab") as log:
@@ -236,10 +238,32 @@ def _identity(role: str, key: str, secret: str) -> dict[str, Any]:
     return {"name": role, "credentials": [{"accessKey": key, "secretKey": secret}], "actions": ROLES[role]}
 
 
-def _security() -> str:
-    """Keys that close the filer's own port, which would serve the bucket to anyone without them."""
-    sections = ("jwt.signing", "jwt.signing.read", "jwt.filer_signing", "jwt.filer_signing.read")
-    return "".join(f'[{name}]\nkey = "{secrets.token_urlsafe(24)}"\n' for name in sections)
+def _certify(folder: Path) -> None:
+    """Write a certificate authority's certificate, and one of its own certificates with its key, for this store alone.
+
+    The authority's own key is not kept: nobody can make another certificate.
+    """
+    import trustme
+
+    private_folder(folder)
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1", "localhost")
+    _write_private(folder / "key.pem", issued.private_key_pem.bytes().decode())
+    _write_private(folder / "cert.pem", "".join(part.bytes().decode() for part in issued.cert_chain_pems))
+    _write_private(folder / "ca.pem", authority.cert_pem.bytes().decode())  # last: it says that all are there
+
+
+def _security(tls: Path) -> str:
+    """Return the store's settings that close every port but that of S3: the others hand out, change and delete what the
+    bucket holds, to anyone who is not asked for a certificate. Only the store's own parts have one."""
+    mine = f'cert = "{tls / "cert.pem"}"\nkey = "{tls / "key.pem"}"\n'
+    authority = f'ca = "{tls / "ca.pem"}"\n'
+    signing = ("jwt.signing", "jwt.signing.read", "jwt.filer_signing", "jwt.filer_signing.read")
+    told = [f'[{name}]\nkey = "{secrets.token_urlsafe(24)}"\n' for name in signing]
+    told += [f"[grpc]\n{authority}", *(f"[grpc.{part}]\n{mine}" for part in (*PARTS, "client"))]
+    told += [f"[https.client]\nenabled = true\n{mine}{authority}"]
+    told += [f"[https.{part}]\n{mine}{authority}" for part in ("master", "volume", "filer", "admin")]
+    return "".join(told)
 
 
 def _write_private(path: Path, text: str) -> None:

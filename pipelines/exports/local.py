@@ -25,7 +25,7 @@ from pipelines.catalogue.rows import Row, in_lists
 from pipelines.catalogue.schema import ARTICLES
 from pipelines.errors import StalePublisher
 from pipelines.exports.sqlite_file import FILE_SCHEMA, About, OnRead, about_of, make, update
-from pipelines.settings import Settings
+from pipelines.settings import Settings, private_folder
 
 if TYPE_CHECKING:
     from pipelines.catalogue.delta import DeltaTable
@@ -48,7 +48,7 @@ def bring_up_to_date(settings: Settings, progress: OnRead = lambda *_: None) -> 
     store = open_store(settings)
     archive_id = read_identity(store).archive_id
     path = local_file(settings, archive_id)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(path.parent)
     until_done(partial(_bring, settings, store, path, archive_id, progress))
     return path
 

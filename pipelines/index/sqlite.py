@@ -48,7 +48,7 @@ def prepare(engine: sa.Engine) -> None:
     """
     path = file_of(engine.url)
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     @sa.event.listens_for(engine, "connect")
     def _connect(connection: Any, record: Any) -> None:

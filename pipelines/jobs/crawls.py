@@ -165,7 +165,7 @@ class Crawl:
 
 def start_crawl(source: str, arguments: Iterable[tuple[str, str]], log: Path, environment: dict[str, str]) -> Crawl:
     """Start `scrapy crawl`; what it logs goes to the file `log`."""
-    log.parent.mkdir(parents=True, exist_ok=True)
+    log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     # -P: a file named socks.py or email.py in the working directory is not imported instead of the library
     command = [sys.executable, "-P", "-m", "scrapy", "crawl", source, "-s", f"LOG_FILE={log}", "-a", "attended=1"]
     for name, value in arguments:
