@@ -197,6 +197,11 @@ def test_no_invented_shape_costs_more_than_its_size(seed: int) -> None:
     pytest.fail(f"{few:.2f} s at {FUZZ_SIZE:,} bytes, {lots:.2f} s at four times; {told}")
 
 
+@pytest.mark.parametrize("piece", ["x<!-- x --><!-- y -->A. ", "x<?a b?>A. ", "<p>a<!-- x -->b</p>"])
+def test_many_comments_between_texts_are_too_costly(piece: str) -> None:
+    assert seconds(many(piece)(500_000)) < 3
+
+
 def test_names_in_capitals_are_read_briefly() -> None:
     """Each AND was a part of a name, or stood between two: twice the time for each."""
     assert seconds(first("SEOUL CITY AND BUSAN AND JEJU CITY AND ")(1_400)) < 1

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import cast
 
-from lxml.etree import XPath
+from lxml.etree import Comment, ProcessingInstruction, XPath
 
 from pipelines.extraction import fields
 from pipelines.extraction.blocks import blocks_of
@@ -35,6 +35,7 @@ DATE_RULES = frozenset({"furniture", "update line"})  # what they take may state
 ONE_WORD = re.compile(r"\w+")
 MOST_MISSING, FEW_MISSING = 25, 8  # letters of a piece that authors, and other fields, need not hold: "By", an office
 LONGEST_DECK, LEAST_SAME = 300, 40  # characters; so many at its beginning, found in the text, are no deck
+MOST_COMMENTS = 3_000  # libxml2 takes the square of their number, here 0.2 s; the most of 70 news pages is 405
 ELEMENTS, MOST_ELEMENTS = XPath("count(//*)"), 50_000  # of a page; the largest of 70 news pages has 3,129
 GENERIC = Profile(name="generic", body=())
 
@@ -94,7 +95,8 @@ def _read(capture: Capture, place: Place) -> Extraction:
     tree = parse(decoded)
     if tree is None:
         return _refused("unreadable", source)
-    if cast("float", ELEMENTS(tree)) > MOST_ELEMENTS:
+    comments = sum(1 for _ in tree.iter(Comment, ProcessingInstruction))
+    if cast("float", ELEMENTS(tree)) > MOST_ELEMENTS or comments > MOST_COMMENTS:
         return _refused("too_costly", source)
     page = page_of(tree)
     if source.press and not fields.of_press(page, source):
