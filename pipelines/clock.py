@@ -25,6 +25,11 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
+def minute_in_seoul(moment: datetime) -> str:
+    """Return an aware moment as people in Seoul read it, to the minute: `2026-06-01 12:04`."""
+    return moment.astimezone(SEOUL).strftime("%Y-%m-%d %H:%M")
+
+
 def iso_exact(moment: datetime) -> str:
     """Return an aware moment as `iso` does, with its fraction of a second where it has one."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 
-LOOKS_AT_PARENT = 1.0  # seconds between two looks whether the parent is there
+LOOKS_AT_PARENT = 0.1  # seconds between two looks whether the parent is there
 
 
 def follow_parent() -> None:
@@ -41,7 +41,7 @@ def keep(parent: int, folder: str, command: list[str]) -> int:
             process.wait()
             shutil.rmtree(folder, ignore_errors=True)
             return 1
-        time.sleep(LOOKS_AT_PARENT / 10)
+        time.sleep(LOOKS_AT_PARENT)
     return process.returncode
 
 

@@ -6,7 +6,7 @@ looked at while the function was written, even ones were not. No. 14 swaps two p
 
 import json
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -102,15 +102,15 @@ def test_one_figure_or_word_in_common_proves_nothing(english: list[str], korean:
     ],
 )
 def test_hostile_paragraphs_take_little_time(english: str, korean: str) -> None:
-    began = perf_counter()
+    began = process_time()
     align([f"{english} {n}" for n in range(80)], [f"{korean} {n}" for n in range(80)])
-    assert perf_counter() - began < 8
+    assert process_time() - began < 8
 
 
 def test_texts_that_are_not_op_eds_take_no_time() -> None:
-    began = perf_counter()
+    began = process_time()
     assert len(align(["one 81,450"] * 5000, ["하나 8만1450"] * 5000)) == 10_000
     align(["9" * 100_000, "Ab " * 50_000], ["8만" * 50_000, "가나다 " * 50_000])
     align([f"In {n},000 the fund" for n in range(120)], [f"{n}천 기금은" for n in range(120)])
-    assert perf_counter() - began < 10
+    assert process_time() - began < 10
     assert align([], ["하나"]) == [Aligned((), (0,))]

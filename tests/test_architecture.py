@@ -61,12 +61,12 @@ ONLY = {  # one module knows each
     "rich": {"cli/progress.py", "cli/show.py", "cli/show_jobs.py", "cli/show_past.py", "cli/show_reading.py"},
     "typer": {"cli/main.py"},
     "apprise": {"jobs/notify.py"},
-    "starlette": {"browse/server.py"},
+    "starlette": {"browse/server.py", "browse/datasette_tables.py"},
     "uvicorn": {"browse/server.py"},
-    "datasette": {"browse/server.py"},
-    "jinja2": {"browse/draw.py", "browse/server.py"},
+    "datasette": {"browse/datasette_tables.py"},
+    "jinja2": {"browse/draw.py", "browse/datasette_tables.py"},
     "markupsafe": {"browse/draw.py"},
-    "sqlite3": {"index/sqlite.py", "client.py", "browse/server.py"}
+    "sqlite3": {"index/sqlite.py", "client.py", "browse/datasette_tables.py"}
     | {f"exports/{name}.py" for name in ("export", "files", "search", "sqlite_file")},
 }
 TWICE = {

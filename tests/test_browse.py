@@ -31,10 +31,11 @@ from starlette.testclient import TestClient
 
 from pipelines.archive.manifests import Closing, Manifest, RouteReport
 from pipelines.archive.remover import removing
-from pipelines.browse import pages
+from pipelines.browse import static
 from pipelines.browse.captured import page_words
 from pipelines.browse.draw import HARMLESS, linker
 from pipelines.browse.pages import Shelf, compared_pairs
+from pipelines.browse.searched import SearchAsked, search_page
 from pipelines.browse.server import Browser, application, bound
 from pipelines.browse.snapshot import FACETS, Snapshot, slug_of
 from pipelines.browse.static import write_pages
@@ -86,12 +87,16 @@ def fill_more(archive: Archive, settings: Settings) -> None:
     publish(archive, settings)
 
 
-@pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    made = tmp_path_factory.mktemp("shown")
+def shown_archive(made: Path) -> Settings:
+    """Return an archive with all of that in a folder, for tests that only read."""
     settings = Settings(archive=f"file://{made / 'archive'}", home=made / "home", invented=True)
     fill_more(open_to_write(settings), settings)
     return settings
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return shown_archive(tmp_path_factory.mktemp("shown"))
 
 
 @pytest.fixture(scope="module")
@@ -280,11 +285,11 @@ def test_a_facet_counts_what_following_it_finds(browser: Browser) -> None:
     with ArchiveReader(browser.settings, browser.path) as archive:
         shelf = Shelf(archive, browser.snapshot)
         for words in ("", "wall", '"sea wall"', "방파제"):
-            for name, _, values, _ in pages.search_page(shelf, pages.SearchAsked(words)).values["facets"]:
+            for name, _, values, _ in search_page(shelf, SearchAsked(words)).values["facets"]:
                 assert name in FACETS
                 for value, count in values:
-                    narrowed = replace(pages.SearchAsked(words), **{name: value})
-                    assert pages.search_page(shelf, narrowed).values["total"] == count, (words, name, value)
+                    narrowed = replace(SearchAsked(words), **{name: value})
+                    assert search_page(shelf, narrowed).values["total"] == count, (words, name, value)
                     found = archive.search(words, narrowed.wanted(), "newest", 1000)
                     assert len(found) == count, "what is counted is what SQL finds"
 
@@ -684,10 +689,7 @@ def test_links_lead_from_every_page_of_a_list_to_the_first(client: TestClient) -
 @pytest.fixture(scope="module")
 def crowded(tmp_path_factory: pytest.TempPathFactory) -> Browser:
     """An archive with too much of everything: texts, bios, versions, pages set aside, op-eds of one day."""
-    made = tmp_path_factory.mktemp("crowded")
-    settings = Settings(archive=f"file://{made / 'archive'}", home=made / "home", invented=True)
-    fill_more(open_to_write(settings), settings)
-    browser = Browser(settings)
+    browser = Browser(shown_archive(tmp_path_factory.mktemp("crowded")))
     with closing(sqlite3.connect(browser.path)) as connection:
         connection.create_function("folded", 1, str)
         names = [row[1] for row in connection.execute("PRAGMA table_info(catalogue)") if row[1] != "id"]
@@ -750,6 +752,13 @@ def test_no_page_is_large_however_much_there_is(crowded: Browser) -> None:
         assert monotonic() - began < 20, path
     assert "letters more stand in this text" in client.get("/oped/kjd-c8000001").text
     assert "and 19,900 more" in client.get(f"/day/{day}").text
+
+
+def test_each_page_of_a_crowded_day_is_a_file_too(crowded: Browser) -> None:
+    with ArchiveReader(crowded.settings, crowded.path) as archive:
+        written = list(static._pages(Shelf(archive, crowded.snapshot), "day", "2024-06-13"))
+    assert [page.path for page in written[:2]] == ["day/2024-06-13", "day/2024-06-13/2"]
+    assert len(written) == written[0].values["of"] == 13
 
 
 def test_a_text_that_repeats_itself_is_compared_in_time() -> None:

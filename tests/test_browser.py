@@ -23,11 +23,10 @@ from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import BrowserContext, Page, Route, sync_playwright
 
 from pipelines.errors import StoreUnavailable
-from pipelines.index.opened import open_to_write
 from pipelines.jobs.replay import program
 from pipelines.settings import Settings
 from tests.conftest import ROOT, environment_of, minutes
-from tests.test_browse import CALL, LARGEST, fill_more
+from tests.test_browse import CALL, LARGEST, shown_archive
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian: apt-get install chromium)")
@@ -44,10 +43,7 @@ OF_DATASETTE = {  # what axe finds on Datasette's own pages, which are its own: 
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    made = tmp_path_factory.mktemp("shown")
-    settings = Settings(archive=f"file://{made / 'archive'}", home=made / "home", invented=True)
-    fill_more(open_to_write(settings), settings)
-    return settings
+    return shown_archive(tmp_path_factory.mktemp("shown"))
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from newsstand.server import Newsstand, parse_clock, running
 from pipelines.archive.store import open_store
 from pipelines.archive.warc import retrieval_of
 from pipelines.catalogue.delta import location, query
-from pipelines.catalogue.queries import drifted, periods
+from pipelines.catalogue.queries import drifted, periods, run_rows
 from pipelines.jobs.past import AskedPast, planned
 from pipelines.jobs.verify import verify
 from pipelines.settings import Settings
@@ -261,7 +261,7 @@ def test_a_plan_asks_the_index_alone_and_tells_what_a_run_will_ask_for(small: Be
 
 def test_status_tells_it_apart_from_lists_that_were_read(small: Bench) -> None:
     small.run("past", "kjd", *RANGE)
-    rows = periods(small.settings)
+    rows = periods(small.settings, run_rows(small.settings))
     assert {row["archive"] for row in rows} == {"wayback"}
     assert sum(row["had"] for row in rows) > 20
     said = small.run("status").out

@@ -140,6 +140,8 @@ def test_a_store_of_an_earlier_version_is_closed_at_its_next_start(tmp_path: Pat
     folder = settings.home / "store"
     folder.mkdir(parents=True)
     (folder / "security.toml").write_text('[jwt.signing]\nkey = "x"\n')
+    (folder / "tls").mkdir()
+    (folder / "tls" / "cert.pem").write_text("of a start that was cut off")
     reached = embedded.ensure_running(settings)
     try:
         assert "[grpc.master]" in (folder / "security.toml").read_text()

@@ -129,8 +129,9 @@ def _start(folder: Path) -> None:
     _write_private(folder / "store.json", json.dumps(known))
     _write_private(folder / "s3.json", json.dumps({"identities": [_identity(r, *known["keys"][r]) for r in ROLES]}))
     if not (folder / TLS / "ca.pem").exists():
-        _certify(folder / TLS)
+        authority = _certify(folder / TLS)
         _write_private(folder / "security.toml", _security(folder / TLS))
+        _write_private(folder / TLS / "ca.pem", authority)  # last: it says that the ports are closed
     (folder / "data").mkdir(exist_ok=True)
     (folder / READY).unlink(missing_ok=True)
     with (folder / "weed.log").open("ab") as log:
@@ -238,8 +239,8 @@ def _identity(role: str, key: str, secret: str) -> dict[str, Any]:
     return {"name": role, "credentials": [{"accessKey": key, "secretKey": secret}], "actions": ROLES[role]}
 
 
-def _certify(folder: Path) -> None:
-    """Write a certificate authority's certificate, and one of its own certificates with its key, for this store alone.
+def _certify(folder: Path) -> str:
+    """Write a certificate for this store's parts and its key; return the certificate of the authority that made it.
 
     The authority's own key is not kept: nobody can make another certificate.
     """
@@ -250,7 +251,7 @@ def _certify(folder: Path) -> None:
     issued = authority.issue_cert("127.0.0.1", "localhost")
     _write_private(folder / "key.pem", issued.private_key_pem.bytes().decode())
     _write_private(folder / "cert.pem", "".join(part.bytes().decode() for part in issued.cert_chain_pems))
-    _write_private(folder / "ca.pem", authority.cert_pem.bytes().decode())  # last: it says that all are there
+    return authority.cert_pem.bytes().decode()
 
 
 def _security(tls: Path) -> str:

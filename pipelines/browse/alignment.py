@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice, pairwise
+
+from pipelines.exports.cite import MONTHS_IN_FULL
 
 KOREAN_PER_ENGLISH = 0.44  # letters of a Korean text, of those of the English one: spaces not counted
 SPREAD = 0.16  # of that share, from paragraph to paragraph
@@ -37,8 +38,8 @@ KOREAN_NUMBER = re.compile(rf"(?<![\d.])(?:{NUMBER}\s?[천만억조]+\s?)+(?:{NU
 KOREAN_PART = re.compile(rf"({NUMBER})\s?([천만억조]*)")
 TIMES = {"천": 1e3, "만": 1e4, "억": 1e8, "조": 1e12}
 ENGLISH_TIMES = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12, "": 1.0}
-ENGLISH_MONTHS = "January February March April May June July August September October November December".split()
-ENGLISH_MONTH = re.compile(rf"\b({'|'.join(name[:3] for name in ENGLISH_MONTHS)})[a-z]*\.?(?= \d|\b)")
+MONTH_NUMBERS = {name[:3]: number for number, name in enumerate(MONTHS_IN_FULL, 1)}
+ENGLISH_MONTH = re.compile(rf"\b({'|'.join(MONTH_NUMBERS)})[a-z]*\.?(?= \d|\b)")
 MAY_IS_A_MONTH = re.compile(r"\b(?:in|last|since|of|this|until|by) May\b|\bMay \d")
 KOREAN_MONTH = re.compile(r"(?<!\d)(1[0-2]|[1-9])월")
 WORDS_FOR_NUMBERS = {
@@ -155,24 +156,21 @@ class _Clues:
 
     def __init__(self, english: Sequence[str], korean: Sequence[str]) -> None:
         self.lengths = [_length(text) for text in english], [_length(text) for text in korean]
-        names = [_spoken(text) for text in korean]
-        self.korean = [Counter(islice(_korean_clues(text), MOST_CLUES)) for text in korean]
-        self.english = []
-        for text in english:
-            found = Counter(islice(_english_clues(text), MOST_CLUES))
-            for sounds in sorted(_english_names(text))[:MOST_CLUES]:
-                found[f"name {sounds}"] = 1
-            self.english.append(found)
-        told = {clue for found in self.english for clue in found if clue.startswith("name ")}
-        for found, spoken in zip(self.korean, names, strict=True):
-            found.update({clue: 1 for clue in told if clue[5:] in spoken})
+        names = [set(sorted(_english_names(text))[:MOST_CLUES]) for text in english]
+        told = set().union(*names)
+        self.english = [
+            {*islice(_english_clues(text), MOST_CLUES), *map(_name, own)}
+            for text, own in zip(english, names, strict=True)
+        ]
+        self.korean = [{*islice(_korean_clues(text), MOST_CLUES), *map(_name, told & _spoken(text))} for text in korean]
+        self.figures = {clue for clue in set().union(*self.english, *self.korean) if _kind(clue) == "number"}
         self.weights: dict[str, float] = self._weighed()
         self.cached: dict[Bead, float] = {}
 
     def _weighed(self) -> dict[str, float]:
         """A clue tells more, the fewer paragraphs have it."""
         weights: dict[str, float] = {}
-        for clue in {clue for found in self.english for clue in found}:
+        for clue in set().union(*self.english):
             here, there = sum(clue in f for f in self.english), sum(clue in f for f in self.korean)
             if there:
                 weights[clue] = CLUE_WEIGHTS[_kind(clue)] / float(here * there) ** RARENESS
@@ -183,7 +181,7 @@ class _Clues:
         pair = (english, korean)
         if pair not in self.cached:
             left, right = _together(self.english, english), _together(self.korean, korean)
-            against = sum(_kind(clue) == "number" for clue in left ^ right)
+            against = len((left ^ right) & self.figures)
             self.cached[pair] = sum(self.weights[clue] for clue in left & right) - AGAINST * against
         return self.cached[pair]
 
@@ -198,8 +196,12 @@ class _Clues:
         return self.alike(english, korean) - min(WORST_LENGTH, self.deviation(english, korean) ** 2 / 2)
 
 
-def _together(found: Sequence[Mapping[str, int]], numbers: tuple[int, ...]) -> set[str]:
-    return {clue for n in numbers for clue in found[n]}
+def _together(found: Sequence[set[str]], numbers: tuple[int, ...]) -> set[str]:
+    return set().union(*(found[n] for n in numbers))
+
+
+def _name(sounds: str) -> str:
+    return f"name {sounds}"
 
 
 def _kind(clue: str) -> str:
@@ -225,7 +227,7 @@ def _english_clues(text: str) -> Iterator[str]:
             yield _number(WORDS_FOR_NUMBERS[word.lower()])
     for match in ENGLISH_MONTH.finditer(text):
         if match[1] != "May" or MAY_IS_A_MONTH.search(text):
-            yield f"month {1 + [name[:3] for name in ENGLISH_MONTHS].index(match[1])}"
+            yield f"month {MONTH_NUMBERS[match[1]]}"
     for word in LATIN_LETTERS.findall(text):
         yield f"latin {word}"
 
@@ -302,5 +304,5 @@ def _spoken(text: str) -> set[str]:
 
 
 def _once(sounds: str) -> str:
-    """Return sounds with those that follow themselves told once."""
+    """Return the sounds without immediate repeats."""
     return sounds[:1] + "".join(after for before, after in pairwise(sounds) if before != after)

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 
 from lxml.etree import iterwalk
 
-from pipelines.archive.keys import captures_prefix
 from pipelines.archive.store import Store
 from pipelines.archive.warc import read_capture
-from pipelines.errors import NotArchived
 from pipelines.extraction.decoding import decode
 from pipelines.extraction.trafilatura_reader import parsed
 from pipelines.model import Capture
@@ -34,11 +32,8 @@ class Words:
     heading: bool = False
 
 
-def last_capture(store: Store, article_id: str) -> Capture:
-    """Return the last page of an article that was fetched; raise `NotArchived`, `UnreadableWarc`."""
-    key = max(store.keys(captures_prefix(article_id)), default="")
-    if not key:
-        raise NotArchived(f"no page of {article_id} is in the archive")
+def capture_at(store: Store, key: str) -> Capture:
+    """Return the page in one of our page files; raise `NotArchived`, `UnreadableWarc`."""
     return read_capture(store.read(key), key)
 
 

@@ -17,8 +17,9 @@ from markupsafe import Markup
 
 from pipelines.browse.pages import WebPage
 from pipelines.browse.snapshot import Snapshot, slug_of
-from pipelines.browse.words import outcome_in_words, reasons_in_words
-from pipelines.clock import SEOUL
+from pipelines.browse.words import STANDINGS, outcome_in_words, reasons_in_words
+from pipelines.catalogue.calendar import DAY_MARKS
+from pipelines.clock import minute_in_seoul
 from pipelines.exports.search import FOUND_BEGINS, FOUND_ENDS
 
 HARMLESS = frozenset("\t\n\r\u00ad\u200b\u200c\u200d\u2060\ufeff")  # not printable, and not to be seen either
@@ -92,6 +93,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.globals["legend"] = [(standing, DAY_MARKS[standing], said) for standing, said in STANDINGS.items()]
     made.filters |= {
         "moment": seoul_moment,
         "day": spelled_day,
@@ -134,7 +136,7 @@ def site_name(context: Context, source: str) -> str:
 
 def seoul_moment(value: datetime | None) -> str:
     """Return a moment in Seoul, to the minute."""
-    return value.astimezone(SEOUL).strftime("%Y-%m-%d %H:%M") if value else "an unknown moment"
+    return minute_in_seoul(value) if value else "an unknown moment"
 
 
 def spelled_day(value: date | None) -> str:

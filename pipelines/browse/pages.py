@@ -2,44 +2,39 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
 from typing import Any
-from urllib.parse import urlencode
 
 from pipelines.archive.manifests import RouteReport, manifest_at
 from pipelines.archive.store import open_store
 from pipelines.browse.alignment import align
 from pipelines.browse.plots import bars, lines
-from pipelines.browse.snapshot import FACETS, OPEN_WITHIN, Snapshot
+from pipelines.browse.snapshot import OPEN_WITHIN, Snapshot
 from pipelines.browse.words import change_in_words, relation_in_words
-from pipelines.catalogue.calendar import CalendarDay, Standing, month_after
+from pipelines.catalogue.calendar import CalendarDay, Standing
 from pipelines.catalogue.rows import Row
 from pipelines.client import ArchiveReader, Version
-from pipelines.errors import NotArchived, OpedsError, WrongUsage
+from pipelines.errors import NotArchived, OpedsError
 from pipelines.exports.authors import Columnist
 from pipelines.exports.cite import STYLES
-from pipelines.exports.search import ORDERS, Wanted
-from pipelines.model import KINDS
+from pipelines.exports.search import Wanted
+from pipelines.exports.sqlite_file import WAS_CHANGED
 from pipelines.sources import load_sources
 from pipelines.versions import BREAK, OTHER_RULES, field_diffs, noticed
 
-NAME_OR_ADDRESS = re.compile(r"https?://\S+|[a-z]+-[a-z]?\d+(?:@[0-9a-f]+)?|\d{5,17}")
 CITATION_TITLES = {"apa": "APA", "chicago": "Chicago", "bibtex": "BibTeX", "ris": "RIS", "csl": "CSL (JSON)"}
 MOST_LISTED = 100  # of a kind, on one page; the rest is counted
 BYTES_OF_TEXT = 60_000  # of the texts of one page, in UTF-8: no page is larger than 150 kB
 BYTES_OF_A_DIFF = 5_000  # where a diff is one of many
-LONGEST_SEARCH = 300  # letters
 WEEKS_PLOTTED = 52
 BYTES_AROUND = 30  # of markup, for each paragraph
 PLACES_LISTED = 40  # of an op-ed
 WAITS_NAMED = 14  # days that are not whole, on the front page
-LATEST, OPEDS_PER_PAGE, PER_SEARCH, CORRECTIONS_PER_PAGE, PEOPLE_PER_PAGE = 20, 100, 20, 10, 200
-FACET_VALUES = 8  # of a facet, the most frequent
+LATEST, OPEDS_PER_PAGE, CORRECTIONS_PER_PAGE, PEOPLE_PER_PAGE = 20, 100, 10, 200
 MOST_COMPARED = 12  # versions of an article that are compared each with each; of more, neighbours and the latest
 WORDS_AROUND = 25  # words around a change, where a diff is one of many
 
@@ -56,11 +51,10 @@ class WebPage:
 
 @dataclass(frozen=True)
 class Shelf:
-    """What pages are made from: the archive as it is open, and what all pages share. `live` is false for files."""
+    """What pages are made from: the archive as it is open, and what all pages share."""
 
     archive: ArchiveReader
     snapshot: Snapshot
-    live: bool = True
 
 
 # -- the front, years, days ----------------------------------------------------------------------------------------
@@ -68,7 +62,9 @@ class Shelf:
 
 def front(shelf: Shelf) -> WebPage:
     """The latest op-eds, the calendar, what drifted, the latest corrections."""
-    days, years = shelf.snapshot.calendar, shelf.snapshot.years
+    years = shelf.snapshot.years
+    latest = shelf.snapshot.months_of(years[0]) if years else {}
+    waits = _not_whole(latest)
     return WebPage(
         "",
         "front.html",
@@ -77,63 +73,60 @@ def front(shelf: Shelf) -> WebPage:
             "latest": shelf.archive.search("", None, "newest", LATEST),
             "opeds": len(shelf.snapshot.facts.position),
             "year": years[0] if years else 0,
-            "months": months_of(days, years[0]) if years else [],
-            "years": [(year, _year_line(days, year)) for year in years],
+            "months": month_grids(latest),
+            "years": [(year, _year_line(shelf.snapshot.months_of(year))) for year in years],
             "drift": shelf.snapshot.drift,
             "corrections": list(islice(_corrections(shelf), 3)),
-            "waits": _unread(days, years)[:WAITS_NAMED],
-            "more_wait": max(0, len(_unread(days, years)) - WAITS_NAMED),
+            "waits": waits[:WAITS_NAMED],
+            "more_wait": max(0, len(waits) - WAITS_NAMED),
         },
     )
 
 
-def _unread(days: Mapping[date, CalendarDay], years: Sequence[int]) -> list[CalendarDay]:
-    """Return the days of the latest year that are not whole, the last first."""
+Month = Sequence[CalendarDay]
+
+
+def _not_whole(months: Mapping[date, Month]) -> list[CalendarDay]:
+    """Return the days of some months that are not whole, the last first."""
     wrong = {Standing.INCOMPLETE, Standing.NEVER}
-    return [one for one in reversed([*days.values()]) if one.standing in wrong and one.day.year == years[0]]
+    return [one for month in months.values() for one in month if one.standing in wrong][::-1]
 
 
-def months_of(days: Mapping[date, CalendarDay], year: int) -> list[tuple[date, list[list[CalendarDay | None]]]]:
-    """Return the months of a year of which something is known, each as weeks from Monday to Sunday; None stands where
-    no day of it does."""
-    found: dict[date, list[list[CalendarDay | None]]] = {}
-    of_year = [one for day, one in days.items() if day.year == year]
-    known = {one.day.month for one in of_year if one.standing is not Standing.UNKNOWN}
-    for one in of_year:
-        day = one.day
-        if day.month not in known:
-            continue
-        weeks = found.setdefault(day.replace(day=1), [])
-        if not weeks or day.weekday() == 0:
+def month_grids(months: Mapping[date, Month]) -> list[tuple[date, list[list[CalendarDay | None]]]]:
+    """Return the months of which something is known, each as weeks from Monday to Sunday; None stands where no day of
+    the month does."""
+    return [
+        (first, _weeks(month))
+        for first, month in months.items()
+        if any(one.standing is not Standing.UNKNOWN for one in month)
+    ]
+
+
+def _weeks(month: Month) -> list[list[CalendarDay | None]]:
+    weeks: list[list[CalendarDay | None]] = []
+    for one in month:
+        if not weeks or one.day.weekday() == 0:
             weeks.append([None] * 7)
-        weeks[-1][day.weekday()] = one
-    return sorted(found.items())
+        weeks[-1][one.day.weekday()] = one
+    return weeks
 
 
-def _year_line(days: Mapping[date, CalendarDay], year: int) -> list[tuple[date, int, str]]:
-    """Return for each month of a year how many op-eds it has, and how its days stand, in words."""
-    line = []
-    month = date(year, 1, 1)
-    while month.year == year:
-        of_month = [one for one in _month(days, month) if one]
-        counts = {standing: sum(one.standing is standing for one in of_month) for standing in Standing}
-        told = [f"{count} {standing.value}" for standing, count in counts.items() if count]
-        line.append((month, sum(one.published.opeds for one in of_month), ", ".join(told)))
-        month = month_after(month)
+def _year_line(months: Mapping[date, Month]) -> list[tuple[int, str]]:
+    """Return for each of the twelve months of a year how many op-eds it has, and how its days stand, in words."""
+    line = [(0, "")] * 12
+    for first, month in months.items():
+        counts = Counter(one.standing.value for one in month)
+        told = ", ".join(f"{counts[standing]} {standing}" for standing in Standing if standing in counts)
+        line[first.month - 1] = sum(one.published.opeds for one in month), told
     return line
-
-
-def _month(days: Mapping[date, CalendarDay], month: date) -> Iterator[CalendarDay | None]:
-    for number in range(month.toordinal(), month_after(month).toordinal()):
-        yield days.get(date.fromordinal(number))
 
 
 def year_page(shelf: Shelf, year: int) -> WebPage:
     """A year as a calendar."""
-    days = shelf.snapshot.calendar
     if year not in shelf.snapshot.years:
         raise NotArchived(f"nothing is known of {year}")
-    values = {"year": year, "years": shelf.snapshot.years, "months": months_of(days, year)}
+    months = month_grids(shelf.snapshot.months_of(year))
+    values = {"year": year, "years": shelf.snapshot.years, "months": months}
     return WebPage(f"year/{year}", "year.html", str(year), values)
 
 
@@ -168,7 +161,7 @@ def day_page(shelf: Shelf, day: date, number: int = 1) -> WebPage:
 
 
 def _by_route(found: Sequence[Version]) -> dict[str, list[Version]]:
-    """Return the op-eds by the list that showed them first; under an empty name those that none did."""
+    """Group op-eds by the list that found them; those that no list found stand under an empty name."""
     by_route: dict[str, list[Version]] = {}
     for version in found:
         for route in version.row["discovered_by"] or [""]:
@@ -237,6 +230,15 @@ def oped_page(shelf: Shelf, name: str) -> WebPage:
     )
 
 
+def compared_on(page: WebPage) -> set[tuple[str, str]]:
+    """Return which comparisons the page of an op-ed leads to, each by the names of both versions."""
+    shown, latest = page.values["version"], page.values["latest"]
+    found = [*page.values["pairs"], (shown, latest)]
+    found += [(step["before"], step["version"]) for step in page.values["timeline"] if step["before"]]
+    found += [(shown, place.version) for place in page.values["places"] if place.version.article_id != shown.article_id]
+    return {(before.cite_as, after.cite_as) for before, after in found if before is not after}
+
+
 @dataclass(frozen=True)
 class SharedText:
     """Another op-ed that shares text with one: how they relate, and how much is shared."""
@@ -251,7 +253,7 @@ class SharedText:
 
 
 def _shared(shelf: Shelf, version: Version) -> list[SharedText]:
-    """Return the other op-eds that share text with a version, each once, those that share most first."""
+    """Return other op-eds that share text with this version: one entry each, the largest share first."""
     by_id = {one["article_id"]: one for one in sorted(version.row["matches"], key=lambda one: one["c_small"])}
     found: dict[str, SharedText] = {}
     for other in shelf.archive.named(list(by_id), len(by_id)):
@@ -467,7 +469,7 @@ def _carried(shelf: Shelf, person: Columnist) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
-# -- corrections, search, status -----------------------------------------------------------------------------------
+# -- corrections, status -------------------------------------------------------------------------------------------
 
 
 def corrections_page(shelf: Shelf, number: int = 1) -> WebPage:
@@ -479,18 +481,15 @@ def corrections_page(shelf: Shelf, number: int = 1) -> WebPage:
     return WebPage(_numbered("corrections", number), "corrections.html", "Corrections", values)
 
 
-CORRECTED = "FROM catalogue WHERE previous <> '' AND kind_of_change <> 'read_by_other_rules'"
-
-
 def _corrections_count(shelf: Shelf) -> int:
-    return int(next(shelf.archive.sql(f"SELECT count(*) AS n {CORRECTED}"))["n"])
+    return int(next(shelf.archive.sql(f"SELECT count(*) AS n FROM catalogue WHERE {WAS_CHANGED}"))["n"])  # noqa: S608
 
 
 def _corrections(shelf: Shelf, skip: int = 0) -> Iterator[dict[str, Any]]:
     """Yield the latest changes of articles, each with its diff, what is far from a change left out."""
-    sql = f"SELECT article_id, content16 {CORRECTED} ORDER BY first_seen DESC, article_id LIMIT ? OFFSET ?"
+    sql = f"SELECT cite_as FROM catalogue WHERE {WAS_CHANGED} ORDER BY first_seen DESC, article_id LIMIT ? OFFSET ?"  # noqa: S608
     for row in list(shelf.archive.sql(sql, [CORRECTIONS_PER_PAGE, skip])):
-        after = shelf.archive.oped(f"{row['article_id']}@{row['content16']}")
+        after = shelf.archive.oped(row["cite_as"])
         before = shelf.archive.before(after)
         fields, cut = drawn_fields(before, after, BYTES_OF_A_DIFF, WORDS_AROUND)
         yield {
@@ -501,108 +500,6 @@ def _corrections(shelf: Shelf, skip: int = 0) -> Iterator[dict[str, Any]]:
             "change": change_in_words(after.kind_of_change),
             "seen": max(step["from"] for step in after.row["steps"]),
         }
-
-
-@dataclass(frozen=True)
-class SearchAsked:
-    """A search as its address spells it."""
-
-    words: str = ""
-    author: str = ""
-    kind: str = ""
-    year: str = ""
-    source: str = ""
-    corrected: str = ""
-    copied: str = ""
-    order: str = ""
-    page: int = 1
-
-    def query(self, **other: str) -> str:
-        """Return the search, with other values, as the end of an address."""
-        told = {"q": self.words, **self.facets(), "order": self.order, **other}
-        return urlencode({name: value for name, value in told.items() if value})
-
-    def facets(self) -> dict[str, str]:
-        """Return by what it is narrowed; empty values narrow nothing."""
-        return {name: getattr(self, name) for name in FACETS}
-
-    def wanted(self) -> Wanted:
-        """Return it as the client takes it; raise `WrongUsage`."""
-        if self.year and not re.fullmatch("[1-9][0-9]{3}", self.year, re.ASCII):
-            raise WrongUsage("a year has four digits")
-        if len(self.words) > LONGEST_SEARCH:
-            raise WrongUsage(f"a search has {LONGEST_SEARCH} letters at most")
-        year = int(self.year) if self.year else 0
-        return Wanted(
-            date(year, 1, 1) if year else None,
-            date(year, 12, 31) if year else None,
-            self.source,
-            self.kind,
-            signed=self.author,
-            corrected=bool(self.corrected),
-            copied=bool(self.copied),
-        )
-
-
-FACET_TITLES = {"author": "Columnist", "corrected": "Corrected", "copied": "At several places"}
-
-
-def asked_of(query: Mapping[str, str]) -> SearchAsked:
-    """Return the search that an address spells."""
-    page = query.get("page", "1")
-    values = {name: query.get(name, "") for name in (*FACETS, "order")}
-    values |= {name: "yes" for name in ("corrected", "copied") if values[name]}
-    if values["order"] not in {"", *ORDERS}:
-        values["order"] = ""
-    number = int(page) if page.isdecimal() and 0 < len(page) < 6 else 1
-    values = {name: value[: LONGEST_SEARCH + 1] for name, value in values.items()}
-    return SearchAsked(words=query.get("q", "").strip()[: LONGEST_SEARCH + 1], page=max(1, number), **values)
-
-
-def search_page(shelf: Shelf, asked: SearchAsked) -> WebPage:
-    """What a search found, with the passages, and by what it can be narrowed."""
-    values: dict[str, Any] = {
-        "asked": asked,
-        "kinds": KINDS,
-        "found": [],
-        "total": 0,
-        "facets": [],
-        "problem": "",
-        "named": [],
-    }
-    title = f"Search: {asked.words}" if asked.words else "Search"
-    try:
-        wanted = asked.wanted()
-        facts = shelf.snapshot.facts
-        rows = shelf.archive.holding(asked.words) if asked.words else facts.position
-        at = facts.fitting(rows, asked.facets())
-        values["named"] = _called(shelf, asked.words)
-        order = asked.order or ("best" if asked.words else "newest")
-        values["found"] = shelf.archive.search(asked.words, wanted, order, PER_SEARCH, (asked.page - 1) * PER_SEARCH)
-        values["total"], values["of"] = len(at), max(1, -(-len(at) // PER_SEARCH))
-        values["facets"] = [
-            (name, FACET_TITLES.get(name, name.capitalize()), some[:FACET_VALUES], max(0, len(some) - FACET_VALUES))
-            for name, some in facts.counted(at).items()
-            if some
-        ]
-    except WrongUsage as error:
-        values["problem"] = str(error).partition("opeds search")[0].strip()
-    return WebPage("search", "search.html", title, values)
-
-
-def _called(shelf: Shelf, words: str) -> list[Version]:
-    """Return the article that a search may name: by its id, its number or its address."""
-    if not NAME_OR_ADDRESS.fullmatch(words):
-        return []
-    try:
-        return shelf.archive.named([shelf.archive.oped(words).article_id], 1)
-    except (NotArchived, WrongUsage):
-        return []
-
-
-def static_search_page(shelf: Shelf) -> WebPage:
-    """The search of files: over headlines, in the reader's browser."""
-    return WebPage("search", "static_search.html", "Search", {"opeds": len(shelf.snapshot.facts.position)})
 
 
 def status_page(shelf: Shelf) -> WebPage:
@@ -660,10 +557,15 @@ def missing_page(path: str, sentence: str, title: str = "Not here", link: str = 
 
 def _pages_of(count: int, number: int, size: int) -> int:
     """Return how many pages a list has; raise `NotArchived` where it has no page of that number."""
-    of = max(1, -(-count // size))
+    of = page_count(count, size)
     if not 1 <= number <= of:
         raise NotArchived(f"this list has {of} page{'' if of == 1 else 's'}")
     return of
+
+
+def page_count(count: int, size: int) -> int:
+    """Return how many pages of a size so many things fill; one where there are none."""
+    return max(1, -(-count // size))
 
 
 def _numbered(path: str, number: int) -> str:

@@ -8,22 +8,16 @@ from __future__ import annotations
 
 import secrets
 import socket
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
-from contextvars import ContextVar
 from datetime import date
-from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from types import ModuleType
-from typing import IO, Any
+from typing import IO
 
 import uvicorn
-from jinja2 import BaseLoader, Environment
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
-from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response, StreamingResponse
@@ -31,13 +25,15 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipelines.archive.identity import read_identity
+from pipelines.archive.keys import captures_prefix
 from pipelines.archive.store import open_store
 from pipelines.browse import pages
-from pipelines.browse.captured import last_capture, page_words, source_of
+from pipelines.browse.captured import capture_at, page_words, source_of
+from pipelines.browse.datasette_tables import OF_TABLES, Tables, script_number
 from pipelines.browse.draw import ICON, POLICY, STYLE, Surroundings, asset, drawn_page
 from pipelines.browse.pages import Shelf, WebPage
+from pipelines.browse.searched import asked_of, search_page
 from pipelines.browse.snapshot import Snapshot, last_run
-from pipelines.catalogue.schema import ARTICLE_COLUMNS
 from pipelines.client import ArchiveReader, Version
 from pipelines.clock import now, today
 from pipelines.errors import NoArchive, NotArchived, OpedsError, StoreUnavailable, TakesTooLong, WrongUsage
@@ -53,27 +49,7 @@ MOST_SECONDS, MOST_SECONDS_OF_A_FILE = 5.0, 120.0  # of the questions for a page
 IN_MEMORY, SENT_AT_ONCE = 8_000_000, 65_536  # bytes of a download: more lies on disk; sent at once
 REPLAYS_KEPT = 3  # op-eds that are replayed at once
 FIRST_PORT, WAITING_CALLS = 8765, 128
-BOUNDS = "opeds-bounds"  # name of our plugin of Datasette
-MOST_OF_A_VALUE = 20_000_000  # bytes of a value that SQL of a reader may make
 MISSING_STATUS = 404
-QUERIES = {  # to begin with
-    "columnists": {
-        "title": "Who wrote how much",
-        "sql": "SELECT names, count(*) AS opeds, min(published_day) AS first, max(published_day) AS last FROM opeds "
-        "WHERE names <> '' GROUP BY names ORDER BY opeds DESC",
-    },
-    "latest_corrections": {
-        "title": "What the paper changed last",
-        "sql": "SELECT seen, article_id, kind_of_change, headline_previous, headline FROM corrections "
-        "ORDER BY seen DESC LIMIT 50",
-    },
-    "op_eds_with_a_word": {
-        "title": "Op-eds with a word",
-        "sql": "SELECT published_day, headline, names, article_id FROM catalogue WHERE id IN "
-        "(SELECT rowid FROM search WHERE search MATCH :word) AND role = 'primary' AND is_latest AND listed "
-        "ORDER BY sort_at DESC LIMIT 100",
-    },
-}
 LOOPBACK, EVERYWHERE = "127.0.0.1", "0.0.0.0"  # noqa: S104
 ASSETS = {STYLE: "text/css", ICON: "image/svg+xml"}
 COMMON_HEADERS = {
@@ -85,17 +61,12 @@ COMMON_HEADERS = {
     "x-dns-prefetch-control": "off",
 }
 STRICT = f"{POLICY}; frame-ancestors 'none'"
-OF_TABLES = (  # Datasette has scripts and styles within its pages: the scripts have a number used once
-    "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; script-src 'self' 'nonce-{nonce}'"
-)
 SILENT_SOURCE = "default-src 'none'; sandbox"
 DOWNLOADS = {
     "search.csv": ("text/csv", "opeds-exact.csv", write_csv),
     "search.spreadsheet.csv": ("text/csv", "opeds-for-spreadsheets.csv", write_spreadsheet),
     "search.jsonl": ("application/x-ndjson", "opeds.jsonl", write_jsonl),
 }
-_nonce: ContextVar[str] = ContextVar("nonce", default="")
 
 
 class Browser:
@@ -116,7 +87,6 @@ class Browser:
         with ArchiveReader(self.settings, self.path) as archive:
             snapshot = Snapshot(archive, now())
         snapshot.warm()
-        self._inode = self.path.stat().st_ino
         return snapshot
 
     def refresh(self) -> bool:
@@ -131,7 +101,7 @@ class Browser:
                 about = archive.about
             there = (about, last_run(self.settings), self.path.stat().st_ino, today())
             known = self.snapshot
-            if there == (known.about, known.last_run, self._inode, known.today):
+            if there == (known.about, known.last_run, known.inode, known.today):
                 self.trouble = ""
                 return False
             if about.withdrawn != known.about.withdrawn:
@@ -212,7 +182,7 @@ def _day(text: str) -> date:
 
 PAGE_ROUTES: Mapping[str, Make] = {
     "/": _simple(pages.front),
-    "/search": lambda shelf, request: pages.search_page(shelf, pages.asked_of(request.query_params)),
+    "/search": lambda shelf, request: search_page(shelf, asked_of(request.query_params)),
     "/oped/{name}": lambda shelf, request: pages.oped_page(shelf, request.path_params["name"]),
     "/compare/{before}/{after}": lambda shelf, request: pages.compare_page(shelf, **request.path_params),
     "/provenance/{name}": lambda shelf, request: pages.provenance_page(_reached(shelf), request.path_params["name"]),
@@ -250,15 +220,14 @@ def _captured(shelf: Shelf, name: str) -> WebPage:
 
 def _capture_of(shelf: Shelf, name: str) -> tuple[Capture, Version | None]:
     """Return the page that a version was read from, or the last one of an article that was set aside."""
-    _reached(shelf)
+    store = open_store(_reached(shelf).snapshot.settings)
     try:
         version = shelf.archive.oped(name)
     except (NotArchived, WrongUsage):
         if not any(one.article_id == name for one in shelf.snapshot.set_aside):
             raise NotArchived(f"no page of {name} is in the archive") from None
-        return last_capture(open_store(shelf.snapshot.settings), name), None
-    page = shelf.archive.page(version)
-    return Capture(page.url, page.fetched_at, 200, page.headers, page.body), version
+        return capture_at(store, max(store.keys(captures_prefix(name)), default=captures_prefix(name))), None
+    return capture_at(store, version.row["capture_key"]), version
 
 
 def _reached(shelf: Shelf) -> Shelf:
@@ -285,8 +254,16 @@ def application(browser: Browser, hosts: list[str]) -> ASGIApp:
         Route("/replay/{name}", lambda request: _replayed(browser, request)),
         Route("/{anything:path}", endpoint(_nothing)),
     ]
-    middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=hosts)]
-    return _Guarded(browser, Starlette(routes=routes, middleware=middleware), hosts)
+    pages_alone = Starlette(routes=routes)
+
+    async def either(scope: Scope, receive: Receive, send: Send) -> None:
+        await (browser.tables.app() if _is_of_tables(scope) else pages_alone)(scope, receive, send)
+
+    return _Guarded(TrustedHostMiddleware(either, allowed_hosts=hosts))
+
+
+def _is_of_tables(scope: Scope) -> bool:
+    return str(scope["path"]).startswith("/data/")
 
 
 def _nothing(shelf: Shelf, request: Request) -> WebPage:
@@ -334,7 +311,7 @@ def _download(browser: Browser, name: str) -> Callable[[Request], Response]:
     kind, called, write = DOWNLOADS[name]
 
     def answer(request: Request) -> Response:
-        asked = pages.asked_of(request.query_params)
+        asked = asked_of(request.query_params)
         file = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  (closed once it was sent)
         try:
             with ArchiveReader(browser.settings, browser.path) as archive:
@@ -367,37 +344,32 @@ def _plain_source(browser: Browser, request: Request) -> Response:
 
 
 def _replayed(browser: Browser, request: Request) -> Response:
-    def shown(shelf: Shelf, request: Request) -> WebPage:
-        raise StoreUnavailable(told)
-
+    """Lead to where a version's page is replayed; where it cannot be, a page says why."""
     try:
         with ArchiveReader(browser.settings, browser.path) as archive:
             version = archive.oped(request.path_params["name"])
         return RedirectResponse(browser.replay(version), 303)
     except OpedsError as error:
-        told = str(error)
-        return _answer(browser, request, shown)
+        why = error
+
+        def failing(shelf: Shelf, request: Request) -> WebPage:
+            raise why
+
+        return _answer(browser, request, failing)
 
 
 # -- around every answer -------------------------------------------------------------------------------------------
 
 
 class _Guarded:
-    """Sends tables to Datasette, and puts the headers that keep a browser from harm on every answer."""
+    """Puts the headers that keep a browser from harm on every answer, and refuses what must not be asked."""
 
-    def __init__(self, browser: Browser, app: ASGIApp, hosts: list[str]) -> None:
-        self.browser, self.app = browser, app
-        self.guarded_tables = TrustedHostMiddleware(self._tables, allowed_hosts=hosts)
-
-    async def _tables(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.browser.tables.app()(scope, receive, send)
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self.app(scope, receive, send)
-        of_tables = scope["path"].startswith("/data/")
-        nonce = secrets.token_urlsafe(16)
-        policy = OF_TABLES.format(nonce=nonce) if of_tables else STRICT
+        number = secrets.token_urlsafe(16)
+        policy = OF_TABLES.format(number=number) if _is_of_tables(scope) else STRICT
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -408,12 +380,8 @@ class _Guarded:
                 message = {**message, "headers": headers}
             await send(message)
 
-        _nonce.set(nonce)
-        refused = _refusal(scope)
-        if refused:
-            return await refused(scope, receive, guarded)
-        await (self.guarded_tables if of_tables else self.app)(scope, receive, guarded)
-        return None
+        script_number.set(number)
+        await (_refusal(scope) or self.app)(scope, receive, guarded)
 
 
 def _refusal(scope: Scope) -> Response | None:
@@ -424,99 +392,6 @@ def _refusal(scope: Scope) -> Response | None:
     if headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode") != "navigate":
         return PlainTextResponse("another site's page asks for this; it gets nothing", 403)
     return None
-
-
-class _Numbered(BaseLoader):
-    """Gives each script that a template has the number of its answer; what stands in a table gets none."""
-
-    def __init__(self, loader: BaseLoader) -> None:
-        self.loader = loader
-
-    def get_source(self, environment: Environment, template: str) -> Any:
-        source, filename, is_fresh = self.loader.get_source(environment, template)
-        return source.replace("<script", '<script nonce="{{ script_nonce() }}"'), filename, is_fresh
-
-    def list_templates(self) -> list[str]:
-        return self.loader.list_templates()
-
-
-class Tables:
-    """Datasette over the archive's file, made when it is first asked for, since it is slow to start.
-
-    It is made anew where the file was replaced, so that nothing that was withdrawn stays open.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._made: tuple[int, Any, ASGIApp] | None = None
-        self._lock = threading.Lock()
-
-    def app(self) -> ASGIApp:
-        """Return the application over the file as it lies now."""
-        with self._lock:
-            inode = self.path.stat().st_ino
-            if self._made is None or self._made[0] != inode:
-                self._close()
-                datasette = datasette_over(self.path)
-                self._made = inode, datasette, datasette.app()
-            return self._made[2]
-
-    def forget(self, path: Path) -> None:
-        """Close a file that was replaced."""
-        with self._lock:
-            self.path = path
-            if self._made is not None and self._made[0] != path.stat().st_ino:
-                self._close()
-
-    def _close(self) -> None:
-        if self._made is not None:
-            for database in self._made[1].databases.values():
-                database.close()
-            self._made = None
-
-
-def _bounded(conn: Any) -> None:
-    """Let no value that SQL of a reader makes be larger than some megabytes."""
-    conn.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_OF_A_VALUE)
-
-
-def datasette_over(path: Path) -> Any:
-    """Return Datasette over the archive's file, under /data: every table with search, facets, JSON and CSV.
-
-    Read only, with a limit of time; scripts within its templates get the number that its policy names.
-    """
-    from datasette import app, handle_exception, hookimpl, plugins
-    from datasette.database import Database
-
-    searched = {"fts_table": "search", "fts_pk": "id"}
-    about = {"description": "Every version of every article: one row each", "columns": ARTICLE_COLUMNS, **searched}
-    datasette = app.Datasette(
-        [],
-        settings={
-            "base_url": "/data/",
-            "sql_time_limit_ms": 2000,
-            "num_sql_threads": 2,
-            "truncate_cells_html": 300,
-            "default_page_size": 50,
-            "allow_download": False,
-        },
-        metadata={
-            "title": "Tables of the archive",
-            "source": "the pages of this archive",
-            "source_url": "/",
-            "databases": {"opeds": {"tables": {"catalogue": about, "opeds": searched}, "queries": QUERIES}},
-        },
-    )
-    if not plugins.pm.has_plugin(BOUNDS):
-        bounds = ModuleType(BOUNDS)
-        bounds.prepare_connection = hookimpl(_bounded)  # type: ignore[attr-defined]
-        plugins.pm.register(bounds, BOUNDS)
-    datasette.remove_database("_memory")
-    handle_exception.rich = None  # it would print a page for each slip of the pen in a reader's SQL
-    datasette.add_database(Database(datasette, path=str(path), is_mutable=True), name="opeds")
-    datasette.jinja_env.loader = _Numbered(datasette.jinja_env.loader)
-    datasette.jinja_env.globals["script_nonce"] = _nonce.get
-    return datasette
 
 
 # -- the process ---------------------------------------------------------------------------------------------------

@@ -30,12 +30,12 @@ from pipelines.catalogue.rows import Row
 from pipelines.client import ArchiveReader
 from pipelines.clock import SEOUL
 from pipelines.exports.authors import Columnist, name_key
-from pipelines.exports.sqlite_file import About
+from pipelines.exports.sqlite_file import WAS_CHANGED, About
 from pipelines.jobs.revisit import WINDOW, Seen, due
 from pipelines.settings import Settings
 from pipelines.sources import load_sources
 
-RUNS_SHOWN, ASIDE_SHOWN = 30, 100
+RUNS_SHOWN = 30
 ONE_DAY = timedelta(days=1)
 LONGEST_SLUG = 120  # bytes of the name of a file
 OPEN_WITHIN = 60  # days back in which open days are named
@@ -78,7 +78,7 @@ class Snapshot:
         self.settings: Settings = archive.settings
         self.about: About = archive.about
         self.at = at
-        self.path = archive.path
+        self.path, self.inode = archive.path, archive.path.stat().st_ino
         with ThreadPoolExecutor(4) as pool:  # each waits for the bucket
             runs = pool.submit(run_rows, self.settings)
             last = pool.submit(last_run, self.settings)
@@ -92,13 +92,23 @@ class Snapshot:
         self.years = years_of(every)
         self.calendar: Mapping[date, CalendarDay] = {d: one for d, one in every.items() if d.year in self.years}
 
+    @cached_property
+    def _months(self) -> Mapping[int, dict[date, list[CalendarDay]]]:
+        found: dict[int, dict[date, list[CalendarDay]]] = {year: {} for year in self.years}
+        for day, one in self.calendar.items():
+            found[day.year].setdefault(day.replace(day=1), []).append(one)
+        return found
+
+    def months_of(self, year: int) -> Mapping[date, Sequence[CalendarDay]]:
+        """Return the days of a year by the first day of their month, in order."""
+        return self._months[year]
+
     def _open(self) -> ArchiveReader:
         return ArchiveReader(self.settings, self.path)
 
     def warm(self) -> None:
         """Compute what the front page and a search need, before anybody waits for it."""
-        assert self.facts is not None
-        assert self.columnist_by_slug is not None
+        _ = self.facts, self.columnist_by_slug
 
     @cached_property
     def columnists(self) -> list[Columnist]:
@@ -119,7 +129,7 @@ class Snapshot:
     @cached_property
     def past(self) -> list[Row]:
         """What is known from public archives, by year."""
-        return periods(self.settings)
+        return periods(self.settings, self.runs_table)
 
     @cached_property
     def facts(self) -> Facts:
@@ -215,7 +225,7 @@ def _drifted(settings: Settings) -> tuple[list[Drift], list[Presence]]:
 
 
 def stretches(sentences: Sequence[str]) -> list[str]:
-    """Return sentences that begin with a day, those that say the same of days in a row as one.
+    """Join sentences about days in a row that give the same reason; each sentence begins with its day.
 
     >>> stretches(["2026-06-01: never run", "2026-06-02: never run", "2026-06-04: never run"])
     ['2026-06-01 to 2026-06-02: never run', '2026-06-04: never run']
@@ -277,14 +287,9 @@ def _most_first(name: str, counts: Mapping[str, int]) -> list[tuple[str, int]]:
 
 
 FACETS = ("author", "kind", "year", "source", "corrected", "copied")
-FACTS_SQL = """
-SELECT c.id, c.names, c.kind, c.year, c.oped_id, c.n_places, c.article_id FROM catalogue AS c
-WHERE c.role = 'primary' AND c.is_latest AND c.listed ORDER BY c.id
-"""
+FACTS_SQL = "SELECT id, names, kind, year, oped_id, n_places, article_id FROM opeds ORDER BY id"
 CARRIED_SQL = "SELECT DISTINCT oped_id, source FROM catalogue WHERE is_latest"
-CORRECTED_SQL = (
-    "SELECT DISTINCT article_id FROM catalogue WHERE previous <> '' AND kind_of_change <> 'read_by_other_rules'"
-)
+CORRECTED_SQL = f"SELECT DISTINCT article_id FROM catalogue WHERE {WAS_CHANGED}"  # noqa: S608
 
 
 def facts_of(archive: ArchiveReader) -> Facts:

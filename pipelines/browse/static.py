@@ -23,6 +23,7 @@ from pathlib import Path
 from pipelines.browse import pages
 from pipelines.browse.draw import ICON, SCRIPT, STYLE, Surroundings, asset, drawn_page, static_name
 from pipelines.browse.pages import Shelf, WebPage
+from pipelines.browse.searched import static_search_page
 from pipelines.browse.snapshot import Snapshot, slug_of
 from pipelines.catalogue.rows import in_lists
 from pipelines.client import ArchiveReader
@@ -127,7 +128,7 @@ def _pages(shelf: Shelf, kind: str, name: str) -> Iterator[WebPage]:
     """Yield the pages of one thing."""
     if kind == "shared":
         yield pages.front(shelf)
-        yield pages.static_search_page(shelf)
+        yield static_search_page(shelf)
         yield pages.status_page(shelf)
         yield pages.about_page(shelf)
         yield from _each(lambda number: pages.columnists_page(shelf, number))
@@ -137,25 +138,17 @@ def _pages(shelf: Shelf, kind: str, name: str) -> Iterator[WebPage]:
     elif kind == "year":
         yield pages.year_page(shelf, int(name))
     elif kind == "day":
-        yield pages.day_page(shelf, date.fromisoformat(name))
+        yield from _each(lambda number: pages.day_page(shelf, date.fromisoformat(name), number))
     else:
         yield from _of_article(shelf, name)
 
 
 def _of_article(shelf: Shelf, article_id: str) -> Iterator[WebPage]:
     """Yield the page of an article, of its earlier versions, and what differs between them and its other places."""
-    yield pages.oped_page(shelf, article_id)
-    versions = sorted(shelf.archive.versions(article_id), key=lambda one: one.first_seen)
-    for version in versions:
-        if not version.is_latest:
-            yield pages.oped_page(shelf, version.cite_as)
-    wanted = {(before.cite_as, after.cite_as) for before, after in pages.compared_pairs(versions)}
-    wanted |= {(step["before"].cite_as, step["version"].cite_as) for step in pages.timeline(versions) if step["before"]}
-    latest = next(one for one in versions if one.is_latest)
-    wanted |= {(one.cite_as, latest.cite_as) for one in versions if one is not latest}
-    places = [one for one in shelf.archive.places(article_id) if one.article_id != article_id]
-    wanted |= {(version.cite_as, place.cite_as) for version in versions for place in places}
-    for before, after in sorted(wanted):
+    earlier = [version.cite_as for version in shelf.archive.versions(article_id) if not version.is_latest]
+    opeds = [pages.oped_page(shelf, name) for name in (article_id, *earlier)]
+    yield from opeds
+    for before, after in sorted(set().union(*map(pages.compared_on, opeds))):
         yield pages.compare_page(shelf, before, after)
 
 
@@ -177,7 +170,7 @@ class _Writer:
 
     def __init__(self, snapshot: Snapshot, path: Path, folder: Path, right: str) -> None:
         self.archive = ArchiveReader(snapshot.settings, path)
-        self.shelf = Shelf(self.archive, snapshot, live=False)
+        self.shelf = Shelf(self.archive, snapshot)
         self.around, self.folder = Surroundings(snapshot, live=False, right=right), folder
 
     def write(self, task: Task) -> list[tuple[str, int]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pipelines.catalogue.calendar import Standing
+
 REASONS = {
     "no_headline": "no headline was found",
     "no_date": "no date was found that can be believed",
@@ -34,7 +36,7 @@ REASONS = {
     "digest_mismatch": "the page is not the one that its recorded digest is of",
     "no_text": "the page has no text",
     "script_shell": "the page is made by scripts and has no text of its own",
-    "soft_404": "the page says that there is no such article",
+    "soft_404": "the page says that the article does not exist",
     "error_page": "the page is an error message of the site",
     "unreadable": "the page could not be read",
     "too_costly": "the page has far more in it than an op-ed has",
@@ -58,6 +60,14 @@ CHANGE_WORDS = {
 }
 
 
+STANDINGS = {
+    Standing.COMPLETE: "complete: every list of op-eds that was expected was read to its end",
+    Standing.INCOMPLETE: "incomplete: something is missing; the day’s page says what",
+    Standing.NEVER: "never run: a gap, with crawled days before and after it",
+    Standing.PAST: "only from a public web archive: op-eds may be missing",
+    Standing.BY_HAND: "by hand: whether there are more op-eds is not known",
+    Standing.UNKNOWN: "not looked at",
+}
 OUTCOMES = {
     "NEW": "new",
     "COPY": "copies",

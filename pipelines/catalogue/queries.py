@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
-from itertools import chain, pairwise
+from itertools import pairwise
 
 from pipelines.archive import manifests
 from pipelines.archive.store import open_store
@@ -137,18 +137,13 @@ def days_in(settings: Settings, rows: Sequence[Row]) -> list[Row]:
     ]
 
 
-def periods(settings: Settings) -> list[Row]:
+def periods(settings: Settings, rows: Sequence[Row]) -> list[Row]:
     """Return what is known from public archives: a row for each source, archive and year, with how many months were
-    asked for and what their last looks counted. None of them is ever complete."""
-    store = open_store(settings)
-    rows = query_table(settings, "runs", "SELECT * FROM t ORDER BY seq")
-    closed = manifests.numbered(
-        store, (row["seq"] for row in rows if row.get("period") and row["complete"] is not None)
-    )
-    behind = (manifest for _, manifest in manifests.read_log(store, rows[-1]["seq"] if rows else 0))
+    asked for and what their last looks counted; of `run_rows`. None of them is ever complete."""
+    closed = (row["seq"] for row in rows if row.get("period") and row["complete"] is not None)
     last: dict[tuple[str, str, str], dict[str, int]] = {}
-    for manifest in chain(closed, behind):
-        if manifest.period and manifest.closing:
+    for manifest in manifests.numbered(open_store(settings), closed):
+        if manifest.closing:
             key = (manifest.closing.sources[0], manifest.part.split("-")[2], manifest.period)
             last[key] = dict(manifest.closing.counts)
     found: dict[tuple[str, str, str], Row] = {}

@@ -630,7 +630,7 @@ def status_command(
     settings = reach_existing(read_settings())
     runs = run_rows(settings)
     rows, found, audits = days_in(settings, runs), drifted(settings), last_reports(open_store(settings))
-    past = periods(settings)
+    past = periods(settings, runs)
     if as_json:
         told = [*rows, *({"drift": asdict(finding)} for finding in found), *({"past": row} for row in past)]
         told += [{"verified": asdict(audit)} for audit in audits]

@@ -16,7 +16,7 @@ from pipelines.catalogue.queries import NO_CATALOGUE, never_run
 from pipelines.catalogue.rows import UNLISTED
 from pipelines.cli.diff_page import as_html
 from pipelines.cli.progress import console, do_not_fit, plain, shown
-from pipelines.clock import SEOUL, today
+from pipelines.clock import minute_in_seoul, today
 from pipelines.settings import Settings
 from pipelines.versions import BREAK, field_diffs
 
@@ -276,7 +276,7 @@ def _published(row: dict[str, Any]) -> str:
 
 
 def _local(moment: datetime | None) -> str:
-    return moment.astimezone(SEOUL).strftime("%Y-%m-%d %H:%M") if moment else "undated"
+    return minute_in_seoul(moment) if moment else "undated"
 
 
 def print_audits(audits: Sequence[AuditReport]) -> None:

@@ -15,7 +15,7 @@ from unicodedata import normalize
 
 from pipelines.clock import SEOUL, iso
 from pipelines.errors import WrongUsage
-from pipelines.exports.sqlite_file import folded
+from pipelines.exports.sqlite_file import ONE_OPED, WAS_CHANGED, folded
 
 TERM = re.compile(r'"([^"]*)"|(\S+)')
 KOREAN_LETTER = re.compile(r"[\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3]")
@@ -29,11 +29,7 @@ ADDRESSES = (  # of all places, the primary first, as JSON
     "WHERE p.oped_id = c.oped_id AND p.is_latest ORDER BY p.role <> 'primary', p.article_id)) AS addresses"
 )
 N_VERSIONS = "(SELECT count(*) FROM catalogue AS v WHERE v.article_id = c.article_id) AS n_versions"
-WAS_CORRECTED = (
-    "c.article_id IN (SELECT article_id FROM catalogue WHERE previous <> '' "
-    "AND kind_of_change <> 'read_by_other_rules')"
-)
-IS_AN_OPED = "c.role = 'primary' AND c.is_latest AND c.listed"  # ONE_OPED, of `catalogue AS c`
+WAS_CORRECTED = f"c.article_id IN (SELECT article_id FROM catalogue WHERE {WAS_CHANGED})"  # noqa: S608
 BEGINS_WITH = (
     "(SELECT coalesce(group_concat('\"' || replace(term, '\"', '\"\"') || '\"', ' OR '), '\"no such piece\"') "
     "FROM search_ko_pieces WHERE term BETWEEN ? AND ? || char(1114111))"
@@ -55,7 +51,7 @@ class Wanted:
 
     def sql(self) -> tuple[str, list[Any]]:
         """Return conditions over `catalogue AS c`, and the values of their `?`."""
-        told = [IS_AN_OPED, *(["c.sort_at <> ''"] if self.since or self.until else [])]
+        told = [ONE_OPED, *(["c.sort_at <> ''"] if self.since or self.until else [])]
         values: list[Any] = []
         for condition, value in (
             ("c.sort_at >= ?", _midnight(self.since, 0)),
@@ -136,20 +132,15 @@ def as_sql(terms: Terms, wanted: Wanted) -> Question:
     given: list[Any] = []
     found: list[str] = []
     passage, rank = "''", ""
-    for table, some in (("search", terms.english), ("search_ko", terms.korean)):
-        if not some:
-            continue
-        given.append(_all_of(some))
-        if rank:  # the other table only says which of what was found stays: to join both would rank all of it
-            found.append(f"c.id IN (SELECT rowid FROM {table} WHERE {table} MATCH ?)")  # noqa: S608
+    for table, match, asked in _matches(terms):
+        given += asked
+        if rank or match == BEGINS_WITH:  # it only says which of what was found stays: to join all would rank all of it
+            found.append(f"c.id IN ({_holding(table, match)})")
         else:
             joined = f" JOIN {table} ON {table}.rowid = c.id"
-            found.append(f"{table} MATCH ?")
+            found.append(f"{table} MATCH {match}")
             passage = f"snippet({table}, -1, '{FOUND_BEGINS}', '{FOUND_ENDS}', '…', {AROUND_WORDS})"
             rank = f"bm25({table}, {WEIGHTS})" if table == "search" else f"bm25({table})"
-    for term in terms.brief:
-        found.append(f"c.id IN (SELECT rowid FROM search_ko WHERE search_ko MATCH {BEGINS_WITH})")  # noqa: S608
-        given += [term, term]
     conditions = " AND ".join([*found, conditions])
     return Question(f"catalogue AS c{joined}", conditions, (*given, *values), passage, rank)
 
@@ -165,17 +156,28 @@ def search_sql(terms: Terms, wanted: Wanted, order: str, limit: int, skip: int =
 
 def holding_sql(terms: Terms) -> tuple[str, list[str]]:
     """Return SQL for the numbers (`id`) of all rows that hold all terms, of any version and place, and its values."""
-    asked = [(f"SELECT rowid AS id FROM {table} WHERE {table} MATCH ?", [_all_of(some)])  # noqa: S608
-             for table, some in (("search", terms.english), ("search_ko", terms.korean)) if some]  # fmt: skip
-    asked += [(f"SELECT rowid AS id FROM search_ko WHERE search_ko MATCH {BEGINS_WITH}", [b, b]) for b in terms.brief]  # noqa: S608
-    if not asked:
+    found = _matches(terms)
+    if not found:
         return "SELECT id FROM catalogue", []
-    return " INTERSECT ".join(sql for sql, _ in asked), [value for _, values in asked for value in values]
+    sql = " INTERSECT ".join(_holding(table, match) for table, match, _ in found)
+    return sql, [value for *_, values in found for value in values]
 
 
-def _all_of(terms: tuple[str, ...]) -> str:
-    """Return terms as FTS5 wants them: each a phrase, all of them needed."""
-    return " ".join('"' + term.replace('"', '""') + '"' for term in terms)
+def _matches(terms: Terms) -> list[tuple[str, str, list[str]]]:
+    """Return what must all be found: in which table of search, what FTS5 matches there as SQL, and its values."""
+    told = (("search", terms.english), ("search_ko", terms.korean))
+    phrases = [(table, [" ".join(map(_phrase, some))]) for table, some in told if some]
+    found = [(table, "?", values) for table, values in phrases]
+    return found + [("search_ko", BEGINS_WITH, [term, term]) for term in terms.brief]
+
+
+def _phrase(term: str) -> str:
+    """Return a term as FTS5 wants a phrase."""
+    return '"' + term.replace('"', '""') + '"'
+
+
+def _holding(table: str, match: str) -> str:
+    return f"SELECT rowid AS id FROM {table} WHERE {table} MATCH {match}"  # noqa: S608
 
 
 def passage_of(row: sqlite3.Row, terms: Terms) -> str:

@@ -21,6 +21,7 @@ from pipelines.catalogue.rows import Row, in_lists
 from pipelines.catalogue.schema import ARTICLE_COLUMNS, VIEWS
 from pipelines.clock import iso, iso_exact, published_key
 from pipelines.errors import StoreUnavailable
+from pipelines.versions import OTHER_RULES
 
 FILE_SCHEMA = "opeds/sqlite/3"  # of the file; one of another kind is made anew
 LEFT_OUT = frozenset({"sketch"})  # of the table's columns: of no use without our code
@@ -42,6 +43,7 @@ FILLED = (*ADDED, *STORED)
 INSERT = f"INSERT INTO catalogue ({', '.join(FILLED)}) VALUES ({', '.join('?' * len(FILLED))})"  # noqa: S608
 ROWS_WRITTEN = 500
 ONE_OPED = "role = 'primary' AND is_latest AND listed"  # the view `opeds`
+WAS_CHANGED = f"previous <> '' AND kind_of_change <> '{OTHER_RULES}'"  # by the paper: a row of the view `corrections`
 PATIENCE = 60.0  # seconds for which another process may hold the file
 SEARCHED = {"search": ("headline", "deck", "names", "text"), "search_ko": ("headline", "names", "text", "text_ko")}
 TOKENIZERS = {"search": "porter unicode61 remove_diacritics 2", "search_ko": "trigram"}
