@@ -11,8 +11,8 @@ import threading
 from pathlib import Path
 from types import FrameType
 
-from .server import LAST, SENT, Newsstand, Stand, parse_clock
-from .site import FAULTS, HOSTS
+from .server import FAULTS, LAST, SENT, Newsstand, Stand, parse_clock
+from .site import HOSTS
 from .world import MOVE, build
 
 

@@ -21,9 +21,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import trustme
 
+from .hostile import HOSTILE
 from .past import Past, build_past
 from .public_archives import archives
-from .site import FAULTS, HOSTS, NOT_FOUND, OF_ARCHIVES, Answer, answer, asked
+from .site import HOSTS, NOT_FOUND, OF_ANSWERS, OF_ARCHIVES, Answer, answer, asked
 from .world import FIRST_DAY, SEOUL, World, build
 
 CONTROL = "/__newsstand__/"
@@ -36,7 +37,16 @@ SENT = {
     "no-etag": "answers carry no ETag",
     "slow": "answers come after two seconds",
     "restless": "every page carries other advertising at every request",
+    "drip": "bodies come byte by byte, one in half a second",
+    "endless": "bodies never end",
+    "longer": "bodies are longer than their Content-Length",
+    "two-lengths": "answers have two lengths",
+    "self-signed": "certificates are signed by themselves",
+    "expired": "certificates are of last year",
+    "other-name": "certificates are of another host",
 }
+FAULTS = OF_ANSWERS | HOSTILE
+BAD_CERTIFICATES = ("self-signed", "expired", "other-name")
 
 
 @dataclass
@@ -103,6 +113,11 @@ class Stand:
                     right = wrong if wrong != right and rule.hits(url) else right
         return right, sending
 
+    def certificate(self, url: str) -> str:
+        """Return which bad certificate a host shows, or nothing."""
+        with self.lock:
+            return next((rule.name for rule in self.rules if rule.name in BAD_CERTIFICATES and rule.hits(url)), "")
+
     def note(self, **entry: Any) -> None:
         """Log a request."""
         entry = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **entry}
@@ -126,7 +141,8 @@ class Handler(BaseHTTPRequestHandler):
             return self._send(Answer(403, b"this proxy answers for the replica's sites only"), set())
         self.send_response(200, "Connection established")
         self.end_headers()
-        self.connection = self.server.context(host).wrap_socket(self.connection, server_side=True)
+        kind = self.server.stand.certificate(f"https://{host}/")
+        self.connection = self.server.context(host, kind).wrap_socket(self.connection, server_side=True)
         self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", buffering=0)
         self.tunnel, self.close_connection = host, False
         return None
@@ -169,13 +185,14 @@ class Handler(BaseHTTPRequestHandler):
         if "restless" in sending and b"</body>" in body:
             body = body.replace(b"</body>", f"<aside>Advertisement {time.time_ns()}</aside></body>".encode())
         coded = "gzip" in self.headers.get("Accept-Encoding", "") and len(body) > 200 and told.status != 206
+        coded = coded and "Content-Encoding" not in dict(told.headers)
         body = gzip.compress(body, mtime=0) if coded else body
         body = body[: len(body) // 2] if "cut-gzip" in sending and coded else body
         self.send_response(told.status)
         self.send_header("Content-Type", told.kind)
         self.send_header("X-Invented", "newsstand")
-        if told.status != 304:
-            self.send_header("Content-Length", str(len(body)))
+        for length in _lengths(body, sending) if told.status != 304 else ():
+            self.send_header("Content-Length", str(length))
         if told.status == 200 and not {"no-etag", "restless"} & sending:
             self.send_header("ETag", _validator(told))
         if coded:
@@ -183,10 +200,11 @@ class Handler(BaseHTTPRequestHandler):
         for name, value in told.headers:
             self.send_header(name, value)
         self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body[: len(body) // 2] if "truncated" in sending or told.cut else body)
-        if "truncated" in sending or told.cut:
-            self.close_connection = True
+        self.close_connection = self.close_connection or bool(told.cut or sending & {"truncated", "endless", "longer"})
+        if self.command == "HEAD":
+            return
+        for piece in _pieces(body, sending, bool(told.cut)):
+            self.wfile.write(piece)
 
     def _control(self, what: str, query: dict[str, list[str]]) -> Answer:
         stand = self.server.stand
@@ -209,6 +227,29 @@ class Handler(BaseHTTPRequestHandler):
         """Stay silent: `Stand.note` logs what matters."""
 
 
+def _lengths(body: bytes, sending: set[str]) -> list[int]:
+    """Return what is said of a body's length."""
+    if "endless" in sending:
+        return []
+    if "two-lengths" in sending:
+        return [len(body), len(body) // 2]
+    return [len(body) // 2 if "longer" in sending else len(body)]
+
+
+def _pieces(body: bytes, sending: set[str], is_cut: bool) -> Iterator[bytes]:
+    """Yield a body as it is sent."""
+    if "truncated" in sending or is_cut:
+        yield body[: len(body) // 2]
+    elif "drip" in sending:
+        for n in range(len(body)):
+            yield body[n : n + 1]
+            time.sleep(0.5)
+    else:
+        yield body
+    while "endless" in sending:
+        yield b"<p>and on it goes</p>" * 1000
+
+
 def _validator(told: Answer) -> str:
     return f'"{hashlib.sha256(told.body).hexdigest()[:20]}"'
 
@@ -223,20 +264,23 @@ class Newsstand(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), Handler)
         self.stand = stand
         self.authority = trustme.CA()
-        self.contexts: dict[str, ssl.SSLContext] = {}
+        self.contexts: dict[tuple[str, str], ssl.SSLContext] = {}
 
     @property
     def address(self) -> str:
         """The proxy's address, as `http_proxy` wants it."""
         return f"http://127.0.0.1:{self.server_address[1]}"
 
-    def context(self, host: str) -> ssl.SSLContext:
-        """Return the TLS context of a host; its certificate is made at the first call."""
-        if host not in self.contexts:
+    def context(self, host: str, kind: str = "") -> ssl.SSLContext:
+        """Return the TLS context of a host, of one of `BAD_CERTIFICATES` where one is named; made at the first call."""
+        if (host, kind) not in self.contexts:
             made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self.authority.issue_cert(host).configure_cert(made)
-            self.contexts[host] = made
-        return self.contexts[host]
+            authority = trustme.CA() if kind == "self-signed" else self.authority
+            until = datetime.now(UTC) - timedelta(days=365) if kind == "expired" else None
+            name = "other.example" if kind == "other-name" else host
+            authority.issue_cert(name, not_after=until).configure_cert(made)
+            self.contexts[host, kind] = made
+        return self.contexts[host, kind]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that hangs up is no news."""

@@ -200,18 +200,16 @@ def redesigned(request: SiteRequest, right: Answer, world: World) -> Answer:
     return replace(right, body=body)
 
 
+def is_article(request: SiteRequest, right: Answer) -> bool:
+    """Whether an answer is a page that is no list."""
+    is_list = request.path.startswith(LIST_PATHS[:1] + LIST_PATHS[3:]) or request.path.rstrip("/") == "/opinion"
+    return right.status == 200 and "html" in right.kind and not is_list
+
+
 def _html_only(
     change: Callable[[SiteRequest, Answer, World], Answer],
 ) -> Callable[[SiteRequest, Answer, World], Answer]:
-    def on_articles(request: SiteRequest, right: Answer, world: World) -> Answer:
-        article = (
-            right.status == 200
-            and "html" in right.kind
-            and not request.path.startswith(LIST_PATHS[:1] + LIST_PATHS[3:])
-        )
-        return change(request, right, world) if article and request.path.rstrip("/") != "/opinion" else right
-
-    return on_articles
+    return lambda request, right, world: change(request, right, world) if is_article(request, right) else right
 
 
 def _on_lists(wrong: Answer) -> Callable[[SiteRequest, Answer, World], Answer]:
@@ -313,7 +311,7 @@ def _of_archives(wrong: Answer) -> PageFault:
 
 
 PageFault = Callable[[SiteRequest, Answer, World], Answer]
-FAULTS: dict[str, tuple[str, PageFault]] = {
+OF_ANSWERS: dict[str, tuple[str, PageFault]] = {
     "feed-404": ("the feed answers 404", lambda q, right, w: NOT_FOUND if q.path == "/xmls/joins" else right),
     "feed-odd-dates": ("the feed writes dates as a neighbour paper does", _feed_dates),
     "moved-301": ("era-C addresses lead to the new host", moved),

@@ -131,11 +131,15 @@ def reaching(settings: Settings) -> dict[str, str]:
 
 def private_folder(folder: Path) -> Path:
     """Return a folder of ours under OPEDS_HOME, made if need be, that only this user can look into."""
-    if not folder.parent.exists():
-        folder.parent.mkdir(parents=True, mode=0o700)
-    folder.mkdir(exist_ok=True, mode=0o700)
+    make_private(folder)
     folder.chmod(0o700)  # one that an earlier version of ours made
     return folder
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder, and those above it that are not there, for this user alone; one that is there stays as it is."""
+    for missing in reversed([one for one in (folder, *folder.parents) if not one.exists()]):
+        missing.mkdir(exist_ok=True, mode=0o700)
 
 
 def crawling(settings: Settings) -> dict[str, str]:
@@ -143,10 +147,18 @@ def crawling(settings: Settings) -> dict[str, str]:
     return {"OPEDS_ARCHIVE": settings.archive, "OPEDS_HOME": str(settings.home), **reaching(settings)}
 
 
-def child_environment(**extra: str) -> dict[str, str]:
-    """Return this process's environment for a child process, with additions; empty values unset."""
-    merged = {**os.environ, **extra}
-    return {name: value for name, value in merged.items() if value}
+def child_environment(reaches_store: bool = False, **extra: str) -> dict[str, str]:
+    """Return this process's environment for a child process, with additions; empty values unset.
+
+    Our secrets and Airflow's stay here: what reads a page, or serves one, has no use for them. With `reaches_store` the
+    names stay by which boto finds its keys.
+    """
+    kept = {name: value for name, value in os.environ.items() if _is_for_children(name, reaches_store)}
+    return {name: value for name, value in {**kept, **extra}.items() if value}
+
+
+def _is_for_children(name: str, reaches_store: bool) -> bool:
+    return (reaches_store and name.startswith("AWS_")) or not name.startswith((*SECRET, "AIRFLOW_"))
 
 
 def proxy_hosts() -> frozenset[str]:

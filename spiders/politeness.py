@@ -28,11 +28,14 @@ from twisted.internet.defer import Deferred
 from pipelines.archive.crawl_summary import CRAWL_DELAY_TOO_LONG
 from pipelines.archive.warc import MAX_PAYLOAD
 from pipelines.model import Capture
+from spiders.failures import in_words
 
 MOST_DELAY = 60.0  # seconds between two requests that we wait if robots.txt asks for them; more ends the crawl
 NOTHING = b"User-agent: *\nDisallow: /"
 REFUSALS = 3
-MAX_WAIT = 300.0  # seconds; a server that asks for more is left alone by the limit on retries
+TO_COME_BACK = frozenset({429, 500, 502, 503, 504})  # answers whose Retry-After is heeded
+LONGEST_PAUSE = 9  # of the seconds
+MAX_WAIT = 300.0  # seconds; a server that asks for more is left alone
 
 
 class Refused(IgnoreRequest):
@@ -57,7 +60,7 @@ class CarefulRobots(RobotsTxtMiddleware):
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
-        self.unreadable: set[str] = set()
+        self.unreadable: dict[str, str] = {}  # hosts, and why
         logging.getLogger("scrapy.downloadermiddlewares.robotstxt").addFilter(_without_traceback)
 
     def process_request_2(self, rp: RobotParser | None, request: Request) -> None:
@@ -66,13 +69,14 @@ class CarefulRobots(RobotsTxtMiddleware):
             super().process_request_2(rp, request)
         except IgnoreRequest as error:
             if urlparse_cached(request).netloc in self.unreadable:
-                raise RobotsUnreadable("robots.txt cannot be read, so nothing is asked for") from error
+                said = self.unreadable[urlparse_cached(request).netloc]
+                raise RobotsUnreadable(f"robots.txt cannot be read ({said}), so nothing is asked for") from error
             raise ForbiddenByRobots("robots.txt forbids it") from error
 
     async def _parse_robots(self, response: Response, netloc: str, request: Request) -> None:
         if response.status >= 500 or response.status == 429:  # "too fast" is no word about what is allowed
             response = response.replace(body=NOTHING)
-            self.unreadable.add(netloc)
+            self.unreadable[netloc] = f"HTTP {response.status}"
         elif response.status >= 400:
             response = response.replace(body=b"")
         elif self._too_slow(response, request):
@@ -101,7 +105,7 @@ class CarefulRobots(RobotsTxtMiddleware):
         return False
 
     def _robots_error(self, exc: Exception, netloc: str) -> None:
-        self.unreadable.add(netloc)
+        self.unreadable[netloc] = in_words(exc)
         waiting = self._parsers[netloc]
         parser = build_from_crawler(self._parserimpl, self.crawler, NOTHING)
         self._parsers[netloc] = parser
@@ -110,21 +114,30 @@ class CarefulRobots(RobotsTxtMiddleware):
 
 
 class StopWhenRefused:
-    """Leaves a host alone that answered 401 or 403 several times in a row: it does not want us."""
+    """Leaves a host alone that does not want us: it answered 401 or 403 several times in a row, or `Retry-After` with
+    more than we wait in one crawl.
+    """
 
     def __init__(self) -> None:
         self.refusals: Counter[str] = Counter()
+        self.left_alone: dict[str, str] = {}
 
     def process_request(self, request: Request) -> None:
-        """Let pass, or raise `IgnoreRequest`."""
+        """Let pass, or raise `Refused`."""
         host = urlparse_cached(request).netloc
-        if self.refusals[host] >= REFUSALS:
-            raise Refused(f"{host} refused {REFUSALS} requests in a row, so we stopped asking it")
+        if host in self.left_alone:
+            raise Refused(self.left_alone[host])
 
     def process_response(self, request: Request, response: Response) -> Response:
-        """Count."""
-        host = urlparse_cached(request).netloc
+        """Count, and raise `Refused` where the site wants a longer pause than ours."""
+        host, seconds = urlparse_cached(request).netloc, wanted_pause(response)
         self.refusals[host] = self.refusals[host] + 1 if response.status in {401, 403} else 0
+        if self.refusals[host] >= REFUSALS:
+            self.left_alone[host] = f"{host} refused {REFUSALS} requests in a row, so we stopped asking it"
+        if seconds > MAX_WAIT:
+            said = f"{host} wants no request for {seconds:,.0f} s (HTTP {response.status}), so we stopped asking it"
+            self.left_alone[host] = said
+            raise Refused(said)
         return response
 
 
@@ -141,13 +154,16 @@ class PatientRetry(RetryMiddleware):
     def response_downloaded(self, response: Response, request: Request) -> None:
         """Keep the host's slot closed as long as the host asks us to: it asked us, not one request, to wait."""
         slot = slots(self.crawler).get(request.meta.get("download_slot", ""))
-        seconds = retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
-        if slot and seconds and response.status in self.retry_http_codes:
+        seconds = wanted_pause(response)
+        if slot and 0 < seconds <= MAX_WAIT:
             slot.lastseen = time.monotonic() + seconds
             slot.delay = slot.delay or 0.01  # a slot without delay never looks at the clock
 
     async def process_response(self, request: Request, response: Response) -> Request | Response:  # type: ignore[override]
         """Return the answer, or after the wait a request for another try."""
+        seconds = wanted_pause(response)
+        if seconds > MAX_WAIT:
+            return response
         again = super().process_response(request, response)
         capture: Capture | None = request.meta.get("capture")
         if again is response and capture is not None and broke_off(capture):
@@ -155,7 +171,6 @@ class PatientRetry(RetryMiddleware):
             assert spider is not None
             return get_retry_request(request, spider=spider, reason="the answer broke off") or response
         if again is not response:
-            seconds = retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
             until = time.monotonic() + seconds
             while not self._closing() and time.monotonic() < until:
                 await asyncio.sleep(min(1.0, seconds))
@@ -178,6 +193,13 @@ def broke_off(capture: Capture) -> bool:
     return bool(capture.truncated) and len(capture.payload) < MAX_PAYLOAD
 
 
+def wanted_pause(response: Response) -> float:
+    """Return the seconds for which an answer wants to see no request: 0 but for one that says to come back later."""
+    if response.status not in TO_COME_BACK:
+        return 0.0
+    return retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
+
+
 def retry_after(header: bytes | None, now: datetime) -> float:
     """Return the seconds that a Retry-After header asks for.
 
@@ -185,9 +207,9 @@ def retry_after(header: bytes | None, now: datetime) -> float:
     2.0
     """
     text = (header or b"").decode("latin-1").strip()
-    if text.isdigit():
-        return min(float(text), MAX_WAIT)
+    if text.isascii() and text.isdigit():
+        return float(text[:LONGEST_PAUSE])
     try:
-        return max(0.0, min((parsedate_to_datetime(text) - now).total_seconds(), MAX_WAIT))
-    except (ValueError, TypeError):
+        return max(0.0, (parsedate_to_datetime(text) - now).total_seconds())
+    except (ValueError, TypeError, OverflowError):
         return 0.0

@@ -30,6 +30,7 @@ from pipelines.settings import check_contact, read_settings
 from pipelines.sources import Route, Source, load_sources, source_named
 from pipelines.sources.addresses import Place, canonical_url, is_opinion, is_unknown_opinion, place_of
 from spiders.discovery import Course, Entry, Next, Unreadable, entries_of
+from spiders.failures import in_words
 from spiders.politeness import ForbiddenByRobots, Refused, RobotsUnreadable, broke_off
 from spiders.redirects import LedAway, for_good, leading
 
@@ -427,4 +428,4 @@ def _why(failure: Failure) -> tuple[str, str]:
         return "disallowed", str(error)
     if isinstance(error, LedAway) and error.is_for_good:
         return "gone", str(error)
-    return "failed", str(error) or type(error).__name__
+    return "failed", in_words(error) if error else "no answer"

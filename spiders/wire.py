@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from http import HTTPStatus
 from http.client import responses
-from typing import Self
+from typing import Any, Self
 
 from scrapy import Request
 from scrapy.crawler import Crawler
@@ -16,11 +16,30 @@ from scrapy.exceptions import IgnoreRequest
 from scrapy.http import Response
 from scrapy.responsetypes import responsetypes
 from scrapy.utils.defer import deferred_from_coro
+from twisted.web._newclient import HTTPClientParser
 
 from pipelines.archive.identity import MISPLACED, misplaced
 from pipelines.archive.keys import date_in
 from pipelines.archive.warc import Exchange, SeenAgain, capture_of
 from pipelines.model import Capture
+
+MOST_HEADERS = 300_000  # bytes of an answer before its body; Twisted would take headers without end
+
+
+def limit_headers() -> None:
+    """Let an answer fail whose headers are longer than `MOST_HEADERS`: neither Scrapy nor Twisted has a setting."""
+    received = HTTPClientParser.dataReceived
+    if received.__module__ == __name__:
+        return
+
+    def limited(self: Any, data: bytes) -> None:
+        if self.line_mode:  # until the body begins
+            self.bytes_of_headers = getattr(self, "bytes_of_headers", 0) + len(data)
+            if self.bytes_of_headers > MOST_HEADERS:
+                raise ValueError(f"headers longer than {MOST_HEADERS:,} bytes")
+        received(self, data)  # type: ignore[no-untyped-call]
+
+    HTTPClientParser.dataReceived = limited  # type: ignore[method-assign]
 
 
 class Wire:
@@ -35,6 +54,7 @@ class Wire:
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         """Make the middleware."""
+        limit_headers()
         return cls(crawler)
 
     def process_response(self, request: Request, response: Response) -> Response:

@@ -79,6 +79,9 @@ def test_a_day_runs_through_without_a_scheduler(newsstand: World, bucket: Settin
     assert counted(counters)["kjd.archived"] == 3, "and the second day archived nothing"
     captures = list(open_store(bucket).keys("captures/"))
     assert len(captures) == len({*captures}) == len({key.rpartition("-")[2] for key in captures})
+    kept = [file.read_bytes() for file in (tmp_path / "airflow").rglob("*") if file.is_file()]
+    assert any(b"xcom" in body for body in kept), "its database is among them"
+    assert not [body for body in kept if bucket.secret_key.encode() in body], "logs, XCom, rendered arguments"
 
 
 def counted(counters: socket.socket) -> Counter[str]:

@@ -30,7 +30,7 @@ from pipelines.model import Article, Capture, Rules, Status
 from pipelines.sources import Profile, Source
 from pipelines.sources.addresses import Place, is_opinion
 
-CODE = "4"  # raise it whenever the same capture would give another record
+CODE = "5"  # raise it whenever the same capture would give another record
 DATE_RULES = frozenset({"furniture", "update line"})  # what they take may state a date
 ONE_WORD = re.compile(r"\w+")
 MOST_MISSING, FEW_MISSING = 25, 8  # letters of a piece that authors, and other fields, need not hold: "By", an office

@@ -187,7 +187,8 @@ def dates(page: Page, profile: Profile, place: Place, lines: Sequence[str]) -> D
     """Return when it was published and modified, by the best provenance; None where nothing states it.
 
     `lines` are lines of the page that were taken off the text: one of them may be the only witness. A time of day is
-    taken from the first witness that names the day of the best one and knows it.
+    taken from the first witness that names the day of the best one and knows it. A day before the source's first is
+    not believed: it stands among `others`.
     """
     zone = place.source.timezone if place.article_id else None  # of no known site: a stamp without zone has none
     said = {"published": list(_published(page)), "modified": list(_modified(page, profile))}
@@ -197,17 +198,20 @@ def dates(page: Page, profile: Profile, place: Place, lines: Sequence[str]) -> D
     if not profile.body and not any(_understood(said["published"], zone)):
         said["published"] += _dated_anywhere(page)
     said["published"] += _in_address(place)
-    published, modified = (list(_understood(said[name], zone)) for name in ("published", "modified"))
+    told, modified = (list(_understood(said[name], zone)) for name in ("published", "modified"))
+    published, modified = ([one for one in some if place.source.first_day <= one[0].day] for some in (told, modified))
     best = published[0][0].day if published else None
     chosen = next((one for one in published if one[0].day == best and one[0].moment), next(iter(published), None))
-    others = tuple(one for one in published if best and _disagrees(one, best))
+    others = tuple(one for one in told if _disagrees(one, best))
     raw = next((one.value for one in said["published"] if re.search(r"\d", one.value)), "")
     return Dates(chosen, next(iter(modified), None), others, chosen[1].value if chosen else raw)
 
 
-def _disagrees(one: Witnessed, day: date) -> bool:
+def _disagrees(one: Witnessed, day: date | None) -> bool:
     """Whether a witness names another day. The one in an address may be that of the printed paper, a day off."""
     said, statement = one
+    if day is None:
+        return True
     apart = abs((said.day - day).days)
     return apart > 1 if statement.provenance == "address" and said.moment is None else apart > 0
 

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from pipelines.clock import now, stamp
 from pipelines.errors import IndexUnavailable
+from pipelines.settings import make_private
 
 ANEW = "`opeds index rebuild` makes it anew from the archive"
 DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
@@ -48,7 +49,7 @@ def prepare(engine: sa.Engine) -> None:
     """
     path = file_of(engine.url)
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(path.parent)
 
     @sa.event.listens_for(engine, "connect")
     def _connect(connection: Any, record: Any) -> None:

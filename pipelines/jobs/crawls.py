@@ -24,7 +24,7 @@ from pipelines.errors import CrawlFailed, SiteBusy, SiteRefused, WrongArchive, W
 from pipelines.index.opened import Archive
 from pipelines.jobs.revisit import AGES
 from pipelines.model import MISLED, Outcome, Sighting, Verdict
-from pipelines.settings import child_environment
+from pipelines.settings import child_environment, make_private
 from pipelines.sources import Source
 
 LATE = 60.0  # seconds in which a crawl should have started
@@ -165,7 +165,7 @@ class Crawl:
 
 def start_crawl(source: str, arguments: Iterable[tuple[str, str]], log: Path, environment: dict[str, str]) -> Crawl:
     """Start `scrapy crawl`; what it logs goes to the file `log`."""
-    log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(log.parent)
     # -P: a file named socks.py or email.py in the working directory is not imported instead of the library
     command = [sys.executable, "-P", "-m", "scrapy", "crawl", source, "-s", f"LOG_FILE={log}", "-a", "attended=1"]
     for name, value in arguments:
@@ -178,7 +178,7 @@ def start_crawl(source: str, arguments: Iterable[tuple[str, str]], log: Path, en
         stderr=said,
         text=True,
         process_group=0,
-        env=child_environment(SCRAPY_SETTINGS_MODULE="spiders.settings", **environment),
+        env=child_environment(reaches_store=True, SCRAPY_SETTINGS_MODULE="spiders.settings", **environment),
     )
     return Crawl(process, said, log)
 

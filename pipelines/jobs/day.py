@@ -26,6 +26,7 @@ PER_REVISIT = 500  # addresses of one; the others are due at the next one
 WEEKS = 8  # the same weekdays before a day: they say what it usually brings
 USUAL = 4  # of those weeks must have brought something; fewer do not make it usual
 UNKNOWN_NAMED = 3  # addresses that a sentence names
+LACKING_NAMED = 200  # addresses of a source and a day; a hostile list shows a hundred thousand
 WHOLE = Shard()
 ABSENCE = "what it does not have proves nothing"
 NOT_DISCOVERABLE = "not discoverable: no route shows this day"
@@ -255,7 +256,10 @@ def closing_of(
 def _lacking(summary: Summary, addresses: Iterable[Tried]) -> list[str]:
     """Return what is missing in a source's crawl of a day, apart from what its routes did not prove."""
     early = [] if summary.finish_reason == "finished" else [f"the crawl ended early ({summary.finish_reason})"]
-    return early + [f"{t.url}: {t.reason or 'not asked for'}" for t in addresses if t.result in NOT_FETCHED]
+    lacking = [f"{t.url}: {t.reason or 'not asked for'}" for t in addresses if t.result in NOT_FETCHED]
+    more = len(lacking) - LACKING_NAMED
+    behind = [f"{more:,} more addresses, which the crawl's account names"] if more > 0 else []
+    return early + lacking[:LACKING_NAMED] + behind
 
 
 def _unknown(summary: Summary, day: str) -> list[str]:
