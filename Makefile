@@ -46,6 +46,10 @@ lint: $(VENV)/dev.installed ## format, lint, spelling, types
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/codespell && $(BIN)/mypy
 bench: $(VENV)/dev.installed ## the budgets of speed and quality, each against its baseline in one run
 	@$(BIN)/python -m tests.bench
+bench-peers: $(VENV)/dev.installed $(VENV)/fundus.installed $(VENV)/newspaper.installed debian ## us beside the tools that others use: docs/benchmarks.md
+	@$(BIN)/python -m tests.peers
+soak: $(VENV)/dev.installed ## 20,000 pages in 100 days into a real store, with a reader polling: an hour
+	@$(BIN)/python -m tests.soak --plot
 
 LOCK := uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml
 lock: ## write the lock files anew (needs uv)
@@ -55,8 +59,8 @@ lock: ## write the lock files anew (needs uv)
 	  -o requirements-operations.lock
 	$(LOCK) --all-extras -c requirements.lock -c requirements-airflow.lock -c requirements-operations.lock -o requirements-dev.lock
 
-	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 tests/others.in \
-	  -o requirements-others.lock
+	for name in others fundus newspaper; do uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header \
+	  --python-version 3.11 tests/$$name.in -o requirements-$$name.lock || exit 1; done
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 infra/replay.in \
 	  -c requirements-others.lock -o requirements-replay.lock
 
@@ -80,13 +84,10 @@ $(VENV)/airflow.installed: requirements-airflow.lock $(VENV)/run.installed
 	@echo "installing Airflow into $(VENV) (a minute or two at first)"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements-airflow.lock
 	@touch $@
-$(VENV)/replay.installed: requirements-replay.lock $(VENV)/run.installed
-	@$(PYTHON) -m venv $(VENV)/replay
-	@$(VENV)/replay/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements-replay.lock
-	@touch $@
-$(VENV)/others.installed: requirements-others.lock $(VENV)/run.installed
-	@$(PYTHON) -m venv $(VENV)/others
-	@$(VENV)/others/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements-others.lock
+APART := replay others fundus newspaper # environments of their own: they pin what we do not want
+$(APART:%=$(VENV)/%.installed): $(VENV)/%.installed: requirements-%.lock $(VENV)/run.installed
+	@$(PYTHON) -m venv $(VENV)/$*
+	@$(VENV)/$*/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements-$*.lock
 	@touch $@
 
-.PHONY: help install run down replay airflow airflow-down debian test test-long faults fuzz test-past test-backfill test-others test-image lint bench lock clean
+.PHONY: help install run down replay airflow airflow-down debian test test-long faults fuzz test-past test-backfill test-others test-image lint bench bench-peers soak lock clean

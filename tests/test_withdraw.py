@@ -178,6 +178,21 @@ def test_it_does_not_come_back(archive: Archive, folder: Settings) -> None:
     assert [row["change"] for row in changes_since(archive.store, 0)].count("withdrawn") == 3, "told again: more went"
 
 
+def test_it_goes_before_it_was_published_and_beside_a_new_year(archive: Archive, folder: Settings) -> None:
+    """The table may have no part of any year yet, or none of the year of an op-ed that comes with it."""
+    take_in(archive, capture(page(prose(1)), "2024-06-14T00:00:00"))
+    withdraw(folder, "kjd-c2068163", "its author asked for it")
+    publish(open_to_write(folder), folder)
+    assert listed(folder) == []
+    take_in(open_to_write(folder), capture(page(prose(2)), "2024-06-14T00:00:00", C_URL.replace("2068163", "2068165")))
+    publish(open_to_write(folder), folder)
+    withdraw(folder, "kjd-c2068165", "its author asked for it")
+    url = C_URL.replace("2068163", "2068166").replace("2024-06-13", "2025-06-13")
+    take_in(open_to_write(folder), capture(page(prose(3), date="13 Jun. 2025, 20:09"), "2025-06-14T00:00:00", url))
+    publish(open_to_write(folder), folder)
+    assert [row["article_id"] for row in listed(folder)] == ["kjd-c2068166"]
+
+
 def test_rebuild_rederive_and_upkeep_leave_it_withdrawn(archive: Archive, folder: Settings) -> None:
     fill(archive, folder)
     withdraw(folder, "kjd-c2068161", "its author asked for it")

@@ -132,10 +132,10 @@ def _run_rows(seq: int, manifest: Manifest) -> list[Row]:
 def _replace(store: Store, opened: DeltaTable, states: Sequence[ArticleState], seq: int, gone: Sequence[str]) -> int:
     """Replace the rows of these articles, and remove those of the `gone` ones; return how many were written."""
     rows = list(rows_of(store, states))
-    if rows or gone:
+    years = {*partitions_of(states, rows), *(partitions_in(opened, "year") if gone else ())}
+    if (rows or gone) and years:  # no year: all are gone before one was published
         columns, ids = ARTICLES.columns(), [*(state.article_id for state in states), *gone]
-        years = partitions_in(opened, "year") if gone else partitions_of(states, rows)
-        replace_rows(opened, _batches(rows, columns), columns, seq, ids, years)
+        replace_rows(opened, _batches(rows, columns), columns, seq, ids, sorted(years))
     return len(rows)
 
 

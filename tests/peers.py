@@ -1,0 +1,398 @@
+"""`make bench-peers`: us beside the tools that others use, on the same invented pages, in one run; with plots.
+
+Writes docs/benchmarks.md and docs/plots/. Each peer works in an environment of its own (`.venv/fundus`,
+`.venv/newspaper`); trafilatura, datasketch and rensa stand in ours. CPU seconds, since programs that wait for a
+server differ in how many they ask at once; trust the ratios.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from newsstand import pages
+from newsstand.server import parse_clock, running
+from newsstand.world import Oped, build
+from pipelines.settings import Settings
+from tests.anchors import METHODS
+from tests.bench import growth_of_the_index
+from tests.conftest import ROOT, SHARED, environment_of
+from tests.plots import bars, lines
+from tests.soak import _without_waiting
+
+VENV = ROOT / ".venv"
+PYTHONS = {
+    "ours": Path(sys.executable),
+    "trafilatura": Path(sys.executable),
+    "fundus": VENV / "fundus" / "bin" / "python",
+    "newspaper4k": VENV / "newspaper" / "bin" / "python",
+    "news-please": VENV / "newspaper" / "bin" / "python",
+}
+IMPORTS = {"ours": "pipelines.extraction.extract", "newspaper4k": "newspaper", "news-please": "newsplease"}
+END = parse_clock("2026-07-01")
+CLOCK = parse_clock("2026-06-14T23:59")
+SINCE, UNTIL = "2026-05-05", "2026-06-13"
+RUN = 4  # words of a shingle
+Table = list[list[str]]
+
+
+@dataclass(frozen=True)
+class Made:
+    """A page, and what it was made of."""
+
+    url: str
+    html: str
+    day: str  # when it was fetched: layouts are chosen by it
+    headline: str
+    paragraphs: tuple[str, ...]
+    authors: tuple[str, ...]
+    published: date
+
+
+def corpus() -> list[Made]:
+    """Return every invented op-ed in each of its dresses, in the furniture of a site of today."""
+    return [page for oped in build().opeds for page in _dresses(oped)]
+
+
+def _dresses(oped: Oped) -> Iterator[Made]:
+    headline, text, _ = oped.shown(END)
+    authors = (oped.writer,) if oped.writer else ()
+    dressed = [
+        (f"https://{pages.JOINS}{pages.c_path(oped)}", pages.article_c(oped, END), "2026-06-10", headline, text),
+        (pages.d_url(oped), pages.article_d(oped, END), "2026-07-01", headline, text),
+    ]
+    if oped.daum_at:
+        portal = pages.daum_url(oped), pages.article_daum(oped), "2026-07-01", oped.headline, oped.paragraphs
+        dressed.append(portal)
+    for url, html, day, title, paragraphs in dressed:
+        when = oped.daum_at if "daum" in url and oped.daum_at else oped.published
+        lines = tuple(" ".join(line.split()) for line in paragraphs)
+        yield Made(url, html.replace("</body>", FURNITURE), day, title, lines, authors, when.date())
+
+
+MENU = "".join(f"<li><a href='/section/{n}'>Section {n}</a><span>{n * 7}</span></li>" for n in range(400))
+FURNITURE = f"<nav><ul>{MENU}</ul></nav><script>{'var a = [0,1,2,3];' * 2000}</script></body>"
+
+
+def main() -> int:
+    """Measure, write the document with its plots, print it; return 0."""
+    wanted = set(sys.argv[1:])
+    parts: list[tuple[str, str, Table]] = []
+    with tempfile.TemporaryDirectory() as name:
+        for title, measure in MEASURES.items():
+            if wanted and measure.__name__ not in wanted:
+                continue
+            began = time.monotonic()
+            said, table = measure(Path(name))
+            print(f"\n{title}\n" + "\n".join(" | ".join(row) for row in table), flush=True)
+            print(f"({time.monotonic() - began:.0f} s)", flush=True)
+            parts.append((title, said, table))
+    if not wanted:
+        (ROOT / "docs" / "benchmarks.md").write_text(_document(parts))
+    return 0
+
+
+# -- pages to articles -------------------------------------------------------------------------------------------
+
+
+def extraction(folder: Path) -> tuple[str, Table]:
+    """Each peer reads the same pages; quality beside speed."""
+    made = corpus()
+    source = folder / "pages.jsonl"
+    source.write_text("".join(json.dumps({"url": p.url, "html": p.html, "day": p.day}) + "\n" for p in made))
+    rows, speeds, quality = [], {}, {}
+    for name in PYTHONS:
+        told = _run_peer(name, "extract", source, folder / f"{name}.json")
+        speeds[name] = len(made) / told["seconds"]
+        scored = _scored(made, told["pages"])
+        quality[name] = scored[0]
+        errors = str(told["errors"])
+        memory = f"{told['memory']:.0f} MB"
+        rows.append([name, f"{speeds[name]:.0f}", *(f"{value:.3f}" for value in scored), errors, memory])
+    best = speeds["ours"]
+    for row in rows:
+        row.insert(2, f"{speeds[row[0]] / best:.2f}")
+    bars("extraction-speed", "pages per CPU second", speeds)
+    bars("extraction-quality", "share of paragraphs that are whole, and nothing else beside them", quality)
+    head = ["who", "pages/CPU s", "ours = 1", "texts exact", "shingle F1", "title", "authors", "day", "errors", "peak"]
+    return EXTRACTION.format(count=len(made), size=sum(len(p.html) for p in made) // len(made) // 1000), [head, *rows]
+
+
+def _scored(made: Sequence[Made], found: Sequence[dict[str, Any]]) -> tuple[float, float, float, float, float]:
+    """Return shares: texts that are exactly the op-ed's, shingle F1, titles, authors and days that are right."""
+    whole = f1 = title = authors = day = 0.0
+    for page, one in zip(made, found, strict=True):
+        words, right = one["text"].split(), " ".join(page.paragraphs).split()
+        whole += words == right
+        f1 += _f1(words, right)
+        title += _plain(one["title"]) == _plain(page.headline)
+        authors += {_plain(name) for name in one["authors"]} == {_plain(name) for name in page.authors}
+        day += one["day"] == str(page.published)
+    count = len(made)
+    return whole / count, f1 / count, title / count, authors / count, day / count
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.replace("’", "'").split())
+
+
+def _f1(got: Sequence[str], right: Sequence[str]) -> float:
+    one, two = (
+        {tuple(words[n : n + RUN]) for n in range(max(1, len(words) - RUN + 1))} for words in (list(got), list(right))
+    )
+    shared = len(one & two)
+    return 2 * shared / (len(one) + len(two))
+
+
+def _run_peer(name: str, task: str, source: Path, target: Path, more: dict[str, str] | None = None) -> dict[str, Any]:
+    call = [str(PYTHONS[name]), str(ROOT / "tests" / "peer.py"), name, task, str(source), str(target)]
+    environment = {
+        **os.environ,
+        "PYTHONWARNINGS": "ignore",
+        "PYTHONPATH": str(ROOT) if name == "ours" else "",
+        **(more or {}),
+    }
+    done = subprocess.run(call, env=environment, capture_output=True, text=True, check=False, cwd=target.parent)
+    if done.returncode != 0:
+        raise SystemExit(f"{name} failed: {done.stderr[-2000:]}")
+    told: dict[str, Any] = json.loads(target.read_text())
+    return told
+
+
+# -- addresses to an archive -------------------------------------------------------------------------------------
+
+
+def archiving(folder: Path) -> tuple[str, Table]:
+    """Each peer fetches the pages of forty days and keeps what it makes of them; we find them ourselves."""
+    rows, rates = [], {}
+    with running(folder, CLOCK, seed=1) as stand:
+        more = {**stand.environment(folder), "OPEDS_CONTACT": "bench@localhost"}
+        more |= {name: more["SSL_CERT_FILE"] for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")}
+        given = _furnished()
+        stand.stand.given |= {url.removeprefix("https://"): html.encode() for url, html in given.items()}
+        urls = list(given)
+        source = folder / "urls.jsonl"
+        source.write_text("".join(json.dumps(url) + "\n" for url in urls))
+        for name in PYTHONS:
+            target = folder / f"{name}-fetched.json"
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            if name == "ours":
+                count, size = _run_ours(folder, urls, {**more, "OPEDS_SOURCES": str(_without_waiting(folder))})
+            else:
+                count = int(_run_peer(name, "fetch", source, target, more)["fetched"])
+                size = _size(target.with_suffix(""))
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+            rates[name] = count / cpu
+            rows.append(
+                [
+                    name,
+                    f"{count} of {len(urls)}",
+                    f"{cpu:.1f} s",
+                    f"{rates[name]:.1f}",
+                    f"{size / max(1, count) / 1000:.1f} kB",
+                ]
+            )
+    for row in rows:
+        row.insert(4, f"{rates[row[0]] / rates['ours']:.2f}")
+    bars("archiving-speed", "pages fetched and kept per CPU second", rates)
+    return ARCHIVING.format(since=SINCE, until=UNTIL), [
+        ["who", "pages", "CPU", "pages/CPU s", "ours = 1", "kept a page"],
+        *rows,
+    ]
+
+
+def _furnished() -> dict[str, str]:
+    """Return the pages of both sites that the days have, in the furniture of a site, by address."""
+    found = {}
+    for oped in build().opeds:
+        if SINCE <= str(oped.published.date()) <= UNTIL:
+            found[f"https://{pages.JOINS}{pages.c_path(oped)}"] = pages.article_c(oped, CLOCK)
+        if oped.daum_at and SINCE <= str(oped.daum_at.date()) <= UNTIL:
+            found[pages.daum_url(oped)] = pages.article_daum(oped)
+    return {url: html.replace("</body>", FURNITURE) for url, html in found.items()}
+
+
+def _run_ours(folder: Path, urls: Sequence[str], more: dict[str, str]) -> tuple[int, int]:
+    settings = Settings(archive=f"file://{folder}/archive", home=folder / "home", invented=True)
+    call = [
+        sys.executable,
+        "-c",
+        "from pipelines.cli.main import main; main()",
+        "run",
+        "--since",
+        SINCE,
+        "--until",
+        UNTIL,
+        "--json",
+    ]
+    done = subprocess.run(call, env={**os.environ, **environment_of(settings), **more}, capture_output=True, text=True, check=False, cwd=ROOT)  # fmt: skip
+    told = [json.loads(line) for line in done.stdout.splitlines() if line[:1] == "{"]
+    count = sum(one.get("verdict") in {"NEW", "COPY"} and one["url"] in urls for one in told)
+    return count, _size(folder / "archive")
+
+
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+# -- copies ------------------------------------------------------------------------------------------------------
+
+
+def duplicates(folder: Path) -> tuple[str, Table]:
+    """The op-eds of both sites, each in all its dresses, and the labelled sets where they are here."""
+    source, truth = folder / "texts.jsonl", {}
+    with source.open("w") as out:
+        for oped in build().opeds:
+            for page in _dresses(oped):
+                truth[page.url] = oped.number
+                out.write(json.dumps({"id": page.url, "text": "\n\n".join(page.paragraphs)}) + "\n")
+    rows = []
+    ours = [sys.executable, "-c", "from pipelines.cli.main import main; main()", "dedupe"]
+    for name in ("ours", *METHODS):
+        call = [*ours, str(source)] if name == "ours" else [sys.executable, "-m", "tests.anchors", name, str(source)]
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = subprocess.run(call, capture_output=True, text=True, check=True, cwd=ROOT)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        groups = {one["id"]: one["group"] for one in map(json.loads, done.stdout.splitlines()) if "id" in one}
+        precision, recall = _pairs(groups, truth)
+        rows.append([name, f"{precision:.4f}", f"{recall:.4f}", f"{len(truth) / cpu:.0f}", *_on_labelled(name, ours)])
+    head = ["who", "precision", "recall", "texts/CPU s", "F1, labelled op-eds", "texts/CPU s"]
+    return DUPLICATES.format(count=len(truth)), [head, *rows]
+
+
+def _pairs(groups: dict[str, str], truth: dict[str, int]) -> tuple[float, float]:
+    """Return precision and recall over pairs of texts."""
+
+    def pairs(of: dict[str, Any]) -> set[tuple[str, str]]:
+        by: dict[Any, list[str]] = {}
+        for name, group in of.items():
+            by.setdefault(group, []).append(name)
+        return {(a, b) for names in by.values() for a in names for b in names if a < b}
+
+    got, right = pairs(groups), pairs(truth)
+    return len(got & right) / max(1, len(got)), len(got & right) / len(right)
+
+
+def _on_labelled(name: str, ours: Sequence[str]) -> list[str]:
+    scorer, texts = SHARED / "tools" / "score_dedup.py", SHARED / "dedup" / "oped_dev.jsonl.gz"
+    if not scorer.exists():
+        return ["not here", ""]
+    program = f"{sys.executable} -c 'from pipelines.cli.main import main; main()' dedupe {{file}}"
+    if name != "ours":
+        program = f"{sys.executable} -m tests.anchors {name} {{file}}"
+    call = [sys.executable, str(scorer), str(texts), "--json", "--command", program]
+    done = subprocess.run(
+        call, capture_output=True, text=True, check=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    told = json.loads(done.stdout)
+    return [f"{told['f1']:.4f}", f"{told['cost']['docs_per_cpu_s']:.0f}"]
+
+
+# -- start-up, and growth ----------------------------------------------------------------------------------------
+
+
+def starting(folder: Path) -> tuple[str, Table]:
+    """How long an import takes, the best of five, and what an environment weighs."""
+    rows, seconds = [], {}
+    for name, python in PYTHONS.items():
+        call = [str(python), "-c", f"import {IMPORTS.get(name, name)}"]
+        took = []
+        for _ in range(5):
+            began = time.monotonic()
+            subprocess.run(call, check=True, capture_output=True, cwd=ROOT if name == "ours" else folder)
+            took.append(time.monotonic() - began)
+        seconds[name] = min(took)
+        rows.append([name, f"{seconds[name]:.2f} s"])
+    call = [str(Path(sys.executable).parent / "opeds"), "--help"]
+    best = min(_timed(lambda: subprocess.run(call, check=True, capture_output=True)) for _ in range(5))
+    rows.append(["`opeds --help`", f"{best:.2f} s"])
+    bars("start", "seconds until it is imported", seconds)
+    return STARTING, [["who", "until it is imported"], *rows]
+
+
+def _timed(work: Callable[[], object]) -> float:
+    began = time.monotonic()
+    work()
+    return time.monotonic() - began
+
+
+def growth(folder: Path) -> tuple[str, Table]:
+    """One new article in an index of 10,000, of 100,000 and of 1,000,000."""
+    rows, series = [], {}
+    for kind, points in growth_of_the_index(folder):
+        first = points[0][1]
+        series[kind] = [(float(size), seconds * 1000) for size, seconds, _ in points]
+        for size, seconds, loaded in points:
+            rows.append([kind, f"{size:,}", f"{seconds * 1000:.1f} ms", f"{seconds / first:.2f}", f"{loaded:.0f} s"])
+    lines("growth", "articles in the index", "milliseconds for a new one", series, logarithmic=True)
+    return GROWTH, [["index", "articles", "a new one", "10,000 = 1", "loaded in"], *rows]
+
+
+MEASURES: dict[str, Callable[[Path], tuple[str, Table]]] = {
+    "Pages to articles": extraction,
+    "Addresses to an archive": archiving,
+    "Copies": duplicates,
+    "Start": starting,
+    "As the archive grows": growth,
+}
+EXTRACTION = """{count} pages of {size} kB: every invented op-ed in the dress of the paper before and after its move, and of
+the portal, in the furniture of a site. A text is exact when it has the op-ed's words and no other.
+
+![pages per CPU second](plots/extraction-speed.svg) ![texts exact](plots/extraction-quality.svg)
+"""
+ARCHIVING = """The newsstand's pages from {since} to {until}, fetched over TLS on loopback without delay. The peers get the
+addresses and keep what they read as JSON. We find the addresses in the lists, ask robots.txt, keep each page as it was
+served, look for copies and versions, write log, index and table.
+
+![pages per CPU second](plots/archiving-speed.svg)
+"""
+DUPLICATES = """{count} texts of the newsstand in all their places, and the labelled set of op-eds, whose copies are cut,
+framed and corrected. The other methods with their best thresholds (`tests/anchors.py`).
+"""
+STARTING = """The best of five, in a process of its own.
+
+![seconds](plots/start.svg)
+"""
+GROWTH = """Median of 250: a reading is saved, and asked which others are like it. The index is loaded in bulk.
+
+![milliseconds](plots/growth.svg)
+"""
+
+
+def _document(parts: Sequence[tuple[str, str, Table]]) -> str:
+    """Return the document: what was measured, where a peer is ahead and why."""
+    versions = ", ".join(f"{name} {_version(name)}" for name in PYTHONS if name != "ours")
+    text = [HEAD.format(day=date.today(), cores=os.cpu_count(), versions=versions)]
+    for title, said, table in parts:
+        head, *rows = table
+        marks = "|".join("---" for _ in head)
+        body = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+        text.append(f"## {title}\n\n{said}\n| {' | '.join(head)} |\n|{marks}|\n{body}\n")
+    return "\n".join([*text, (ROOT / "tests" / "peers_said.md").read_text()])
+
+
+def _version(name: str) -> str:
+    code = f"from importlib.metadata import version; print(version({name!r}))"
+    return subprocess.run([str(PYTHONS[name]), "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+
+
+HEAD = """# Beside others
+
+Made by `make bench-peers` on {day}, {cores} shared cores; do not edit. Each table is one run of all that it compares;
+one alone: `python -m tests.peers extraction` (`archiving`, `duplicates`, `starting`, `growth`). Versions: {versions}.
+"""
+
+if __name__ == "__main__":
+    sys.exit(main())
