@@ -86,12 +86,19 @@ def opeds_command(*arguments: str) -> list[str]:
 
 def demo_sources(home: Path) -> dict[str, str]:
     """Return settings for a site of our own on loopback: no need to wait between requests."""
-    folder, shipped = home / "demo-sources", ROOT / "pipelines" / "sources"
+    folder = sources_without_delay(home / "demo-sources")
+    return {"OPEDS_SOURCES": str(folder), "OPEDS_CONTACT": "demo@localhost"}
+
+
+def sources_without_delay(folder: Path, per_minute: int = 3000) -> Path:
+    """Write the shipped source files without delay, and with as many requests a minute to archives; return the folder."""
+    shipped = ROOT / "pipelines" / "sources"
     (folder / "archives").mkdir(parents=True, exist_ok=True)
     for file in (*shipped.glob("*.toml"), *shipped.glob("archives/*.toml")):
         text = re.sub(r"(?m)^delay = .*", "delay = 0", file.read_text())
-        (folder / file.relative_to(shipped)).write_text(re.sub(r"(?m)^(\w+_per_minute) = .*", r"\1 = 3000", text))
-    return {"OPEDS_SOURCES": str(folder), "OPEDS_CONTACT": "demo@localhost"}
+        text = re.sub(r"(?m)^(\w+_per_minute) = .*", rf"\g<1> = {per_minute}", text)
+        (folder / file.relative_to(shipped)).write_text(text)
+    return folder
 
 
 def looks(address: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Faults of servers that mean harm, or were written by nobody: answers that cost, lead astray or pretend."""
+"""Faults of hostile or broken servers: answers that are costly, mislead, or claim to be something else."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .pages import JOINS, c_path
 from .site import Answer, PageFault, SiteRequest, is_article
 from .world import World
 
-BOMB = 150_000_000  # bytes behind a bomb's coding; ten times what we take
+BOMB = 150_000_000  # bytes when its coding is undone; we take 20 MB
 MANY_LINKS = 100_000
-METADATA = "http://169.254.169.254/latest/meta-data/iam/"  # where clouds hand out keys, to whoever asks from inside
-TURNED = "Ferry \u202etpircs\u202c\x1b[31m\x07 <script>alert(1)</script> =HYPERLINK(1) \u2066\u200fend"
+METADATA = "http://169.254.169.254/latest/meta-data/iam/"  # of clouds: it hands out keys
+STEERING = "=HYPERLINK(1) Ferry \u202etpircs\u202c\x1b[31m\x07 &lt;script&gt;alert(1)&lt;/script&gt; \u2066\u200fend"
 
 
 @cache
@@ -50,8 +50,8 @@ def _circle(request: SiteRequest, right: Answer) -> Answer:
 
 
 def _many_links(request: SiteRequest, right: Answer, world: World) -> Answer:
-    """Put links to op-eds that are none behind the first one of a list."""
-    if not request.path.startswith("/section/opinion/") or b"mid-article3" not in right.body:
+    """Append links to op-eds that do not exist to the first page of a list, of the day of its last entry."""
+    if request.page > 1 or not request.path.startswith("/section/opinion/") or b"mid-article3" not in right.body:
         return right
     first = next(o for o in world.opeds if c_path(o).encode() in right.body)
     day = f"{first.published:%b. %-d, %Y}"
@@ -72,9 +72,19 @@ def _says_another(request: SiteRequest, right: Answer, world: World) -> Answer:
     return replace(right, body=right.body.replace(b"</head>", f"{said}</head>".encode())) if is_one else right
 
 
-def _of_1901(request: SiteRequest, right: Answer) -> Answer:
-    body = right.body.replace(b", 2026", b", 1901").replace(b" 2026,", b" 1901,").replace(b"2026-", b"1901-")
-    return replace(right, body=body)
+def _of_year(year: bytes) -> Callable[[SiteRequest, Answer], Answer]:
+    def change(request: SiteRequest, right: Answer) -> Answer:
+        body = right.body
+        for before, behind in ((b", ", b""), (b" ", b","), (b"", b"-")):
+            body = body.replace(before + b"2026" + behind, before + year + behind)
+        return replace(right, body=body)
+
+    return change
+
+
+def _odd_charset(request: SiteRequest, right: Answer) -> Answer:
+    """Name an encoding that no browser knows, and whose decoder takes the square of the length."""
+    return replace(right, body=right.body + b"a" * 600_000 + b"-" + b"9z" * 600_000, kind="text/html; charset=punycode")
 
 
 def _turned(request: SiteRequest, right: Answer, world: World) -> Answer:
@@ -82,7 +92,7 @@ def _turned(request: SiteRequest, right: Answer, world: World) -> Answer:
     oped = next((o for o in world.opeds if c_path(o) == request.path), None)
     if oped is None or right.status != 200:
         return right
-    return replace(right, body=right.body.replace(oped.headline.encode(), TURNED.encode()))
+    return replace(right, body=right.body.replace(oped.headline.encode(), STEERING.encode()))
 
 
 def _cookies(request: SiteRequest, right: Answer) -> Answer:
@@ -110,8 +120,10 @@ HOSTILE: dict[str, tuple[str, PageFault]] = {
     "bomb-br": ("the same, behind Brotli", _bomb("br")),
     "bomb-zstd": ("the same, behind Zstandard", _bomb("zstd")),
     "says-another": ("articles say that they are the first op-ed", _says_another),
-    "year-1901": ("articles say that they are of 1901", _on_articles(_of_1901)),
-    "turned-text": ("headlines hold signs that turn lines, steer terminals, are markup", _turned),
+    "year-1901": ("articles say that they are of 1901", _on_articles(_of_year(b"1901"))),
+    "year-9998": ("articles say that they are of 9998", _on_articles(_of_year(b"9998"))),
+    "odd-charset": ("articles name an encoding that takes hours to undo", _on_articles(_odd_charset)),
+    "turned-text": ("headlines have direction marks, terminal codes, markup and a formula", _turned),
     "cookies": ("articles set a cookie", _on_articles(_cookies)),
 }
 """Faults that change an answer; those of the wire are in server.py."""

@@ -24,11 +24,20 @@ import trustme
 from .hostile import HOSTILE
 from .past import Past, build_past
 from .public_archives import archives
-from .site import HOSTS, NOT_FOUND, OF_ANSWERS, OF_ARCHIVES, Answer, answer, asked
+from .site import ANSWER_FAULTS, HOSTS, NOT_FOUND, OF_ARCHIVES, Answer, answer, asked
 from .world import FIRST_DAY, SEOUL, World, build
 
 CONTROL = "/__newsstand__/"
-SENT = {
+WIRE_FAULTS = {
+    "drip": "bodies come byte by byte, one in half a second",
+    "endless": "bodies never end",
+    "longer": "bodies are longer than their Content-Length",
+    "two-lengths": "answers have two lengths",
+    "unknown-authority": "certificates are of an authority that nobody trusts",
+    "expired": "certificates are of last year",
+    "other-name": "certificates are of another host",
+}
+SENT = WIRE_FAULTS | {
     "ua-403": "403 for clients that do not say who they are",
     "truncated": "bodies are cut short of their Content-Length",
     "cut-gzip": "bodies end early, and say that they end there",
@@ -37,16 +46,9 @@ SENT = {
     "no-etag": "answers carry no ETag",
     "slow": "answers come after two seconds",
     "restless": "every page carries other advertising at every request",
-    "drip": "bodies come byte by byte, one in half a second",
-    "endless": "bodies never end",
-    "longer": "bodies are longer than their Content-Length",
-    "two-lengths": "answers have two lengths",
-    "self-signed": "certificates are signed by themselves",
-    "expired": "certificates are of last year",
-    "other-name": "certificates are of another host",
 }
-FAULTS = OF_ANSWERS | HOSTILE
-BAD_CERTIFICATES = ("self-signed", "expired", "other-name")
+FAULTS = ANSWER_FAULTS | HOSTILE
+BAD_CERTIFICATES = ("unknown-authority", "expired", "other-name")
 
 
 @dataclass
@@ -275,7 +277,7 @@ class Newsstand(ThreadingHTTPServer):
         """Return the TLS context of a host, of one of `BAD_CERTIFICATES` where one is named; made at the first call."""
         if (host, kind) not in self.contexts:
             made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            authority = trustme.CA() if kind == "self-signed" else self.authority
+            authority = trustme.CA() if kind == "unknown-authority" else self.authority
             until = datetime.now(UTC) - timedelta(days=365) if kind == "expired" else None
             name = "other.example" if kind == "other-name" else host
             authority.issue_cert(name, not_after=until).configure_cert(made)

@@ -201,7 +201,7 @@ def redesigned(request: SiteRequest, right: Answer, world: World) -> Answer:
 
 
 def is_article(request: SiteRequest, right: Answer) -> bool:
-    """Whether an answer is a page that is no list."""
+    """Whether an answer is an HTML page that is not a list."""
     is_list = request.path.startswith(LIST_PATHS[:1] + LIST_PATHS[3:]) or request.path.rstrip("/") == "/opinion"
     return right.status == 200 and "html" in right.kind and not is_list
 
@@ -311,7 +311,7 @@ def _of_archives(wrong: Answer) -> PageFault:
 
 
 PageFault = Callable[[SiteRequest, Answer, World], Answer]
-OF_ANSWERS: dict[str, tuple[str, PageFault]] = {
+ANSWER_FAULTS: dict[str, tuple[str, PageFault]] = {
     "feed-404": ("the feed answers 404", lambda q, right, w: NOT_FOUND if q.path == "/xmls/joins" else right),
     "feed-odd-dates": ("the feed writes dates as a neighbour paper does", _feed_dates),
     "moved-301": ("era-C addresses lead to the new host", moved),

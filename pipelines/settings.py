@@ -18,7 +18,7 @@ SECRET = (
     "OPEDS_NOTIFY",
     "OPEDS_HEARTBEAT",
     "OPEDS_SIGNING_",
-)  # what may stand in a file: `…_FILE`
+)  # what may stand in a file (`…_FILE`), and is not passed on to children
 LONGEST_TIMEOUT = 3600.0  # seconds
 DEFAULT_HOME = Path(".opeds")  # the embedded store, the index, logs: all that a run leaves on this machine
 
@@ -150,8 +150,8 @@ def crawling(settings: Settings) -> dict[str, str]:
 def child_environment(reaches_store: bool = False, **extra: str) -> dict[str, str]:
     """Return this process's environment for a child process, with additions; empty values unset.
 
-    Our secrets and Airflow's stay here: what reads a page, or serves one, has no use for them. With `reaches_store` the
-    names stay by which boto finds its keys.
+    A child gets none of our secrets (`SECRET`) and nothing of Airflow's: a crawl reads hostile pages, and the embedded
+    store and pywb do not need them. With `reaches_store` it keeps `AWS_*`, where boto looks for its keys.
     """
     kept = {name: value for name, value in os.environ.items() if _is_for_children(name, reaches_store)}
     return {name: value for name, value in {**kept, **extra}.items() if value}

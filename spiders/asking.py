@@ -15,7 +15,7 @@ from pipelines.archive.identity import MISPLACED
 from pipelines.archive.warc import Exchange
 from pipelines.model import Capture
 from pipelines.sources.public import PublicArchive
-from spiders.politeness import MAX_WAIT, ForbiddenByRobots, Refused, RobotsUnreadable, broke_off, retry_after
+from spiders.politeness import AskedToWait, ForbiddenByRobots, Refused, RobotsUnreadable, broke_off, retry_after
 from spiders.wire import exchange_of
 
 ASKED_AT_MOST = 3  # of one address that is busy or breaks off
@@ -81,8 +81,6 @@ class Asking:
             if self.slow_downs >= SLOW_DOWNS:
                 raise Ended("slow_down", f"{self.archive.name} asked us {SLOW_DOWNS} times to slow down; {LATER}")
         seconds = retry_after(asked, datetime.now(UTC))
-        if seconds >= MAX_WAIT:
-            raise Ended("slow_down", f"{self.archive.name} asks us to wait for more than {MAX_WAIT:.0f} s; {LATER}")
         if status == 429 or not is_last:
             await self.sleep(seconds or (self.archive.wait if status >= 400 else 0.0))
 
@@ -117,6 +115,8 @@ class Asking:
         except (ForbiddenByRobots, RobotsUnreadable) as error:
             said = f"robots.txt of {url.split('/')[2]} keeps us from asking {self.archive.title}: {error}"
             raise Ended("robots", said) from error
+        except AskedToWait as error:
+            raise Ended("slow_down", f"{self.archive.name}: {error}; {LATER}") from error
         except Refused as error:
             raise Ended("refused", f"{self.archive.name}: {error}; look before asking again") from error
         except IgnoreRequest as error:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from OpenSSL.SSL import Error as TlsError
 from scrapy.exceptions import DownloadCancelledError, DownloadTimeoutError, IgnoreRequest
 from service_identity.exceptions import VerificationError
-from twisted.internet.error import ConnectionClosed, ConnectionDone
+from twisted.internet.error import ConnectionClosed
+from twisted.web._newclient import ParseError
+
+LONGEST_REASON = 300  # characters of a reason: a header may have 16,000
+NOT_HTTP = (ValueError, TypeError, ParseError, OverflowError)  # of reading what came
 
 
 def in_words(error: BaseException) -> str:
@@ -16,13 +20,15 @@ def in_words(error: BaseException) -> str:
         return "the answer is longer than we take"
     cause = error if isinstance(error, IgnoreRequest) else _cause(error)
     if isinstance(cause, TlsError):
-        said = [part for line in cause.args[0] for part in line if part] if cause.args else []
-        return f"no safe connection: {said[-1] if said else 'TLS failed'}"
+        lines = cause.args[0] if cause.args and isinstance(cause.args[0], list) else []  # else a number and a word
+        parts = [part for line in lines for part in line if part] or [*cause.args[-1:]] or ["TLS failed"]
+        return f"no safe connection: {parts[-1]}"
     if isinstance(cause, VerificationError):
         return "no safe connection: the certificate is of another host"
-    if isinstance(cause, ConnectionClosed | ConnectionDone):
+    if isinstance(cause, ConnectionClosed):
         return "the connection was cut before the answer was whole"
-    return str(cause) or type(cause).__name__
+    said = (str(cause) or type(cause).__name__)[:LONGEST_REASON]
+    return f"no answer that can be understood: {said}" if isinstance(cause, NOT_HTTP) else said
 
 
 def _cause(error: BaseException) -> BaseException:

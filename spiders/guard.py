@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
+from contextlib import suppress
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -13,6 +15,8 @@ from scrapy.resolver import CachingThreadedResolver
 from scrapy.utils.httpobj import urlparse_cached
 from twisted.internet.error import DNSLookupError
 
+CARRIES_IPV4 = [ipaddress.IPv6Network(net) for net in ("64:ff9b::/96", "::/96", "::ffff:0:0:0/96")]
+OWN_NAMES = frozenset({"localhost", "local", "internal", "lan", "home", "corp", "intranet", "arpa"})  # of no one else
 WEB_PORTS = {"http": 80, "https": 443}
 _wanted: set[str] = set()  # hosts of sources that say `loopback`; offsite requests do not get this far
 _refused: dict[str, str] = {}  # names and the inward address they resolved to: the resolver's error loses it
@@ -23,10 +27,29 @@ def is_public(address: str) -> bool:
 
     >>> [is_public(a) for a in ("93.184.215.14", "10.0.0.1", "169.254.169.254", "::ffff:127.0.0.1")]
     [True, False, False, False]
+    >>> [is_public(a) for a in ("2002:a9fe:a9fe::", "64:ff9b::a9fe:a9fe", "::127.0.0.1", "2606:4700::1111")]
+    [False, False, False, True]
     """
     ip = ipaddress.ip_address(address)
-    ip = getattr(ip, "ipv4_mapped", None) or ip
+    if isinstance(ip, ipaddress.IPv6Address):
+        within = ip.ipv4_mapped or ip.sixtofour or (ip.teredo or (None, None))[1]
+        if within is None and any(ip in net for net in CARRIES_IPV4):
+            within = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        ip = within or ip
     return ip.is_global and not ip.is_multicast
+
+
+def literal(host: str) -> str:
+    """Return the IP address that a host is, in any spelling that a resolver takes for one, else an empty string.
+
+    >>> [literal(h) for h in ("127.0.0.1", "2130706433", "0x7f.1", "0177.0.0.1", "::1", "k.org", "k")]
+    ['127.0.0.1', '127.0.0.1', '127.0.0.1', '127.0.0.1', '::1', '', '']
+    """
+    with suppress(ValueError):
+        return str(ipaddress.ip_address(host))
+    with suppress(OSError, UnicodeError):
+        return socket.inet_ntoa(socket.inet_aton(host))
+    return ""
 
 
 def is_usual_port(url: str) -> bool:
@@ -85,20 +108,18 @@ class NoInwardAddress:
 
     def process_request(self, request: Request) -> None:
         """Let pass, or raise `IgnoreRequest` with the reason."""
-        host = urlparse_cached(request).hostname or ""
+        host = (urlparse_cached(request).hostname or "").rstrip(".")
         if getattr(self.crawler.spider, "loopback", False):
             _wanted.add(host)
             return
         if not is_usual_port(request.url):
             raise IgnoreRequest(f"refused: {host} at a port that is not the web's")
-        if host == "localhost" or host.endswith(".localhost"):
-            raise IgnoreRequest(f"refused: {host} is this machine")
-        try:
-            public = is_public(host)
-        except ValueError:
-            return  # a name; the resolver judges it
-        if not public:
+        address = literal(host)
+        if address and not is_public(address):
             raise IgnoreRequest(f"refused: {host} points inward")
+        if not address and ("." not in host or host.rpartition(".")[2] in OWN_NAMES):
+            raise IgnoreRequest(f"refused: {host} is a name of this machine or its network")
+        # any other name: the resolver judges it
 
 
 class NameRefusal:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections import Counter
 from datetime import UTC, datetime
@@ -33,9 +34,10 @@ from spiders.failures import in_words
 MOST_DELAY = 60.0  # seconds between two requests that we wait if robots.txt asks for them; more ends the crawl
 NOTHING = b"User-agent: *\nDisallow: /"
 REFUSALS = 3
-TO_COME_BACK = frozenset({429, 500, 502, 503, 504})  # answers whose Retry-After is heeded
-LONGEST_PAUSE = 9  # of the seconds
+MOST_ROBOTS = 512_000  # bytes of a robots.txt that are read (RFC 9309, 2.5)
+RETRY_LATER = frozenset({429, 500, 502, 503, 504})  # statuses whose Retry-After is heeded
 MAX_WAIT = 300.0  # seconds; a server that asks for more is left alone
+LONGEST_PAUSE = 1e9  # a longer pause is reported as this one
 
 
 class Refused(IgnoreRequest):
@@ -44,6 +46,10 @@ class Refused(IgnoreRequest):
 
 class ForbiddenByRobots(Refused):
     """The site's robots.txt forbids this request."""
+
+
+class AskedToWait(IgnoreRequest):
+    """The site wants no request for longer than we wait in one crawl; a later crawl may ask again."""
 
 
 class RobotsUnreadable(IgnoreRequest):
@@ -74,6 +80,7 @@ class CarefulRobots(RobotsTxtMiddleware):
             raise ForbiddenByRobots("robots.txt forbids it") from error
 
     async def _parse_robots(self, response: Response, netloc: str, request: Request) -> None:
+        response = response.replace(body=response.body[:MOST_ROBOTS])
         if response.status >= 500 or response.status == 429:  # "too fast" is no word about what is allowed
             response = response.replace(body=NOTHING)
             self.unreadable[netloc] = f"HTTP {response.status}"
@@ -120,24 +127,24 @@ class StopWhenRefused:
 
     def __init__(self) -> None:
         self.refusals: Counter[str] = Counter()
-        self.left_alone: dict[str, str] = {}
+        self.left_alone: dict[str, IgnoreRequest] = {}  # hosts, and why
 
     def process_request(self, request: Request) -> None:
-        """Let pass, or raise `Refused`."""
-        host = urlparse_cached(request).netloc
-        if host in self.left_alone:
-            raise Refused(self.left_alone[host])
+        """Let pass, or raise `Refused` or `AskedToWait`."""
+        why = self.left_alone.get(urlparse_cached(request).netloc)
+        if why is not None:
+            raise type(why)(*why.args)
 
     def process_response(self, request: Request, response: Response) -> Response:
-        """Count, and raise `Refused` where the site wants a longer pause than ours."""
+        """Count, and raise `AskedToWait` where the site wants a longer pause than ours."""
         host, seconds = urlparse_cached(request).netloc, wanted_pause(response)
         self.refusals[host] = self.refusals[host] + 1 if response.status in {401, 403} else 0
         if self.refusals[host] >= REFUSALS:
-            self.left_alone[host] = f"{host} refused {REFUSALS} requests in a row, so we stopped asking it"
+            self.left_alone[host] = Refused(f"{host} refused {REFUSALS} requests in a row, so we stopped asking it")
         if seconds > MAX_WAIT:
             said = f"{host} wants no request for {seconds:,.0f} s (HTTP {response.status}), so we stopped asking it"
-            self.left_alone[host] = said
-            raise Refused(said)
+            self.left_alone[host] = AskedToWait(said)
+            raise AskedToWait(said)
         return response
 
 
@@ -194,8 +201,8 @@ def broke_off(capture: Capture) -> bool:
 
 
 def wanted_pause(response: Response) -> float:
-    """Return the seconds for which an answer wants to see no request: 0 but for one that says to come back later."""
-    if response.status not in TO_COME_BACK:
+    """Return the seconds that an answer asks us to wait; 0 when its status does not say "later"."""
+    if response.status not in RETRY_LATER:
         return 0.0
     return retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
 
@@ -203,13 +210,16 @@ def wanted_pause(response: Response) -> float:
 def retry_after(header: bytes | None, now: datetime) -> float:
     """Return the seconds that a Retry-After header asks for.
 
-    >>> retry_after(b"2", datetime(2026, 1, 1, tzinfo=UTC))
-    2.0
+    >>> [retry_after(text, datetime(2026, 1, 1, tzinfo=UTC)) for text in (b"2", b"Thu Jan  1 00:01:00 2026", b"-3")]
+    [2.0, 60.0, 0.0]
     """
-    text = (header or b"").decode("latin-1").strip()
-    if text.isascii() and text.isdigit():
-        return float(text[:LONGEST_PAUSE])
+    text = (header or b"").decode("latin-1").strip()[:100]
+    number = re.match(r"\d+", text, re.ASCII)
+    if number:
+        return min(float(number[0]), LONGEST_PAUSE)
     try:
-        return max(0.0, (parsedate_to_datetime(text) - now).total_seconds())
+        until = parsedate_to_datetime(text)
+        until = until if until.tzinfo else until.replace(tzinfo=UTC)
+        return max(0.0, min((until - now).total_seconds(), LONGEST_PAUSE))
     except (ValueError, TypeError, OverflowError):
         return 0.0

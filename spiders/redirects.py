@@ -10,12 +10,17 @@ from scrapy.exceptions import IgnoreRequest
 from scrapy.http import Response
 from scrapy.utils.url import url_is_from_any_domain
 
+from spiders.failures import LONGEST_REASON
+
 FOR_GOOD = frozenset({301, 308})
 Followed = Request | Response
 
 
 class Misled(IgnoreRequest):
-    """A redirect that is not followed; the message says where it leads."""
+    """A redirect that is not followed; the message says where it leads, as far as a line holds it."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(said if len(said) <= LONGEST_REASON else f"{said[:LONGEST_REASON]}…")
 
     is_for_good = False  # whether the site says that what was there will not come back
 

@@ -31,7 +31,7 @@ from pipelines.sources import Route, Source, load_sources, source_named
 from pipelines.sources.addresses import Place, canonical_url, is_opinion, is_unknown_opinion, place_of
 from spiders.discovery import Course, Entry, Next, Unreadable, entries_of
 from spiders.failures import in_words
-from spiders.politeness import ForbiddenByRobots, Refused, RobotsUnreadable, broke_off
+from spiders.politeness import AskedToWait, ForbiddenByRobots, Refused, RobotsUnreadable, broke_off
 from spiders.redirects import LedAway, for_good, leading
 
 MAX_FETCHED = 100_000  # pages of one crawl
@@ -172,8 +172,13 @@ class SourceSpider(Spider):
         try:
             kind = (response.headers.get("Content-Type") or b"").decode("latin-1")
             shown = entries_of(route, response.body, response.url, self.place_source.timezone, kind)
-        except Unreadable as error:
-            yield from self._after_route(route, page, Next(error=str(error), go_on=bool(waiting)), waiting)
+        except Exception as error:  # what nobody foresaw costs this answer, and is told
+            said = (
+                str(error)
+                if isinstance(error, Unreadable)
+                else f"it cannot be read (unforeseen {type(error).__name__})"
+            )
+            yield from self._after_route(route, page, Next(error=said, go_on=bool(waiting)), waiting)
             return
         waiting = (*shown.more, *waiting)
         keys = [self._key(entry, place_of(entry.url, [self.place_source])) for entry in shown.entries]
@@ -411,7 +416,8 @@ def _trouble(error: BaseException | None) -> str:
     if isinstance(error, LedAway):
         return "" if error.is_for_good else "busy"
     if isinstance(error, IgnoreRequest):
-        return "refused" if isinstance(error, Refused) else "busy" if isinstance(error, RobotsUnreadable) else ""
+        passing = isinstance(error, RobotsUnreadable | AskedToWait)
+        return "refused" if isinstance(error, Refused) else "busy" if passing else ""
     return "busy"  # no answer, or one that broke off
 
 
@@ -428,4 +434,5 @@ def _why(failure: Failure) -> tuple[str, str]:
         return "disallowed", str(error)
     if isinstance(error, LedAway) and error.is_for_good:
         return "gone", str(error)
-    return "failed", in_words(error) if error else "no answer"
+    assert error is not None
+    return "failed", in_words(error)

@@ -13,7 +13,7 @@ from typing import Any, Self
 from scrapy import Request
 from scrapy.crawler import Crawler
 from scrapy.exceptions import IgnoreRequest
-from scrapy.http import Response
+from scrapy.http import Response, TextResponse
 from scrapy.responsetypes import responsetypes
 from scrapy.utils.defer import deferred_from_coro
 from twisted.web._newclient import HTTPClientParser
@@ -82,13 +82,16 @@ class Wire:
 
 
 def _decoded(response: Response, capture: Capture) -> Response:
-    """Return an answer with the body that its reader wants."""
-    if "Content-Encoding" not in response.headers:
-        return response
-    kind = responsetypes.from_args(headers=response.headers, url=response.url, body=capture.payload)
-    plain = response.replace(cls=kind, body=capture.payload)
-    del plain.headers["Content-Encoding"]
-    return plain
+    """Return an answer with the body that its reader wants.
+
+    Scrapy reads it as UTF-8, and only for a refresh in its head: of the encodings that a page may name, Python knows
+    some that take hours (punycode). `pipelines/extraction/decoding.py` decides for everybody else.
+    """
+    if "Content-Encoding" in response.headers:
+        kind = responsetypes.from_args(headers=response.headers, url=response.url, body=capture.payload)
+        response = response.replace(cls=kind, body=capture.payload)
+        del response.headers["Content-Encoding"]
+    return response.replace(encoding="utf-8") if isinstance(response, TextResponse) else response
 
 
 def exchange_of(request: Request, response: Response) -> Exchange:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from newsstand.demo import sources_without_delay
 from newsstand.server import Newsstand, parse_clock, running
 from pipelines.archive import embedded
 from pipelines.archive.captures import capture_file, store_capture
@@ -111,9 +113,8 @@ def archive(folder: Settings) -> Archive:
 @pytest.fixture(scope="session")
 def fast_sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shipped sources without their delay: the site asked is our own."""
-    made = tmp_path_factory.mktemp("sources")
-    for file in (ROOT / "pipelines" / "sources").glob("*.toml"):
-        (made / file.name).write_text(file.read_text().replace("delay = 5.0", "delay = 0"))
+    made = sources_without_delay(tmp_path_factory.mktemp("sources"))
+    shutil.rmtree(made / "archives")  # `quick_archives` has them
     return made
 
 

@@ -26,6 +26,7 @@ from datetime import time as hour
 from pathlib import Path
 from random import Random
 
+from newsstand.demo import demo_sources
 from newsstand.server import Newsstand, running
 from newsstand.world import SEOUL, Oped, World
 from pipelines.archive import embedded
@@ -44,7 +45,7 @@ while True:
     began = time.monotonic()
     with open_archive() as archive:
         count, = next(archive.sql("SELECT count(*) FROM places"))
-        without, = next(archive.sql("SELECT count(*) FROM opeds WHERE word_count < 100 OR oped_id = ''"))
+        without, = next(archive.sql("SELECT count(*) FROM opeds WHERE word_count < 300 OR oped_id = ''"))
         found = len(archive.search("promise", limit=20))
     status = Path("/proc/self/status").read_text()
     memory = int(status.split("VmRSS:")[1].split()[0]) / 1024
@@ -98,7 +99,7 @@ def _soaked(folder: Path, settings: Settings, count: int, pages: int) -> tuple[l
     days: list[Day] = []
     with running(folder, datetime.combine(FIRST, hour(0), SEOUL)) as stand:
         environment = {**os.environ, **stand.environment(folder), **environment_of(settings)}
-        environment |= {"OPEDS_SOURCES": str(_without_waiting(folder)), "OPEDS_CONTACT": "soak@localhost"}
+        environment |= demo_sources(folder)
         server = embedded.running_pid(settings.home / "store")
         with _polling(folder, settings) as reader:
             for number in range(1, count + 1):
@@ -116,14 +117,6 @@ def _keep_up(environment: dict[str, str]) -> None:
     began = time.monotonic()
     subprocess.run([*OPEDS, "upkeep"], env=environment, capture_output=True, check=True)
     print(f"upkeep: {time.monotonic() - began:.0f} s", flush=True)
-
-
-def _without_waiting(folder: Path) -> Path:
-    made = folder / "sources"
-    made.mkdir()
-    for file in (ROOT / "pipelines" / "sources").glob("*.toml"):
-        (made / file.name).write_text(re.sub(r"(?m)^delay = .*", "delay = 0", file.read_text()))
-    return made
 
 
 def opeds_of(number: int, pages: int) -> list[Oped]:
@@ -249,15 +242,16 @@ def judged(days: list[Day], polls: list[list[float]], seconds: float) -> Iterato
         told = f"{slope:+.2f} MB a 1,000 pages ({getattr(days[-1], what):.0f})"
         yield f"memory, {NAMES[what]}", told, "< 1", slope < 1
     tenth = max(1, len(days) // 10)
-    first, last = (sum(day.cpu for day in some) for some in (days[:tenth], days[-tenth:]))
-    yield "pages a CPU second in the last tenth, the first = 1", f"{first / last:.2f}", "≥ .9", first / last >= 0.9
-    first, last = (sum(day.seconds for day in some) for some in (days[:tenth], days[-tenth:]))
-    yield "pages a second in the last tenth, the first = 1", f"{first / last:.2f}", "≥ .9", first / last >= 0.9
+    early = days[tenth : 2 * tenth] or days[:1]
+    first, last = (sum(day.cpu for day in some) for some in (early, days[-tenth:]))
+    yield "pages a CPU second in the last tenth, the second = 1", f"{first / last:.2f}", "≥ .9", first / last >= 0.9
+    first, last = (sum(day.seconds for day in some) for some in (early, days[-tenth:]))
+    yield "pages a second in the last tenth, the second = 1", f"{first / last:.2f}", "≥ .9", first / last >= 0.9
     counts = [poll[0] for poll in polls]
     fell = sum(a > b for a, b in itertools.pairwise(counts))
     yield f"{len(polls)} looks of the reader that saw less than the one before", str(fell), "0", fell == 0
     partly = sum(poll[1] for poll in polls)
-    yield "op-eds that it saw with fewer than 100 words", f"{partly:.0f}", "0", partly == 0
+    yield "op-eds seen without an id or with fewer than 300 words", f"{partly:.0f}", "0", partly == 0
     yield "its slowest look", f"{max(poll[3] for poll in polls):.1f} s", "–", True
 
 

@@ -88,3 +88,9 @@ def test_a_label_may_stand_behind_its_stamp() -> None:
         "published": "2024-06-13 20:09",
         "modified": "2024-06-14 09:00",
     }
+
+
+@pytest.mark.parametrize("zone", ["+99999999999999999", "-99999999999999999"])
+@pytest.mark.parametrize("year", ["2026", "99999999999999999999"])
+def test_an_absurd_zone_or_year_is_no_date(zone: str, year: str) -> None:
+    stated(f"Mon, 01 Jun {year} 00:00:00 {zone}", ZoneInfo("Asia/Seoul"))

@@ -1,5 +1,7 @@
 """Fields, each with where it comes from; null rather than a guess."""
 
+from datetime import date
+
 import pytest
 from lxml.html import document_fromstring
 
@@ -58,3 +60,11 @@ def test_the_kind_comes_from_the_address_then_the_section_then_the_text() -> Non
     assert kind("Columns", place(DAUM_URL), found, False) == ("column", "section")
     assert kind("", place(DAUM_URL), found, False) == ("unknown", "")
     assert section(page("<b class='crumb'>Opinion</b>"), PROFILE) == "Opinion"
+
+
+def test_a_change_after_the_capture_is_dropped_and_a_publication_doubted() -> None:
+    head = "<meta property='article:modified_time' content='9998-12-31T23:59:59-12:00'>"
+    seen = page("<i class='date'>2 Jun. 2027, 10:00</i>", head)
+    found = dates(seen, PROFILE, place(A_URL), [], date(2026, 6, 3))
+    assert (found.published, found.modified) == (None, None)
+    assert [said.day for said, _ in found.others] == [date(2027, 6, 2)]

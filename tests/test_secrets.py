@@ -25,6 +25,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from pipelines.archive.embedded import running_pid
 from pipelines.archive.store import open_store
+from pipelines.errors import NotificationFailed
+from pipelines.jobs.notify import Notice, notify, send_heartbeat
 from pipelines.settings import Settings
 from tests.conftest import ROOT, World, environment_of
 
@@ -37,18 +39,18 @@ class Watched:
     """What was seen of processes while a run worked: arguments, and environments of its children."""
 
     leaks: set[str] = field(default_factory=set)
-    crawls: int = 0
+    environments_read: int = 0
 
-    def look(self, run: int, secrets: dict[str, bytes]) -> None:
+    def look(self, secrets: dict[str, bytes]) -> None:
         """Look once at every process of this machine, and at the environments of the run's crawls."""
         for folder in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
                 arguments = (folder / "cmdline").read_bytes()
                 self.leaks |= {f"{name} in arguments" for name, value in secrets.items() if value in arguments}
-                if b"scrapy\0crawl" not in arguments or int(folder.name) == run:
+                if b"scrapy\0crawl" not in arguments:
                     continue
                 environment = (folder / "environ").read_bytes()
-                self.crawls += bool(environment)
+                self.environments_read += bool(environment)
                 needless = {name: value for name, value in secrets.items() if name != "store"}
                 self.leaks |= {f"{name} in a crawl" for name, value in needless.items() if value in environment}
 
@@ -78,7 +80,7 @@ def ran(
     with tempfile.TemporaryFile() as out:
         process = subprocess.Popen([*OPEDS, *arguments], env=environment, cwd=ROOT, stdout=out, stderr=out)
         while process.poll() is None:
-            watched.look(process.pid, wanted)
+            watched.look(wanted)
             time.sleep(0.02)
         out.seek(0)
         return process.returncode, out.read(), watched
@@ -121,7 +123,7 @@ def test_a_run_tells_its_secrets_to_nobody(
     settings = replace(bucket, index=address.render_as_string(hide_password=False))
     code, output, watched = ran(newsstand, settings, secrets, "run", "--day", "2026-06-02", "--json")
     assert code == 0, output[-2000:]
-    assert watched.crawls > 3, "crawls were looked at"
+    assert watched.environments_read > 3
     assert watched.leaks == set()
     assert found(output, secrets) == set()
     for arguments in (["status"], ["verify"], ["upkeep"], ["doctor"]):
@@ -135,7 +137,7 @@ def test_a_run_tells_its_secrets_to_nobody(
 
 
 def test_errors_tell_no_secret(newsstand: World, bucket: Settings, secrets: dict[str, bytes]) -> None:
-    """Each secret is the one that is wrong, or that stands in an address nobody answers at."""
+    """Secrets of index, store and signature, each wrong or at an address where nobody answers."""
     day = ("run", "--day", "2026-06-02")
     nowhere = f"postgresql+psycopg://opeds:{PASSWORDS['index']}@127.0.0.1:9/opeds"
     broken = {
@@ -167,3 +169,16 @@ def test_a_home_is_for_its_user_alone(newsstand: World, bucket: Settings, secret
     folders = [bucket.home, *(one for one in bucket.home.rglob("*") if one.is_dir())]
     assert {"index", "logs"} <= {one.name for one in folders}
     assert [one for one in folders if one.stat().st_mode & 0o077] == []
+
+
+def test_notices_and_heartbeats_that_fail_tell_no_secret(
+    secrets: dict[str, bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    notice = Notice("incomplete", "2026-06-02 is not complete")
+    for send in (
+        lambda: notify([notice], f"json://user:{PASSWORDS['notify']}@127.0.0.1:9/"),
+        lambda: send_heartbeat(f"http://127.0.0.1:9/{PASSWORDS['heartbeat']}"),
+    ):
+        with pytest.raises(NotificationFailed) as caught:
+            send()
+        assert found((str(caught.value) + caplog.text).encode(), secrets) == set()

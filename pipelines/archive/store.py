@@ -256,11 +256,12 @@ def open_store(settings: Settings) -> Store:
     parts = urlsplit(settings.archive)
     if parts.scheme == "file" and parts.path:
         return _folder(Path(unquote(parts.path)))
-    if parts.scheme == "s3" and parts.netloc:
+    if parts.scheme == "s3" and parts.netloc and "@" not in parts.netloc:
         from pipelines.archive.s3 import S3Store
 
         return S3Store(settings, bucket=parts.netloc, prefix=parts.path.strip("/"))
-    raise WrongUsage(f"OPEDS_ARCHIVE={settings.archive!r}: use s3://bucket[/prefix] or file:///folder")
+    said = "" if "@" in settings.archive else f"={settings.archive!r}"  # what stands before an @ may be a key
+    raise WrongUsage(f"OPEDS_ARCHIVE{said}: use s3://bucket[/prefix] or file:///folder")
 
 
 def _folder(root: Path) -> FolderStore:

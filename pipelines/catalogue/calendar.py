@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 from pipelines.catalogue.rows import Row
+from pipelines.clock import OLDEST_PAGE, today
 
 
 class Standing(StrEnum):
@@ -58,9 +59,10 @@ class CalendarDay:
 def calendar(
     rows: Sequence[Row], published: Mapping[date, DayOpeds], months: Collection[str]
 ) -> dict[date, CalendarDay]:
-    """Return every day from the first that is known of to the last.
+    """Return every day from the first that is known of to the last, which is not after tomorrow.
 
-    `rows` are those of `queries.days`; `months` those asked of public archives, as 2011-03.
+    A page may claim any date; a table made by earlier rules may hold such days. `rows` are those of `queries.days`;
+    `months` those asked of public archives, as 2011-03.
 
     >>> rows = [{"day": f"2026-06-0{n}", "complete": n != 3, "missing": []} for n in (1, 3, 5)]
     >>> "".join(one.mark for one in calendar(rows, {}, ()).values())
@@ -68,7 +70,8 @@ def calendar(
     """
     looked_at = {date.fromisoformat(row["day"]): row for row in rows if row["day"]}
     closed = [day for day, row in looked_at.items() if row["complete"] is not None]
-    ends = [*looked_at, *published]
+    tomorrow = today() + timedelta(days=1)
+    ends = [day for day in (*looked_at, *published) if OLDEST_PAGE <= day <= tomorrow]
     for month in months:
         first = date.fromisoformat(f"{month}-01")
         ends += [first, month_after(first) - timedelta(days=1)]

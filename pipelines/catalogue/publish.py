@@ -133,7 +133,7 @@ def _replace(store: Store, opened: DeltaTable, states: Sequence[ArticleState], s
     """Replace the rows of these articles, and remove those of the `gone` ones; return how many were written."""
     rows = list(rows_of(store, states))
     years = {*partitions_of(states, rows), *(partitions_in(opened, "year") if gone else ())}
-    if (rows or gone) and years:  # no year: all are gone before one was published
+    if years and (rows or gone):  # without a year: all that is gone was never published
         columns, ids = ARTICLES.columns(), [*(state.article_id for state in states), *gone]
         replace_rows(opened, _batches(rows, columns), columns, seq, ids, sorted(years))
     return len(rows)

@@ -165,7 +165,7 @@ def _rfc822(raw: str, zone: tzinfo) -> Found | None:
             if raw.endswith("-0000"):
                 return found.replace(tzinfo=UTC), True, True
             return _in_zone(found, True, _zone_named(named[1]) if named else None, zone)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         pass
     return None
 

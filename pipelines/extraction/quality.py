@@ -124,6 +124,7 @@ def _uncertain(article: Article, seen: Evidence, short: bool) -> Iterator[Reason
     today = seen.capture.fetched_at.astimezone(seen.source.timezone).date()
     at, day = article.published_at, article.published_day
     future = at > seen.capture.fetched_at if at else bool(day and day > today)
+    future = future or any(stated.day > today for stated, _ in seen.dates.others)
     otherwise = bool(seen.section and not OPINION.search(seen.section) and seen.address_says)
     warnings = [
         ("no_headline", not article.headline),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
-from urllib.parse import urlsplit
 
 from pipelines.archive.manifests import Closing
 from pipelines.catalogue.drift import Drift
@@ -56,6 +56,7 @@ def send_heartbeat(address: str) -> None:
     tries."""
     if not address:
         return
+    from http.client import HTTPException
     from urllib.request import Request, urlopen
 
     why = ""
@@ -64,9 +65,9 @@ def send_heartbeat(address: str) -> None:
         try:
             with urlopen(Request(address, method="GET"), timeout=BEAT_WITHIN):  # noqa: S310 - the operator's own address
                 return
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, HTTPException) as error:
             why = type(error).__name__  # its text may hold the address, which is a secret
-    raise NotificationFailed(f"the heartbeat was not taken by {_named(address)} ({why})")
+    raise NotificationFailed(f"OPEDS_HEARTBEAT: nobody took the heartbeat ({why})")
 
 
 def notices_of_drift(findings: Iterable[Drift]) -> list[Notice]:
@@ -101,21 +102,26 @@ def notify(notices: Iterable[Notice], addresses: str) -> None:
 def _sent(notice: Notice, addresses: Iterable[str]) -> set[str]:
     """Send one notice to each address; return those that did not take it, without their passwords."""
     untold = set()
-    for address in addresses:
+    for number, address in enumerate(addresses, 1):
         from apprise import Apprise
 
+        logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it writes whole addresses
         one = Apprise()
-        if not one.add(address):
-            untold.add(f"{_named(address)} (no address that Apprise knows)")
+        try:
+            known = one.add(address)
+        except ValueError:
+            known = False
+        if not known:
+            untold.add(f"{_named(address, number)} (no address that Apprise knows)")
         elif not one.notify(title=f"opeds {notice.kind}: {notice.subject}", body=notice.body):
-            untold.add(_named(address))
+            untold.add(_named(address, number))
     return untold
 
 
-def _named(address: str) -> str:
-    """Return the part of an address that may be logged: a webhook's secret is often its path."""
-    parts = urlsplit(address)
-    return f"{parts.scheme}://{parts.hostname or ''}/…"
+def _named(address: str, number: int) -> str:
+    """Return what may be said of an address: of many services the host or the path is the secret."""
+    scheme = re.match(r"[a-z][a-z0-9+.-]{0,20}(?=://)", address)
+    return f"address {number} ({scheme[0] if scheme else 'without a scheme'})"
 
 
 def failed(context: Any) -> None:
