@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from newsstand.server import SENT, Stand, parse_clock
-from newsstand.site import FAULTS, answer, asked
+from newsstand.server import FAULTS, SENT, Stand, parse_clock
+from newsstand.site import answer, asked
 from newsstand.world import SEOUL, _opeds, build, phrases
 from pipelines.copies.compare import overlap_of, prepared
 from tests.conftest import ROOT
