@@ -51,7 +51,7 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     faults = "\n".join(
-        f"  {name:15} {text}" for name, text in sorted({**{n: t for n, (t, _) in FAULTS.items()}, **SENT}.items())
+        f"  {name:20} {text}" for name, text in sorted({**{n: t for n, (t, _) in FAULTS.items()}, **SENT}.items())
     )
     parser = argparse.ArgumentParser(
         prog="python -m newsstand",

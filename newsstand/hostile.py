@@ -64,7 +64,7 @@ def _many_links(request: SiteRequest, right: Answer, world: World) -> Answer:
 
 
 def _says_another(request: SiteRequest, right: Answer, world: World) -> Answer:
-    """Let a page say in every way a page has that it is the first op-ed."""
+    """Let a page say, in each way that pages have, that it is the first op-ed."""
     url = f"https://{JOINS}{c_path(world.opeds[0])}"
     said = f"<link rel='canonical' href='{url}'><meta property='og:url' content='{url}'><base href='{url}'>"
     said += f'<script type="application/ld+json">{{"@type": "NewsArticle", "mainEntityOfPage": "{url}"}}</script>'
@@ -116,9 +116,9 @@ HOSTILE: dict[str, tuple[str, PageFault]] = {
     "many-links": (f"lists have {MANY_LINKS:,} links more", _many_links),
     "many-headers": ("articles come with 20,000 headers", _on_articles(_headers)),
     "bomb-gzip": ("articles are 150 MB behind gzip", _bomb("gzip")),
-    "bomb-gzip-twice": ("the same, behind gzip of gzip", _bomb("gzip, gzip")),
-    "bomb-br": ("the same, behind Brotli", _bomb("br")),
-    "bomb-zstd": ("the same, behind Zstandard", _bomb("zstd")),
+    "bomb-gzip-twice": ("articles are 150 MB behind gzip of gzip", _bomb("gzip, gzip")),
+    "bomb-br": ("articles are 150 MB behind Brotli", _bomb("br")),
+    "bomb-zstd": ("articles are 150 MB behind Zstandard", _bomb("zstd")),
     "says-another": ("articles say that they are the first op-ed", _says_another),
     "year-1901": ("articles say that they are of 1901", _on_articles(_of_year(b"1901"))),
     "year-9998": ("articles say that they are of 9998", _on_articles(_of_year(b"9998"))),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from scrapy import Request
 from scrapy.crawler import Crawler
@@ -15,7 +14,7 @@ from pipelines.archive.identity import MISPLACED
 from pipelines.archive.warc import Exchange
 from pipelines.model import Capture
 from pipelines.sources.public import PublicArchive
-from spiders.politeness import AskedToWait, ForbiddenByRobots, Refused, RobotsUnreadable, broke_off, retry_after
+from spiders.politeness import AskedToWait, ForbiddenByRobots, Refused, RobotsUnreadable, broke_off, wanted_pause
 from spiders.wire import exchange_of
 
 ASKED_AT_MOST = 3  # of one address that is busy or breaks off
@@ -80,7 +79,7 @@ class Asking:
             self.slow_downs += 1
             if self.slow_downs >= SLOW_DOWNS:
                 raise Ended("slow_down", f"{self.archive.name} asked us {SLOW_DOWNS} times to slow down; {LATER}")
-        seconds = retry_after(asked, datetime.now(UTC))
+        seconds = wanted_pause(status, asked)
         if status == 429 or not is_last:
             await self.sleep(seconds or (self.archive.wait if status >= 400 else 0.0))
 

@@ -35,7 +35,6 @@ MOST_DELAY = 60.0  # seconds between two requests that we wait if robots.txt ask
 NOTHING = b"User-agent: *\nDisallow: /"
 REFUSALS = 3
 MOST_ROBOTS = 512_000  # bytes of a robots.txt that are read (RFC 9309, 2.5)
-RETRY_LATER = frozenset({429, 500, 502, 503, 504})  # statuses whose Retry-After is heeded
 MAX_WAIT = 300.0  # seconds; a server that asks for more is left alone
 LONGEST_PAUSE = 1e9  # a longer pause is reported as this one
 
@@ -133,11 +132,12 @@ class StopWhenRefused:
         """Let pass, or raise `Refused` or `AskedToWait`."""
         why = self.left_alone.get(urlparse_cached(request).netloc)
         if why is not None:
-            raise type(why)(*why.args)
+            raise type(why)(*why.args)  # a new one: an exception keeps the traceback of where it was raised
 
     def process_response(self, request: Request, response: Response) -> Response:
         """Count, and raise `AskedToWait` where the site wants a longer pause than ours."""
-        host, seconds = urlparse_cached(request).netloc, wanted_pause(response)
+        host = urlparse_cached(request).netloc
+        seconds = wanted_pause(response.status, response.headers.get("Retry-After"))
         self.refusals[host] = self.refusals[host] + 1 if response.status in {401, 403} else 0
         if self.refusals[host] >= REFUSALS:
             self.left_alone[host] = Refused(f"{host} refused {REFUSALS} requests in a row, so we stopped asking it")
@@ -161,14 +161,14 @@ class PatientRetry(RetryMiddleware):
     def response_downloaded(self, response: Response, request: Request) -> None:
         """Keep the host's slot closed as long as the host asks us to: it asked us, not one request, to wait."""
         slot = slots(self.crawler).get(request.meta.get("download_slot", ""))
-        seconds = wanted_pause(response)
+        seconds = wanted_pause(response.status, response.headers.get("Retry-After"))
         if slot and 0 < seconds <= MAX_WAIT:
             slot.lastseen = time.monotonic() + seconds
             slot.delay = slot.delay or 0.01  # a slot without delay never looks at the clock
 
     async def process_response(self, request: Request, response: Response) -> Request | Response:  # type: ignore[override]
         """Return the answer, or after the wait a request for another try."""
-        seconds = wanted_pause(response)
+        seconds = wanted_pause(response.status, response.headers.get("Retry-After"))
         if seconds > MAX_WAIT:
             return response
         again = super().process_response(request, response)
@@ -200,11 +200,14 @@ def broke_off(capture: Capture) -> bool:
     return bool(capture.truncated) and len(capture.payload) < MAX_PAYLOAD
 
 
-def wanted_pause(response: Response) -> float:
-    """Return the seconds that an answer asks us to wait; 0 when its status does not say "later"."""
-    if response.status not in RETRY_LATER:
-        return 0.0
-    return retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
+def wanted_pause(status: int, header: bytes | None) -> float:
+    """Return the seconds that an answer asks us to wait; 0 when its status does not say "later".
+
+    >>> [wanted_pause(status, b"9") for status in (200, 403, 408, 429, 522)]
+    [0.0, 0.0, 9.0, 9.0, 9.0]
+    """
+    says_later = status >= 500 or status in {408, 429}
+    return retry_after(header, datetime.now(UTC)) if says_later else 0.0
 
 
 def retry_after(header: bytes | None, now: datetime) -> float:

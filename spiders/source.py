@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
@@ -135,7 +136,7 @@ class SourceSpider(Spider):
         if not self.urls and not self.place_source.routes:
             refuse(f"{self.name} has no lists; give addresses: -a url=https://…")
         for url in self.urls:
-            place = place_of(url, [self.place_source])
+            place = self._place(url)
             if place is None:
                 refuse(f"{url} is no article address of {self.name}: see pipelines/sources/{self.name}.toml")
 
@@ -143,7 +144,7 @@ class SourceSpider(Spider):
         """Ask for the addresses given, or for the first page of every route that serves the days."""
         if self.urls:
             for url in self.urls:
-                for request in self._discovered(Entry(url, None, ""), place_of(url, [self.place_source]), "by hand"):
+                for request in self._discovered(Entry(url, None, ""), self._place(url), "by hand"):
                     yield request
             return
         for route in self.place_source.routes:
@@ -164,34 +165,39 @@ class SourceSpider(Spider):
             priority=10,
         )
 
-    def parse_route(
+    async def parse_route(
         self, response: Response, route: Route, page: int, waiting: Sequence[str] = ()
-    ) -> Iterator[Request]:
-        """Merge what a route's page shows, and go on to its next page until the days are covered."""
+    ) -> AsyncIterator[Request]:
+        """Merge what a route's page shows, and go on to its next page until the days are covered.
+
+        The list is read in a thread: the time that a huge one takes us would be taken for the site's.
+        """
         capture: Capture | None = response.meta.get("capture")
         try:
             kind = (response.headers.get("Content-Type") or b"").decode("latin-1")
-            shown = entries_of(route, response.body, response.url, self.place_source.timezone, kind)
-        except Exception as error:  # what nobody foresaw costs this answer, and is told
-            said = (
-                str(error)
-                if isinstance(error, Unreadable)
-                else f"it cannot be read (unforeseen {type(error).__name__})"
+            zone = self.place_source.timezone
+            shown = await asyncio.to_thread(entries_of, route, response.body, response.url, zone, kind)
+            keys = await asyncio.to_thread(
+                lambda: [self._key(entry, self._place(entry.url)) for entry in shown.entries]
             )
-            yield from self._after_route(route, page, Next(error=said, go_on=bool(waiting)), waiting)
+        except Exception as error:  # what nobody foresaw costs this answer, and is told
+            said = str(error) if isinstance(error, Unreadable) else f"it cannot be read ({type(error).__name__})"
+            for request in self._after_route(route, page, Next(error=said, go_on=bool(waiting)), waiting):
+                yield request
             return
         waiting = (*shown.more, *waiting)
-        keys = [self._key(entry, place_of(entry.url, [self.place_source])) for entry in shown.entries]
         course = self.courses[route.name]
         entries, step = course.follow(page, shown, keys, more=bool(route.next or waiting))
         for entry in entries:
-            yield from self._discovered(entry, place_of(entry.url, [self.place_source]), route.name)
+            for request in self._discovered(entry, self._place(entry.url), route.name):
+                yield request
         if route.carries_text:
             self.summary.entries += [{"route": route.name, "url": e.url, "title": e.title} for e in shown.entries]
         if capture is not None and capture.truncated:
             step = Next(error=f"the answer broke off: {capture.truncated}")
         self._note(route, course, entries)
-        yield from self._after_route(route, page, step, waiting)
+        for request in self._after_route(route, page, step, waiting):
+            yield request
 
     def _after_route(
         self, route: Route, page: int, step: Next, waiting: Sequence[str], status: int = 0
@@ -202,6 +208,9 @@ class SourceSpider(Spider):
             yield self._route_request(route, waiting[0], page + 1, waiting[1:])
         elif step.go_on and route.next:
             yield self._route_request(route, route.next.format(page=page + 1), page + 1)
+
+    def _place(self, url: str) -> Place | None:
+        return place_of(url, [self.place_source])
 
     def _key(self, entry: Entry, place: Place | None) -> str:
         return place.canonical_url if place else canonical_url(entry.url, self.place_source)
@@ -282,7 +291,7 @@ class SourceSpider(Spider):
         exchange: Exchange | None = response.meta.get("exchange")  # spiders/wire.py: of an answer 200 alone
         capture: Capture = response.meta["capture"]
         tried.status, tried.fetched_at = response.status, iso(exchange.fetched_at if exchange else now())
-        place = place_of(response.url, [self.place_source])
+        place = self._place(response.url)
         if exchange is None:
             tried.result, tried.reason = "failed", f"HTTP {response.status} is no whole page"
         elif "partial" in response.flags or capture.truncated:

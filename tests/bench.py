@@ -11,6 +11,8 @@ import json
 import os
 import random
 import re
+import resource
+import shlex
 import statistics
 import subprocess
 import sys
@@ -43,7 +45,7 @@ from pipelines.settings import Settings
 from pipelines.sources import load_sources
 from pipelines.sources.addresses import place_of
 from tests.anchors import METHODS
-from tests.conftest import C_URL, SHARED, capture, command, environment_of, page, prose, take_in
+from tests.conftest import C_URL, OPEDS, SHARED, capture, command, environment_of, page, prose, take_in
 from tests.postgres import installed, server
 from tests.test_pages import FOLDERS, loaded
 
@@ -57,6 +59,7 @@ with open(sys.argv[1], "rb") as stream:
         if record.rec_type == "response":
             trafilatura.bare_extraction(record.content_stream().read(), with_metadata=True)
 """
+DEDUP_SCORER = SHARED / "tools" / "score_dedup.py"
 SKETCH, BATCH = 52, 100_000  # hashes of a text; rows of the index that are loaded at once
 Row = tuple[str, str, str, bool]
 
@@ -258,7 +261,7 @@ def programs() -> Iterator[Row]:
 
 def _ingest_once(file: Path, reach: Settings, number: int, count: int, folder: Path, more: dict[str, str]) -> float:
     settings = replace(reach, archive=f"{reach.archive}{number}", home=folder / f"home{number}")
-    call = [sys.executable, "-c", "from pipelines.cli.main import main; main()", "ingest", str(file), "--json"]
+    call = [*OPEDS, "ingest", str(file), "--json"]
 
     def work() -> None:
         done = command(call, settings, more)
@@ -269,7 +272,7 @@ def _ingest_once(file: Path, reach: Settings, number: int, count: int, folder: P
 
 def _peak_each(file: Path, settings: Settings) -> float:
     """Return the peak memory in MB of the largest process of an ingestion, its workers included."""
-    call = [sys.executable, "-c", "from pipelines.cli.main import main; main()", "ingest", str(file), "--json"]
+    call = [*OPEDS, "ingest", str(file), "--json"]
     peak = 0.0
     with subprocess.Popen(
         call, env={**os.environ, **environment_of(settings)}, stdout=subprocess.DEVNULL, cwd=ROOT
@@ -322,7 +325,7 @@ def crawl_to_archive() -> list[Row]:
         def run(reach: Settings, since: str) -> tuple[int, float]:
             number = next(numbers)
             settings = replace(reach, archive=f"{reach.archive}{number}", home=folder / f"home{number}")
-            call = [sys.executable, "-c", "from pipelines.cli.main import main; main()"]
+            call = OPEDS
             began = time.perf_counter()
             done = command([*call, "run", "--since", since, "--until", "2026-06-30", "--json"], settings, more)
             urls.update(json.loads(line)["url"] for line in done.out.splitlines() if '"capture_key"' in line)
@@ -380,7 +383,7 @@ def the_past() -> list[Row]:
                 }
                 environment |= environment_of(Settings(archive=f"file://{folder}/archive", home=folder / "home"))
                 environment |= {"OPEDS_CONTACT": "bench@localhost", "OPEDS_INVENTED": "1"}
-                opeds = [sys.executable, "-c", "from pipelines.cli.main import main; main()"]
+                opeds = OPEDS
                 command = [*opeds, "past", "kjd", "--since", first, "--until", until]
                 done = subprocess.run(
                     [sys.executable, "-c", COSTS, *command], capture_output=True, text=True, check=True,
@@ -729,22 +732,32 @@ def foreign_records() -> list[Row]:
 
 def copies() -> list[Row]:
     """The labelled sets, where they are here, by us and by what others would do; the scorer is not ours."""
-    scorer = SHARED / "tools" / "score_dedup.py"
-    if not scorer.exists():
+    if not DEDUP_SCORER.exists():
         return [("copies found (the labelled sets are not here)", "skipped", "F1 ≥ .995", True)]
-    ours = f"{sys.executable} -c 'from pipelines.cli.main import main; main()' dedupe {{file}}"
-    others = {name: f"{sys.executable} -m tests.anchors {name} {{file}}" for name in METHODS}
     rows: list[Row] = []
     for name, least in (("publicdomain_dev", 0.995), ("oped_dev", 0.998)):
-        for method, program in {"ours": ours, **others}.items():
-            answers = [sys.executable, str(scorer), str(SHARED / "dedup" / f"{name}.jsonl.gz"), "--json"]
-            told = json.loads(command([*answers, "--command", program], None, {"PYTHONPATH": str(ROOT)}).out)
+        for method in ("ours", *METHODS):
+            told = scored_copies(name, method)
             speed = told["cost"]["docs_per_cpu_s"]
             figures = f"P {told['precision']:.3f} R {told['recall']:.3f} F1 {told['f1']:.4f}, {speed:.0f}/CPU s"
             held = method != "ours" or (told["f1"] >= least and speed >= 300)
             budget = f"F1 ≥ {least}, ≥ 300/CPU s" if method == "ours" else ""
             rows.append((f"copies in {name}: {method}", figures, budget, held))
     return rows
+
+
+def finding_copies(method: str) -> list[str]:
+    """Return the command that finds the copies in a file named behind it: ours, or one of `METHODS`."""
+    return [*OPEDS, "dedupe"] if method == "ours" else [sys.executable, "-m", "tests.anchors", method]
+
+
+def scored_copies(name: str, method: str) -> dict[str, Any]:
+    """Return what the shared scorer says of a method on a labelled set."""
+    answers = [sys.executable, str(DEDUP_SCORER), str(SHARED / "dedup" / f"{name}.jsonl.gz"), "--json"]
+    program = f"{shlex.join(finding_copies(method))} {{file}}"
+    done = command([*answers, "--command", program], None, {"PYTHONPATH": str(ROOT)}, timeout=600)
+    told: dict[str, Any] = json.loads(done.out)
+    return told
 
 
 def dag_files() -> list[Row]:
@@ -764,7 +777,7 @@ def help_text() -> list[Row]:
     """How long a person waits for help; the best of five."""
     rows: list[Row] = []
     for words in (["--help"], ["list", "--help"]):
-        call = [sys.executable, "-c", "from pipelines.cli.main import main; main()", *words]
+        call = [*OPEDS, *words]
         best = min(_wall(lambda: subprocess.run(call, capture_output=True, check=True)) for _ in range(5))  # noqa: B023
         rows.append(
             (
@@ -788,6 +801,12 @@ def _heavy_page(number: int) -> bytes:
     when = datetime(2024, 6, 14, tzinfo=UTC) + timedelta(minutes=number)
     url = C_URL.replace("2068163", str(2068163 + number))
     return page_file(Exchange(url, when, 200, "OK", (("Content-Type", "text/html; charset=utf-8"),), body), {})
+
+
+def cpu_of_children() -> float:
+    """Return the CPU seconds of all processes of ours that ended, their own children included."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _cpu(work: Callable[[], object]) -> float:

@@ -40,6 +40,7 @@ SHARED = ROOT.parent / "shared"
 SEED_PAGE = SHARED / "pages" / "daum_20240626200145724.html"
 LONG = "LONG" in os.environ  # `make test-long`: property tests in full
 FAULTS = "FAULTS" in os.environ  # `make faults`: each kill, each alteration, each mix of faults
+OPEDS = [sys.executable, "-c", "from pipelines.cli.main import main; main()"]  # `opeds`, from any folder
 CASES = 2000 if LONG else 200  # of a property test
 minutes = pytest.mark.skipif(not (LONG or FAULTS), reason="minutes: make test-long")
 _numbers = itertools.count(1)
@@ -173,7 +174,7 @@ Command = Callable[..., Ran]
 def opeds(newsstand: World) -> Command:
     """Run `opeds` as a user would, against the newsstand."""
     return lambda *arguments, settings, **more: command(
-        [sys.executable, "-c", "from pipelines.cli.main import main; main()", *arguments],
+        [*OPEDS, *arguments],
         settings,
         newsstand.environment | more,
     )

@@ -1,6 +1,6 @@
 """One peer at work, in its own environment: `python peer.py NAME TASK INPUT OUTPUT`; started by tests/peers.py.
 
-Imports nothing of ours but for `ours`. Tasks: `extract` reads `{"url", "html", "day"}` a line and writes what the peer
+Imports nothing of ours but for `ours`. Tasks: `extract` reads `{"url", "html"}` a line and writes what the peer
 makes of it, in CPU seconds for all pages once each has been read before; `fetch` gets the addresses a line, and writes
 a JSON file for each into a folder.
 """
@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 
-def trafilatura_reads(url, html, day):
+def trafilatura_reads(url, html):
     import trafilatura
 
     found = trafilatura.bare_extraction(html, url=url, with_metadata=True)
@@ -24,7 +24,7 @@ def trafilatura_reads(url, html, day):
     return said.get("title"), authors, said.get("date"), said.get("text")
 
 
-def newspaper4k_reads(url, html, day):
+def newspaper4k_reads(url, html):
     from newspaper import Article
 
     article = Article(url, fetch_images=False)
@@ -33,7 +33,7 @@ def newspaper4k_reads(url, html, day):
     return article.title, list(article.authors), str(article.publish_date or "")[:10], article.text
 
 
-def newsplease_reads(url, html, day):
+def newsplease_reads(url, html):
     from newsplease import NewsPlease
 
     found = NewsPlease.from_html(html, url=url, fetch_images=False)
@@ -51,20 +51,19 @@ def fundus_parsers():
     )
     from lxml.etree import XPath
 
+    class Layout(BaseParser):
+        @attribute
+        def body(self):
+            return extract_article_body_with_selector(self.precomputed.doc, paragraph_selector=self._paragraph_selector)
+
     class Kjd(ParserProxy):
-        class V1(BaseParser):
+        class V1(Layout):
             VALID_UNTIL = datetime.date(2026, 6, 15)
             _paragraph_selector = XPath(
                 "//div[@id='article_body']/p | //div[@id='article_body']/div[not(@class or @id)]"
             )
             _title_selector = XPath("//h1[contains(@class, 'view-article-title')]")
             _date_selector = XPath("//a[@class='article-publish-date']")
-
-            @attribute
-            def body(self):
-                return extract_article_body_with_selector(
-                    self.precomputed.doc, paragraph_selector=self._paragraph_selector
-                )
 
             @attribute
             def title(self):
@@ -75,16 +74,10 @@ def fundus_parsers():
                 said = next(iter(generic_nodes_to_text(self._date_selector(self.precomputed.doc))), "")
                 return generic_date_parsing(said.removeprefix("Published: "))
 
-        class V2(BaseParser):
+        class V2(Layout):
             _paragraph_selector = XPath(
                 "//div[@class='article-body']/p | //div[@class='article-body']/div[not(@class)]"
             )
-
-            @attribute
-            def body(self):
-                return extract_article_body_with_selector(
-                    self.precomputed.doc, paragraph_selector=self._paragraph_selector
-                )
 
             @attribute
             def title(self):
@@ -99,14 +92,8 @@ def fundus_parsers():
                 return generic_date_parsing(self.precomputed.ld.bf_search("datePublished"))
 
     class Daum(ParserProxy):
-        class V1(BaseParser):
+        class V1(Layout):
             _paragraph_selector = XPath("//div[@class='article_view']//*[@dmcf-ptype='general']")
-
-            @attribute
-            def body(self):
-                return extract_article_body_with_selector(
-                    self.precomputed.doc, paragraph_selector=self._paragraph_selector
-                )
 
             @attribute
             def title(self):
@@ -120,13 +107,14 @@ def fundus_parsers():
 
 
 PARSERS = []
+FETCHED = datetime.datetime(2026, 7, 1, tzinfo=datetime.UTC)
+OF_OLD_HOST = datetime.date(2026, 6, 10)  # its layout; Fundus chooses by the day of the crawl
 
 
-def fundus_reads(url, html, day):
+def fundus_reads(url, html):
     if not PARSERS:
         PARSERS.extend(proxy() for proxy in fundus_parsers())
-    day = "2026-06-10" if "joins" in url else day  # the layout of the old host
-    parser = PARSERS["daum" in url](datetime.date.fromisoformat(day))
+    parser = PARSERS["daum" in url](OF_OLD_HOST if "joins" in url else FETCHED.date())
     found = parser.parse(html, error_handling="suppress")
     body = found.get("body")
     text = "\n\n".join(line for part in body.sections for line in part.paragraphs) if body else ""
@@ -134,7 +122,7 @@ def fundus_reads(url, html, day):
     return found.get("title"), list(found.get("authors") or ()), str(when or "")[:10], text
 
 
-def ours_reads(url, html, day):
+def ours_reads(url, html):
     from pipelines.extraction.extract import extract
     from pipelines.model import Capture
     from pipelines.sources import load_sources
@@ -142,9 +130,8 @@ def ours_reads(url, html, day):
 
     if not PARSERS:
         PARSERS.extend(load_sources().values())
-    moment = datetime.datetime.fromisoformat(f"{day}T00:00:00+00:00")
     headers = (("Content-Type", "text/html; charset=utf-8"),)
-    found = extract(Capture(url, moment, 200, headers, html.encode()), place_of(url, PARSERS))
+    found = extract(Capture(url, FETCHED, 200, headers, html.encode()), place_of(url, PARSERS))
     return found.headline, [one.name for one in found.authors], str(found.published_day or ""), found.text
 
 
@@ -165,7 +152,7 @@ def extract_all(name, pages):
         for page in pages:
             began = time.process_time()
             try:
-                title, authors, day, text = reads(page["url"], page["html"], page["day"])
+                title, authors, day, text = reads(page["url"], page["html"])
             except Exception as error:  # named and counted; neither its time nor its missing text
                 print(f"{name}: {page['url']}: {error!r}", file=sys.stderr)
                 found.append(None)
@@ -212,7 +199,7 @@ def trafilatura_fetches(urls):
     for url in urls:
         with urlopen(url) as answer:
             html = answer.read()
-        yield url, trafilatura_reads(url, html, "")
+        yield url, trafilatura_reads(url, html)
 
 
 def fundus_fetches(urls):
@@ -227,7 +214,7 @@ def fundus_fetches(urls):
             publisher = Publisher(name=domain, domain=f"https://{domain}/", parser=proxy, sources=[feed])
             wanted = [url for url in urls if domain in url]
             for html in WebSource(wanted, publisher, ignore_robots=True).fetch():
-                yield html.requested_url, fundus_reads(html.requested_url, html.content, "2026-06-10")
+                yield html.requested_url, fundus_reads(html.requested_url, html.content)
 
 
 def main():
@@ -240,8 +227,7 @@ def main():
         folder.mkdir()
         told = {"fetched": fetch_all(name, lines, folder)}
     status = Path("/proc/self/status").read_text()
-    peak = int(status.split("VmHWM:")[1].split()[0]) / 1024  # getrusage has that of whoever started us
-    told |= {"memory": peak}
+    told["memory"] = int(status.split("VmHWM:")[1].split()[0]) / 1024  # getrusage has that of whoever started us
     Path(target).write_text(json.dumps(told))
 
 

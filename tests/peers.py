@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -27,8 +26,8 @@ from newsstand.world import Oped, build
 from pipelines.clock import today
 from pipelines.settings import Settings
 from tests.anchors import METHODS
-from tests.bench import growth_of_the_index
-from tests.conftest import ROOT, SHARED, environment_of
+from tests.bench import DEDUP_SCORER, _wall, cpu_of_children, finding_copies, growth_of_the_index, scored_copies
+from tests.conftest import OPEDS, ROOT, command
 from tests.plots import bars, lines
 
 VENV = ROOT / ".venv"
@@ -54,7 +53,6 @@ class Made:
 
     url: str
     html: str
-    day: str  # when it was fetched: layouts are chosen by it
     headline: str
     paragraphs: tuple[str, ...]
     authors: tuple[str, ...]
@@ -62,24 +60,24 @@ class Made:
 
 
 def corpus() -> list[Made]:
-    """Return every invented op-ed in each of its dresses, in the furniture of a site of today."""
+    """Return the page of every invented op-ed in each layout, with menus and scripts around it."""
     return [page for oped in build().opeds for page in _dresses(oped)]
 
 
 def _dresses(oped: Oped) -> Iterator[Made]:
     headline, text, _ = oped.shown(END)
     authors = (oped.writer,) if oped.writer else ()
+    paper = oped.published.date(), headline, text
     dressed = [
-        (f"https://{pages.JOINS}{pages.c_path(oped)}", pages.article_c(oped, END), "2026-07-01", headline, text),
-        (pages.d_url(oped), pages.article_d(oped, END), "2026-07-01", headline, text),
+        (f"https://{pages.JOINS}{pages.c_path(oped)}", pages.article_c(oped, END), *paper),
+        (pages.d_url(oped), pages.article_d(oped, END), *paper),
     ]
     if oped.daum_at:
-        portal = pages.daum_url(oped), pages.article_daum(oped), "2026-07-01", oped.headline, oped.paragraphs
-        dressed.append(portal)
+        portal = oped.daum_at.date(), oped.headline, oped.paragraphs
+        dressed.append((pages.daum_url(oped), pages.article_daum(oped), *portal))
     for url, html, day, title, paragraphs in dressed:
-        when = oped.daum_at if "daum" in url and oped.daum_at else oped.published
-        lines = tuple(" ".join(line.split()) for line in paragraphs)
-        yield Made(url, html.replace("</body>", FURNITURE), day, title, lines, authors, when.date())
+        plain = tuple(" ".join(paragraph.split()) for paragraph in paragraphs)
+        yield Made(url, html.replace("</body>", FURNITURE), title, plain, authors, day)
 
 
 MENU = "".join(f"<li><a href='/section/{n}'>Section {n}</a><span>{n * 7}</span></li>" for n in range(400))
@@ -114,7 +112,7 @@ def extraction(folder: Path) -> tuple[str, Table]:
     """Each peer reads the same pages; quality beside speed."""
     made = corpus()
     source = folder / "pages.jsonl"
-    source.write_text("".join(json.dumps({"url": p.url, "html": p.html, "day": p.day}) + "\n" for p in made))
+    source.write_text("".join(_line(page) for page in made))
     rows, speeds, quality = [], {}, {}
     rounds = [
         {name: _run_peer(name, "extract", source, folder / f"{name}.json") for name in PYTHONS} for _ in range(ROUNDS)
@@ -131,19 +129,12 @@ def extraction(folder: Path) -> tuple[str, Table]:
         row.insert(2, f"{speeds[row[0]] / speeds['ours']:.2f}")
     bars("extraction-speed", "pages per CPU second", speeds)
     bars("extraction-quality", "share of texts that are exactly the op-ed's", quality)
-    head = [
-        "who",
-        "pages/CPU s",
-        "ours = 1",
-        "texts exact",
-        "shingle F1",
-        "title",
-        "authors",
-        "day",
-        "pages read",
-        "peak",
-    ]
+    head = "who|pages/CPU s|ours = 1|texts exact|shingle F1|title|authors|day|pages read|peak".split("|")
     return EXTRACTION.format(count=len(made), size=sum(len(p.html) for p in made) // len(made) // 1000), [head, *rows]
+
+
+def _line(page: Made) -> str:
+    return json.dumps({"url": page.url, "html": page.html}) + "\n"
 
 
 def _scored(read: Sequence[tuple[Made, dict[str, Any]]]) -> tuple[float, float, float, float, float]:
@@ -166,8 +157,7 @@ def _plain(text: str) -> str:
 
 def _f1(got: Sequence[str], right: Sequence[str]) -> float:
     one, two = (
-        {tuple(words[n : n + SHINGLE]) for n in range(max(1, len(words) - SHINGLE + 1))}
-        for words in (list(got), list(right))
+        {tuple(words[n : n + SHINGLE]) for n in range(max(1, len(words) - SHINGLE + 1))} for words in (got, right)
     )
     shared = len(one & two)
     return 2 * shared / (len(one) + len(two))
@@ -204,31 +194,21 @@ def archiving(folder: Path) -> tuple[str, Table]:
         source.write_text("".join(json.dumps(url) + "\n" for url in urls))
         for name in PYTHONS:
             target = folder / f"{name}-fetched.json"
-            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            before = cpu_of_children()
             if name == "ours":
                 count, size = _run_ours(folder, urls, more)
             else:
                 count = int(_run_peer(name, "fetch", source, target, more)["fetched"])
                 size = _size(target.with_suffix(""))
-            after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+            cpu = cpu_of_children() - before
             rates[name] = count / cpu
-            rows.append(
-                [
-                    name,
-                    f"{count} of {len(urls)}",
-                    f"{cpu:.1f} s",
-                    f"{rates[name]:.1f}",
-                    f"{size / max(1, count) / 1000:.1f} kB",
-                ]
-            )
+            kept = f"{size / max(1, count) / 1000:.1f} kB"
+            rows.append([name, f"{count} of {len(urls)}", f"{cpu:.1f} s", f"{rates[name]:.1f}", kept])
     for row in rows:
         row.insert(4, f"{rates[row[0]] / rates['ours']:.2f}")
     bars("archiving-speed", "pages fetched and kept per CPU second", rates)
-    return ARCHIVING.format(since=SINCE, until=UNTIL), [
-        ["who", "pages", "CPU", "pages/CPU s", "ours = 1", "kept a page"],
-        *rows,
-    ]
+    head = ["who", "pages", "CPU", "pages/CPU s", "ours = 1", "kept a page"]
+    return ARCHIVING.format(since=SINCE, until=UNTIL), [head, *rows]
 
 
 def _furnished() -> dict[str, str]:
@@ -244,21 +224,11 @@ def _furnished() -> dict[str, str]:
 
 def _run_ours(folder: Path, urls: Sequence[str], more: dict[str, str]) -> tuple[int, int]:
     settings = Settings(archive=f"file://{folder}/archive", home=folder / "home", invented=True)
-    call = [
-        sys.executable,
-        "-c",
-        "from pipelines.cli.main import main; main()",
-        "run",
-        "--since",
-        SINCE,
-        "--until",
-        UNTIL,
-        "--json",
-    ]
-    done = subprocess.run(call, env={**os.environ, **environment_of(settings), **more}, capture_output=True, text=True, check=False, cwd=ROOT)  # fmt: skip
-    if done.returncode != 0:
-        raise SystemExit(f"ours failed: {done.stderr[-2000:]}")
-    told = [json.loads(line) for line in done.stdout.splitlines() if line[:1] == "{"]
+    call = [*OPEDS, "run", "--since", SINCE, "--until", UNTIL, "--json"]
+    done = command(call, settings, more, timeout=600)
+    if done.code != 0:
+        raise SystemExit(f"ours failed: {done.err[-2000:]}")
+    told = [json.loads(line) for line in done.out.splitlines() if line[:1] == "{"]
     count = sum(one.get("verdict") in {"NEW", "COPY"} and one["url"] in urls for one in told)
     return count, _size(folder / "archive")
 
@@ -279,13 +249,11 @@ def duplicates(folder: Path) -> tuple[str, Table]:
                 truth[page.url] = oped.number
                 out.write(json.dumps({"id": page.url, "text": "\n\n".join(page.paragraphs)}) + "\n")
     rows = []
-    ours = [sys.executable, "-c", "from pipelines.cli.main import main; main()", "dedupe"]
     for name in ("ours", *METHODS):
-        call = [*ours, str(source)] if name == "ours" else [sys.executable, "-m", "tests.anchors", name, str(source)]
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        before = cpu_of_children()
+        call = [*finding_copies(name), str(source)]
         done = subprocess.run(call, capture_output=True, text=True, check=True, cwd=ROOT)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        cpu = cpu_of_children() - before
         groups = {one["id"]: one["group"] for one in map(json.loads, done.stdout.splitlines()) if "id" in one}
         precision, recall = _pairs(groups, truth)
         rows.append([name, f"{precision:.4f}", f"{recall:.4f}", f"{len(truth) / cpu:.0f}", *_on_labelled(name)])
@@ -307,17 +275,9 @@ def _pairs(groups: dict[str, str], truth: dict[str, int]) -> tuple[float, float]
 
 
 def _on_labelled(name: str) -> list[str]:
-    scorer, texts = SHARED / "tools" / "score_dedup.py", SHARED / "dedup" / "oped_dev.jsonl.gz"
-    if not scorer.exists():
+    if not DEDUP_SCORER.exists():
         return ["not here", ""]
-    program = f"{sys.executable} -c 'from pipelines.cli.main import main; main()' dedupe {{file}}"
-    if name != "ours":
-        program = f"{sys.executable} -m tests.anchors {name} {{file}}"
-    call = [sys.executable, str(scorer), str(texts), "--json", "--command", program]
-    done = subprocess.run(
-        call, capture_output=True, text=True, check=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}
-    )
-    told = json.loads(done.stdout)
+    told = scored_copies("oped_dev", name)
     return [f"{told['f1']:.4f}", f"{told['cost']['docs_per_cpu_s']:.0f}"]
 
 
@@ -326,32 +286,21 @@ def _on_labelled(name: str) -> list[str]:
 
 def starting(folder: Path) -> tuple[str, Table]:
     """Seconds from the start of Python to one page read: the best of five."""
-    page = _portal_free(corpus())[0]
     source = folder / "one.jsonl"
-    source.write_text(json.dumps({"url": page.url, "html": page.html, "day": page.day}) + "\n")
+    source.write_text(_line(corpus()[0]))
     seconds = {
         name: min(
-            _timed(lambda name=name: _run_peer(name, "extract", source, folder / f"{name}-one.json"))  # type: ignore[misc]
+            _wall(lambda name=name: _run_peer(name, "extract", source, folder / f"{name}-one.json"))  # type: ignore[misc]
             for _ in range(5)
         )
         for name in PYTHONS
     }
     rows = [[name, f"{value:.2f} s"] for name, value in seconds.items()]
     call = [str(Path(sys.executable).parent / "opeds"), "--help"]
-    best = min(_timed(lambda: subprocess.run(call, check=True, capture_output=True)) for _ in range(5))
+    best = min(_wall(lambda: subprocess.run(call, check=True, capture_output=True)) for _ in range(5))
     rows.append(["`opeds --help`", f"{best:.2f} s"])
     bars("start", "seconds to the first page", seconds)
     return STARTING, [["who", "to the first page"], *rows]
-
-
-def _portal_free(some: Sequence[Made]) -> list[Made]:
-    return [page for page in some if "daum" not in page.url]
-
-
-def _timed(work: Callable[[], object]) -> float:
-    began = time.monotonic()
-    work()
-    return time.monotonic() - began
 
 
 def growth(folder: Path) -> tuple[str, Table]:
@@ -373,8 +322,9 @@ MEASURES: dict[str, Callable[[Path], tuple[str, Table]]] = {
     "Start": starting,
     "As the archive grows": growth,
 }
-EXTRACTION = """{count} pages of {size} kB: every invented op-ed in the dress of the paper before and after its move, and of
-the portal, in the furniture of a site. A text is exact when it has the op-ed's words and no other.
+EXTRACTION = """{count} pages of {size} kB. Every invented op-ed is a page of the paper before its move, a page after it and, where
+it was copied, one of the portal; each has menus and scripts around it. A text is exact when it has the op-ed's words
+and no other.
 
 ![pages per CPU second](plots/extraction-speed.svg) ![texts exact](plots/extraction-quality.svg)
 """

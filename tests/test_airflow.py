@@ -35,14 +35,13 @@ from pipelines.archive.store import open_store
 from pipelines.index.opened import open_to_write
 from pipelines.model import CONTENT, Verdict
 from pipelines.settings import Settings
-from tests.conftest import C_URL, ROOT, World, command, environment_of, minutes, page, prose, state, take_in
+from tests.conftest import C_URL, OPEDS, ROOT, World, command, environment_of, minutes, page, prose, state, take_in
 from tests.conftest import capture as captured
 
 DAY = "2026-06-02"
 DAYS = int(os.environ.get("BACKFILL_DAYS", "4"))
 FIRST = date(2026, 5, 16)
 CLOCK = "2026-06-14T23:59"  # the day before the paper moved: every day up to it is on its lists
-OPEDS = [sys.executable, "-c", "from pipelines.cli.main import main; main()"]
 HOSTS = {"kjd": ("koreajoongangdaily.joins.com", "www.koreajoongangdaily.com"), "daum": ("v.daum.net",)}
 
 

@@ -14,7 +14,6 @@ import signal
 import socket
 import sqlite3
 import subprocess
-import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -49,7 +48,7 @@ from pipelines.jobs.replay import Replayed
 from pipelines.jobs.withdraw import withdraw
 from pipelines.settings import Settings
 from pipelines.versions import word_diff
-from tests.conftest import ROOT, capture, command, environment_of, page, prose, take_in
+from tests.conftest import OPEDS, ROOT, capture, command, environment_of, page, prose, take_in
 from tests.test_client import fill, url
 from tests.test_ingest import daum_page
 
@@ -514,7 +513,7 @@ def test_an_archive_without_op_eds_has_a_front_page(folder: Settings) -> None:
     assert "No op-ed is in this archive yet" in client.get("/").text
 
 
-CALL = [sys.executable, "-c", "from pipelines.cli.main import main; main()", "browse"]
+CALL = [*OPEDS, "browse"]
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ from pipelines.settings import Settings
 from pipelines.sources import load_sources
 from pipelines.sources.addresses import place_of
 from pipelines.sources.public import load_archives
-from tests.conftest import LONG, ROOT, Ran, command, environment_of, minutes, state
+from tests.conftest import LONG, OPEDS, ROOT, Ran, command, environment_of, minutes, state
 
 CLOCK = "2026-06-30T23:59"
 PAST = "PAST" in os.environ  # `make test-past`: four thousand op-eds, twenty kills
@@ -48,7 +48,7 @@ class Bench:
     settings: Settings
 
     def run(self, *arguments: str, settings: Settings | None = None, timeout: float = 3000, **more: str) -> Ran:
-        opeds = [sys.executable, "-c", "from pipelines.cli.main import main; main()", *arguments]
+        opeds = [*OPEDS, *arguments]
         return command(opeds, settings or self.settings, self.environment | more, timeout)
 
     def asked(self, host: str = "web.archive.org") -> list[str]:
@@ -142,7 +142,7 @@ def too_fast(stand: Newsstand, quick_archives: Path) -> list[str]:
 
 def killed(bench: Bench, seconds: float, settings: Settings, *arguments: str) -> bool:
     """Start a command, kill it and its crawl after some seconds; return whether it was still at work."""
-    opeds = [sys.executable, "-c", "from pipelines.cli.main import main; main()", *arguments]
+    opeds = [*OPEDS, *arguments]
     process = subprocess.Popen(
         opeds, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         env={**os.environ, **environment_of(settings), **bench.environment},

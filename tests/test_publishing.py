@@ -22,7 +22,7 @@ from pipelines.catalogue.rows import sighting_rows
 from pipelines.index.opened import open_to_write
 from pipelines.model import CONTENT
 from pipelines.settings import Settings
-from tests.conftest import LONG, ROOT, capture, environment_of, exchange, page, prose, state, take_in
+from tests.conftest import LONG, OPEDS, ROOT, capture, environment_of, exchange, page, prose, state, take_in
 from tests.test_index import daum, kjd
 from tests.test_ingest import daum_page
 
@@ -100,7 +100,7 @@ def test_writers_and_publishers_at_once_all_end_well(
         for writer in range(WRITERS):
             file = tmp_path / f"{round_}-{writer}.warc.gz"
             file.write_bytes(warc_of(writer, round_))
-            commands.append([sys.executable, "-c", "from pipelines.cli.main import main; main()", "ingest", str(file)])
+            commands.append([*OPEDS, "ingest", str(file)])
         commands += [[sys.executable, "-c", PUBLISHING]] * PUBLISHERS
         commands += [[sys.executable, "-c", COMPACTING]] * (round_ > 0)
         environment = environment_of(settings) | {"PATH": "", "OPEDS_PROCESSES": "1", "PYTHONPATH": str(ROOT)}

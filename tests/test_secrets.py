@@ -6,12 +6,11 @@ in the addresses of index, notices and heartbeat.
 
 from __future__ import annotations
 
+import gzip
 import os
 import subprocess
-import sys
 import tempfile
 import time
-import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -28,9 +27,8 @@ from pipelines.archive.store import open_store
 from pipelines.errors import NotificationFailed
 from pipelines.jobs.notify import Notice, notify, send_heartbeat
 from pipelines.settings import Settings
-from tests.conftest import ROOT, World, environment_of
+from tests.conftest import OPEDS, ROOT, World, environment_of
 
-OPEDS = [sys.executable, "-c", "from pipelines.cli.main import main; main()"]
 PASSWORDS = {"index": "pw-of-the-index", "notify": "pw-of-the-notices", "heartbeat": "token-of-the-heartbeat"}
 
 
@@ -60,10 +58,13 @@ def secrets(bucket: Settings) -> dict[str, bytes]:
     key = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     return {
         "store": bucket.secret_key.encode(),
-        "signing key": key.splitlines()[1].encode(),
+        "signing key": key.splitlines()[1].encode(),  # the one line between its marks
         **{name: value.encode() for name, value in PASSWORDS.items()},
-        "_pem": key.encode(),
     }
+
+
+def pem(secrets: dict[str, bytes], mark: str = "BEGIN") -> str:
+    return f"-----{mark} PRIVATE KEY-----\n{secrets['signing key'].decode()}\n-----END PRIVATE KEY-----\n"
 
 
 def ran(
@@ -72,33 +73,28 @@ def ran(
     """Run a command with all secrets set, and look at processes until it ends; return code, output, what was seen."""
     environment = {
         **os.environ, **newsstand.environment, **environment_of(settings),
-        "OPEDS_SIGNING_KEY": secrets["_pem"].decode(), "AIRFLOW__CORE__FERNET_KEY": PASSWORDS["index"],
+        "OPEDS_SIGNING_KEY": pem(secrets), "AIRFLOW__CORE__FERNET_KEY": PASSWORDS["index"],
         "OPEDS_NOTIFY": f"json://user:{PASSWORDS['notify']}@127.0.0.1:9/",
         "OPEDS_HEARTBEAT": f"http://127.0.0.1:9/{PASSWORDS['heartbeat']}", **more,
     }  # fmt: skip
-    watched, wanted = Watched(), {name: value for name, value in secrets.items() if name != "_pem"}
+    watched = Watched()
     with tempfile.TemporaryFile() as out:
         process = subprocess.Popen([*OPEDS, *arguments], env=environment, cwd=ROOT, stdout=out, stderr=out)
         while process.poll() is None:
-            watched.look(wanted)
+            watched.look(secrets)
             time.sleep(0.02)
         out.seek(0)
         return process.returncode, out.read(), watched
 
 
 def found(body: bytes, secrets: dict[str, bytes]) -> set[str]:
-    return {name for name, value in secrets.items() if name != "_pem" and value in body}
+    return {name for name, value in secrets.items() if value in body}
 
 
 def plain(name: str, body: bytes) -> bytes:
     """Return what a file says when its coding is undone."""
     if body.startswith(b"\x1f\x8b"):
-        parts = []
-        while body.startswith(b"\x1f\x8b"):
-            stream = zlib.decompressobj(31)
-            parts.append(stream.decompress(body))
-            body = stream.unused_data
-        return b"".join(parts)
+        return gzip.decompress(body)
     if name.endswith(".parquet"):
         import pyarrow as pa
 
@@ -151,7 +147,7 @@ def test_errors_tell_no_secret(newsstand: World, bucket: Settings, secrets: dict
         assert code != 0, what
         assert b"Traceback" not in output, output[-2000:]
         assert (found(output, secrets), watched.leaks) == (set(), set()), what
-    more = {"OPEDS_SIGNING_KEY": secrets["_pem"].decode().replace("BEGIN", "BEGONE")}
+    more = {"OPEDS_SIGNING_KEY": pem(secrets, "BEGONE")}
     code, output, _ = ran(newsstand, bucket, secrets, *day, **more)
     assert (code != 0, found(output, secrets)) == (True, set()), output[-1000:]
 

@@ -15,9 +15,8 @@ from pipelines.archive.store import open_store
 from pipelines.catalogue.publish import publish
 from pipelines.index.opened import open_to_write
 from pipelines.settings import Settings, read_settings
-from tests.conftest import ROOT, Command, Ran, World, capture, environment_of, page, prose, take_in
+from tests.conftest import OPEDS, ROOT, Command, Ran, World, capture, environment_of, page, prose, take_in
 
-OPEDS = [sys.executable, "-c", "from pipelines.cli.main import main; main()"]
 READING = [("list",), ("show", "kjd-c2068163"), ("status",), ("verify",)]
 
 

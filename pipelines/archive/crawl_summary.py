@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from pipelines.archive.keys import crawl_key, period_key
@@ -92,8 +92,8 @@ def account_key(summary: Summary, suffix: str = "json") -> str:
 
 def summary_body(summary: Summary) -> bytes:
     """Return a summary as it lies in the bucket; what is empty of an address is left out."""
-    data = asdict(summary)
-    data["addresses"] = [{n: v for n, v in tried.items() if v or n == "url"} for tried in data["addresses"]]
+    addresses = [{n: v for n, v in vars(tried).items() if v or n == "url"} for tried in summary.addresses]
+    data = {**asdict(replace(summary, addresses=[])), "addresses": addresses}  # asdict copies: slow for 100,000
     data = {name: value for name, value in data.items() if value or name not in {"archive", "period", "objects"}}
     return to_json({"schema": CRAWL_SCHEMA, **data})
 

@@ -161,7 +161,7 @@ def day_page(shelf: Shelf, day: date, number: int = 1) -> WebPage:
 
 
 def _by_route(found: Sequence[Version]) -> dict[str, list[Version]]:
-    """Group op-eds by the list that found them; those that no list found stand under an empty name."""
+    """Group op-eds by the list that showed them. The name is empty for op-eds that no list showed."""
     by_route: dict[str, list[Version]] = {}
     for version in found:
         for route in version.row["discovered_by"] or [""]:
@@ -564,7 +564,7 @@ def _pages_of(count: int, number: int, size: int) -> int:
 
 
 def page_count(count: int, size: int) -> int:
-    """Return how many pages of a size so many things fill; one where there are none."""
+    """Return the number of pages that `count` things need, `size` on each; at least 1."""
     return max(1, -(-count // size))
 
 

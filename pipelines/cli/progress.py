@@ -15,8 +15,7 @@ from typing import Self
 from rich.console import Console
 from rich.markup import escape
 
-SECONDS = 5.0  # between two plain lines of long reading
-EVERY = 25  # outcomes between two plain lines where there is no terminal
+SECONDS = 5.0  # between two plain lines of long work, where there is no terminal
 console = Console(highlight=False, emoji=False)  # a headline that says `:x:` is shown so
 if not console.is_terminal:  # a file or a pipe has no edge to wrap at, unless COLUMNS says so
     console = Console(highlight=False, emoji=False, width=get_terminal_size((140, 25)).columns)
@@ -63,7 +62,7 @@ class Watcher:
         self.quiet = quiet
         self.counts: dict[str, Counter[str]] = {}
         self.status = console.status("starting") if console.is_terminal and not quiet else None
-        self.told = 0
+        self.due = 0.0
 
     def __enter__(self) -> Self:
         if self.status:
@@ -83,10 +82,10 @@ class Watcher:
     def progress(self, stage: str, what: str) -> None:
         """Take in one event of a stage: `captured kjd-c…` of a crawl, `NEW kjd-c…` of an ingest."""
         self.counts.setdefault(stage, Counter())[what.partition(" ")[0]] += 1
-        self.told += 1
         if self.status:
             self.status.update(self._line())
-        elif not self.quiet and self.told % EVERY == 0:
+        elif not self.quiet and time.monotonic() >= self.due:
+            self.due = time.monotonic() + SECONDS
             self._plain()
 
     def _plain(self) -> None:

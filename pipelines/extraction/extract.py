@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import cast
 
 from lxml.etree import Comment, ProcessingInstruction, XPath
@@ -124,8 +124,8 @@ def _reading(
     if any(not any(bio in whole for whole in told) for bio in boilerplate.bios):
         boilerplate.warnings.append("bio_without_name")
     dated = [piece.text for piece in boilerplate.pieces if piece.rule in DATE_RULES]
-    today = min(capture.fetched_at.astimezone(place.source.timezone).date(), date.max - timedelta(days=1))
-    dates = fields.dates(page, profile, place, dated, today + timedelta(days=1))
+    fetched = capture.fetched_at.astimezone(source.timezone).date()
+    dates = fields.dates(page, profile, place, dated, fetched)
     published = dates.published[0] if dates.published else None
     section = fields.section(page, profile)
     label = title.value if title and title.value != boilerplate.headline else ""  # a title that only says what it is

@@ -183,13 +183,18 @@ def is_person(name: str, source: Source) -> bool:
     )
 
 
-def dates(page: Page, profile: Profile, place: Place, lines: Sequence[str], latest: date = date.max) -> Dates:
+def dates(page: Page, profile: Profile, place: Place, lines: Sequence[str], fetched: date = date.max) -> Dates:
     """Return when it was published and modified, by the best provenance; None where nothing states it.
 
     `lines` are lines of the page that were taken off the text: one of them may be the only witness. A time of day is
     taken from the first witness that names the day of the best one and knows it. A day before the source's first,
-    or after `latest`, is not believed: one of publication stands among `others`, one of a change is dropped.
+    or more than one after the day when it was `fetched`, is not believed: one of publication stands among `others`, one
+    of a change is dropped.
     """
+
+    def is_possible(day: date) -> bool:
+        return place.source.first_day <= day and (day - fetched).days <= 1
+
     zone = place.source.timezone if place.article_id else None  # of no known site: a stamp without zone has none
     said = {"published": list(_published(page)), "modified": list(_modified(page, profile))}
     for statement in (page.first(*profile.date), *(Statement(line, "text") for line in lines)):
@@ -198,14 +203,11 @@ def dates(page: Page, profile: Profile, place: Place, lines: Sequence[str], late
     if not profile.body and not any(_understood(said["published"], zone)):
         said["published"] += _dated_anywhere(page)
     said["published"] += _in_address(place)
-    stated_of = {name: list(_understood(statements, zone)) for name, statements in said.items()}
-    published, modified = (
-        [one for one in stated_of[name] if place.source.first_day <= one[0].day <= latest]
-        for name in ("published", "modified")
-    )
+    told, changes = (list(_understood(said[name], zone)) for name in ("published", "modified"))
+    published, modified = ([one for one in some if is_possible(one[0].day)] for some in (told, changes))
     best = published[0][0].day if published else None
     chosen = next((one for one in published if one[0].day == best and one[0].moment), next(iter(published), None))
-    others = tuple(one for one in stated_of["published"] if _disagrees(one, best))
+    others = tuple(one for one in told if _disagrees(one, best))
     raw = next((one.value for one in said["published"] if re.search(r"\d", one.value)), "")
     return Dates(chosen, next(iter(modified), None), others, chosen[1].value if chosen else raw)
 
