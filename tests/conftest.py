@@ -43,6 +43,13 @@ FAULTS = "FAULTS" in os.environ  # `make faults`: each kill, each alteration, ea
 OPEDS = [sys.executable, "-c", "from pipelines.cli.main import main; main()"]  # `opeds`, from any folder
 CASES = 2000 if LONG else 200  # of a property test
 minutes = pytest.mark.skipif(not (LONG or FAULTS), reason="minutes: make test-long")
+
+
+def seldom(*values: object) -> object:
+    """Return the values of a case that only `make test-long` tries."""
+    return pytest.param(*values, marks=[minutes, pytest.mark.long])
+
+
 _numbers = itertools.count(1)
 
 for _name in [name for name in os.environ if name.startswith(("OPEDS_", "AWS_")) or name.lower().endswith("_proxy")]:

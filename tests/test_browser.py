@@ -25,7 +25,7 @@ from playwright.sync_api import BrowserContext, Page, Route, sync_playwright
 from pipelines.errors import StoreUnavailable
 from pipelines.jobs.replay import program
 from pipelines.settings import Settings
-from tests.conftest import ROOT, environment_of, minutes
+from tests.conftest import ROOT, environment_of, seldom
 from tests.test_browse import CALL, LARGEST, shown_archive
 
 CHROMIUM = shutil.which("chromium")
@@ -203,8 +203,8 @@ def test_without_pywb_a_reader_learns_what_to_install(site: str, watched: Watche
     [
         ("light", "wide"),
         ("dark", "narrow"),
-        pytest.param("dark", "wide", marks=[minutes, pytest.mark.long]),
-        pytest.param("light", "narrow", marks=[minutes, pytest.mark.long]),
+        seldom("dark", "wide"),
+        seldom("light", "narrow"),
     ],
 )
 def test_axe_finds_nothing_and_nothing_is_wider_than_the_window(

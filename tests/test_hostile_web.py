@@ -32,7 +32,7 @@ from pipelines.archive.store import open_store
 from pipelines.settings import Settings
 from spiders.failures import in_words
 from spiders.guard import NoInwardAddress
-from tests.conftest import ROOT, Command, World, listed
+from tests.conftest import ROOT, Command, World, listed, minutes
 
 DAY = ("-a", "since=2026-06-02", "-a", "until=2026-06-02")
 ONE = "2594899$"  # one of the day's three op-eds
@@ -131,6 +131,8 @@ def test_every_hostile_fault_is_tried_and_stands_in_the_table() -> None:
     assert [name for name in tried if f"`{name}`" not in table] == []
 
 
+@pytest.mark.long
+@minutes
 def test_a_hundred_thousand_links_do_not_keep_us(
     scrapy: Command, opeds: Command, newsstand: World, folder: Settings
 ) -> None:

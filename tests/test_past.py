@@ -32,7 +32,7 @@ from pipelines.settings import Settings
 from pipelines.sources import load_sources
 from pipelines.sources.addresses import place_of
 from pipelines.sources.public import load_archives
-from tests.conftest import LONG, OPEDS, ROOT, Ran, command, environment_of, minutes, state
+from tests.conftest import LONG, OPEDS, ROOT, Ran, command, environment_of, minutes, seldom, state
 
 CLOCK = "2026-06-30T23:59"
 PAST = "PAST" in os.environ  # `make test-past`: four thousand op-eds, twenty kills
@@ -172,6 +172,7 @@ def children(pid: int) -> list[int]:
 
 
 @pytest.mark.long
+@minutes
 def test_killed_and_continued_it_is_equal_to_an_undisturbed_run(
     bench: Benches, tmp_path: Path, quick_archives: Path
 ) -> None:
@@ -419,7 +420,7 @@ def test_common_crawl_brings_records_as_they_were_finished(bench: Benches) -> No
     assert {e["status"] for e in found} == {206}
 
 
-@pytest.mark.parametrize("order", ["live first", "past first"])
+@pytest.mark.parametrize("order", [seldom("live first"), "past first"])
 def test_what_was_seen_long_ago_is_the_older_version_in_either_order(
     bench: Benches, tmp_path: Path, order: str
 ) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, minutes
 
 README = (ROOT / "README.md").read_text()
 
@@ -49,6 +49,8 @@ def typed(lines: list[str], home: Path) -> list[tuple[str, int, str]]:
     return [(line, int(code), said) for line, (said, code) in zip(lines, pieces, strict=True)]
 
 
+@pytest.mark.long
+@minutes
 def test_every_line_of_use_works_as_it_stands_after_make_run(demo: Path) -> None:
     lines = lines_of("Use")
     assert len(lines) >= 20
