@@ -6,11 +6,10 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from pipelines.browse.static import Built
 from pipelines.cli.progress import console, plain, print_json, shown
 from pipelines.client import Version
 from pipelines.exports.authors import Columnist
@@ -18,6 +17,9 @@ from pipelines.exports.export import MANIFEST, SUMS, Written
 from pipelines.exports.provenance import ProvenanceLink
 from pipelines.exports.search import FOUND_BEGINS, FOUND_ENDS
 from pipelines.jobs.replay import Replayed
+
+if TYPE_CHECKING:
+    from pipelines.browse.static import Built  # with all that draws pages, which `opeds list` does not need
 
 LONGEST_BAR = 40  # columns of the longest bar
 OPEDS_NAMED = 5  # of a columnist
