@@ -1,6 +1,8 @@
 """Routes as hostile or broken sites write them."""
 
+import asyncio
 import gzip
+import time
 from dataclasses import replace
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
@@ -10,11 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scrapy import Request, Spider
 from scrapy.exceptions import IgnoreRequest
+from scrapy.http import HtmlResponse
 from scrapy.utils.test import get_crawler
 
 from pipelines.sources import Route
 from spiders.discovery import MAX_PAGES, Course, Entry, Next, Shown, Unreadable, entries_of
 from spiders.guard import NoInwardAddress, is_public
+from spiders.kjd import Kjd
 from tests.conftest import CASES, SOURCES
 
 SEOUL = ZoneInfo("Asia/Seoul")
@@ -346,3 +350,27 @@ def test_no_page_makes_us_speak_to_another_port(url: str, refused: bool) -> None
             guard.process_request(request)
     else:
         guard.process_request(request)
+
+
+def test_the_crawl_goes_on_while_a_huge_list_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise our own slowness is taken for the site's, and the crawl pauses for a minute."""
+
+    def slowly(*_: object) -> Shown:
+        time.sleep(0.5)
+        return Shown([])
+
+    monkeypatch.setattr("spiders.source.entries_of", slowly)
+    monkeypatch.setenv("OPEDS_CONTACT", "t@example.org")
+    spider = Kjd(since="2026-06-02")
+
+    async def turns() -> int:
+        request, *_ = [one async for one in spider.start()]
+        answer = HtmlResponse(request.url, request=request)
+        reading = asyncio.ensure_future(anext(spider.parse_route(answer, **request.cb_kwargs), None))
+        count = 0
+        while not reading.done():
+            await asyncio.sleep(0.01)
+            count += 1
+        return count
+
+    assert asyncio.run(turns()) > 5
