@@ -30,7 +30,7 @@ from pipelines.model import Capture
 from pipelines.settings import check_contact, read_settings
 from pipelines.sources import Route, Source, load_sources, source_named
 from pipelines.sources.addresses import Place, canonical_url, is_opinion, is_unknown_opinion, place_of
-from spiders.discovery import Course, Entry, Next, Unreadable, entries_of
+from spiders.discovery import Course, Entry, Next, Shown, Unreadable, entries_of
 from spiders.failures import in_words
 from spiders.politeness import AskedToWait, ForbiddenByRobots, Refused, RobotsUnreadable, broke_off
 from spiders.redirects import LedAway, for_good, leading
@@ -174,12 +174,7 @@ class SourceSpider(Spider):
         """
         capture: Capture | None = response.meta.get("capture")
         try:
-            kind = (response.headers.get("Content-Type") or b"").decode("latin-1")
-            zone = self.place_source.timezone
-            shown = await asyncio.to_thread(entries_of, route, response.body, response.url, zone, kind)
-            keys = await asyncio.to_thread(
-                lambda: [self._key(entry, self._place(entry.url)) for entry in shown.entries]
-            )
+            shown, keys = await asyncio.to_thread(self._read, response, route)
         except Exception as error:  # what nobody foresaw costs this answer, and is told
             said = str(error) if isinstance(error, Unreadable) else f"it cannot be read ({type(error).__name__})"
             for request in self._after_route(route, page, Next(error=said, go_on=bool(waiting)), waiting):
@@ -198,6 +193,12 @@ class SourceSpider(Spider):
         self._note(route, course, entries)
         for request in self._after_route(route, page, step, waiting):
             yield request
+
+    def _read(self, response: Response, route: Route) -> tuple[Shown, list[str]]:
+        """Return what a route's page shows, and a key for each of its entries; raise `Unreadable`."""
+        kind = (response.headers.get("Content-Type") or b"").decode("latin-1")
+        shown = entries_of(route, response.body, response.url, self.place_source.timezone, kind)
+        return shown, [self._key(entry, self._place(entry.url)) for entry in shown.entries]
 
     def _after_route(
         self, route: Route, page: int, step: Next, waiting: Sequence[str], status: int = 0

@@ -56,6 +56,7 @@ def test_every_command_has_the_same_sentences_for_a_bucket_that_cannot_be_reache
     assert newsstand.paths() == [], "and nothing was fetched"
 
 
+@pytest.mark.long
 def test_keys_are_found_by_every_way_that_aws_has(
     opeds: Command, newsstand: World, filled: Settings, tmp_path: Path
 ) -> None:

@@ -15,7 +15,7 @@ from typing import Self
 from rich.console import Console
 from rich.markup import escape
 
-SECONDS = 5.0  # between two plain lines of long work, where there is no terminal
+SECONDS = 5.0  # without a terminal, a line of progress is printed each so many
 console = Console(highlight=False, emoji=False)  # a headline that says `:x:` is shown so
 if not console.is_terminal:  # a file or a pipe has no edge to wrap at, unless COLUMNS says so
     console = Console(highlight=False, emoji=False, width=get_terminal_size((140, 25)).columns)
